@@ -1,0 +1,93 @@
+"""Every environment variable that Goodseed reads, and when: as a run is made, never at import."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from goodseed.errors import ConfigurationError
+from goodseed.paths import run_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["DEFAULT_PROJECT", "Settings", "Storage", "get_run_db_path"]
+
+DEFAULT_PROJECT: Final = "default"
+
+
+class Storage(str, Enum):
+    """Where a run's data goes."""
+
+    DISABLED = "disabled"
+    LOCAL = "local"
+    CLOUD = "cloud"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @classmethod
+    def of(cls, value: str | Storage, source: str) -> Storage:
+        """Return the mode that ``value`` names.
+
+        Raises:
+            ConfigurationError: It names none; ``source`` says in the message where it came from.
+        """
+        try:
+            return cls(value.lower() if isinstance(value, str) else value)
+        except ValueError:
+            modes = ", ".join(repr(mode.value) for mode in cls)
+            raise ConfigurationError(f"{source} must be one of {modes}, not {value!r}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment asks for; `docs/environment-variables.md` has the list.
+
+    Attributes:
+        project: ``GOODSEED_PROJECT``.
+        run_id: ``GOODSEED_RUN_ID``.
+        api_key: ``GOODSEED_API_KEY``; not shown by ``repr``.
+        storage: ``GOODSEED_STORAGE``.
+        is_quiet: ``GOODSEED_QUIET``: the lines at the start and the end of a run are left out.
+    """
+
+    project: str | None
+    run_id: str | None
+    api_key: str | None
+    storage: Storage | None
+    is_quiet: bool
+
+    def __repr__(self) -> str:
+        return f"Settings(project={self.project!r}, run_id={self.run_id!r}, storage={self.storage!r})"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read ``environ``, by default the process's; an empty variable counts as none.
+
+        Raises:
+            ConfigurationError: ``GOODSEED_STORAGE`` names no mode.
+        """
+        env = os.environ if environ is None else environ
+        storage = env.get("GOODSEED_STORAGE")
+        return cls(
+            project=env.get("GOODSEED_PROJECT") or None,
+            run_id=env.get("GOODSEED_RUN_ID") or None,
+            api_key=env.get("GOODSEED_API_KEY") or None,
+            storage=Storage.of(storage, "GOODSEED_STORAGE") if storage else None,
+            is_quiet=env.get("GOODSEED_QUIET", "").lower() in ("1", "true", "yes", "on"),
+        )
+
+
+def get_run_db_path(
+    project: str, run_name: str, home_override: str | os.PathLike[str] | None = None
+) -> Path:
+    """Where the file of the run with the id ``run_name`` lies; exporters of other tools call this.
+
+    Raises:
+        InvalidValueError: The project or the id would lead out of the home directory.
+    """
+    return run_files(project, run_name, home=home_override).database

@@ -1,0 +1,88 @@
+"""Every exception that Goodseed raises.
+
+::
+
+    GoodseedError
+    ├── InvalidValueError   (ValueError)    a value, path, step or argument that can't be stored
+    ├── InvalidTypeError    (TypeError)     a value of a type that can't be stored
+    ├── RunClosedError      (RuntimeError)  a write to a run that is closed
+    ├── ForkedRunError      (RuntimeError)  a write from a forked child to its parent's run
+    ├── ReadOnlyError       (RuntimeError)  a write to a run opened with read_only=True
+    ├── DisabledError       (RuntimeError)  a read from a run with storage="disabled"
+    ├── RunExistsError      (FileExistsError)    run_id is taken
+    ├── RunNotFoundError    (FileNotFoundError)  no such run
+    ├── RunInUseError       (RuntimeError)  another live process writes this run
+    ├── FileFormatError     (ValueError)    not a run file, a damaged one, or one of a newer version
+    ├── ConfigurationError  (ValueError)    an environment variable or a combination of arguments
+    └── AuthenticationError (PermissionError)    a key is missing, wrong, or has no access
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AuthenticationError",
+    "ConfigurationError",
+    "DisabledError",
+    "FileFormatError",
+    "ForkedRunError",
+    "GoodseedError",
+    "InvalidTypeError",
+    "InvalidValueError",
+    "ReadOnlyError",
+    "RunClosedError",
+    "RunExistsError",
+    "RunInUseError",
+    "RunNotFoundError",
+]
+
+
+class GoodseedError(Exception):
+    """The root of the tree: catch it to catch everything that Goodseed raises."""
+
+
+class InvalidValueError(GoodseedError, ValueError):
+    """A value, path, step or argument can't be stored as it is."""
+
+
+class InvalidTypeError(GoodseedError, TypeError):
+    """A value has a type that can't be stored."""
+
+
+class RunClosedError(GoodseedError, RuntimeError):
+    """The run is closed; nothing more can be written to it."""
+
+
+class ForkedRunError(GoodseedError, RuntimeError):
+    """A forked child tried to write to the run of its parent."""
+
+
+class ReadOnlyError(GoodseedError, RuntimeError):
+    """The run was opened with ``read_only=True``."""
+
+
+class DisabledError(GoodseedError, RuntimeError):
+    """The run was opened with ``storage="disabled"`` and holds nothing to read."""
+
+
+class RunExistsError(GoodseedError, FileExistsError):
+    """A run with this id exists already."""
+
+
+class RunNotFoundError(GoodseedError, FileNotFoundError):
+    """There is no run with this id."""
+
+
+class RunInUseError(GoodseedError, RuntimeError):
+    """A live process is writing this run."""
+
+
+class FileFormatError(GoodseedError, ValueError):
+    """A file is no run file, is damaged, or was written by a newer version."""
+
+
+class ConfigurationError(GoodseedError, ValueError):
+    """An environment variable or a combination of arguments makes no sense."""
+
+
+class AuthenticationError(GoodseedError, PermissionError):
+    """An API key is missing, wrong, or has no access."""

@@ -1,0 +1,1 @@
+"""`goodseed.Run` and what it is made of."""

@@ -1,0 +1,130 @@
+"""What runs beside a run: monitoring, git facts, and the watch for the exception that ends it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from goodseed.errors import GoodseedError
+from goodseed.monitoring.manager import Monitoring, MonitoringOptions
+from goodseed.monitoring.traceback import exit_status, process_exception_watch
+from goodseed.source_code import SourceCode
+from goodseed.storage.reader import RunReader
+from goodseed.values import as_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from goodseed.run.run import Run
+    from goodseed.source_code import GitRef
+
+__all__ = ["Attachments"]
+
+_logger: Final = logging.getLogger("goodseed")
+_SOURCE_CODE_SECONDS: Final = 2.0
+
+
+class RunSink:
+    """The `goodseed.sink.Sink` of a run: what is monitored never raises because the run is closed."""
+
+    def __init__(self, run: Run) -> None:
+        self._run: Final = run
+
+    def log_metrics(self, data: Mapping[str, float], step: float, *, at_seconds: float | None = None) -> None:
+        """Store one point in each named metric series."""
+        try:
+            self._run._backend.add_metrics(data, step, at_seconds)
+        except GoodseedError as error:
+            _logger.debug("goodseed: a sample came too late: %s", error)
+
+    def log_strings(self, data: Mapping[str, str], step: float, *, at_seconds: float | None = None) -> None:
+        """Store one point in each named string series."""
+        try:
+            for path, text in data.items():
+                self._run._backend.add_text(path, as_text(text), float(step), at_seconds)
+        except GoodseedError as error:
+            _logger.debug("goodseed: a line came too late: %s", error)
+
+    def log_configs(self, data: Mapping[str, object]) -> None:
+        """Set each named config."""
+        try:
+            self._run._backend.add_configs(self._run._encode(data))
+        except GoodseedError as error:
+            _logger.debug("goodseed: a fact came too late: %s", error)
+
+    def next_step(self, path: str) -> int:
+        """The step after the last one stored under ``path``."""
+        if self._run._opened.is_new:
+            return 0  # what monitors a run counts its own steps, and nobody was before it
+        try:
+            with RunReader(self._run._backend.files) as reader:
+                last = reader.last_step(path)
+        except GoodseedError as error:
+            _logger.warning("goodseed: the last step of %s is not known: %s", path, error)
+            return 0
+        return 0 if last is None else int(last) + 1
+
+
+class Attachments:
+    """Starts and stops what runs beside one run."""
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        stdout: bool,
+        stderr: bool,
+        hardware: bool,
+        traceback: bool,
+        namespace: str | None,
+        git_ref: GitRef | bool | None,
+    ) -> None:
+        sink = RunSink(run)
+        self._run: Final = run
+        self._source_code: Final = SourceCode(sink, git_ref)
+        self._monitoring: Final = Monitoring(
+            sink,
+            MonitoringOptions(stdout=stdout, stderr=stderr, hardware=hardware, traceback=traceback, namespace=namespace),
+        )
+
+    @property
+    def namespace(self) -> str:
+        """Where what is monitored is stored."""
+        return self._monitoring.namespace
+
+    def start(self) -> None:
+        """Start everything."""
+        process_exception_watch().subscribe(self._on_exception)
+        self._monitoring.start()
+        self._source_code.start()
+
+    def flush(self) -> None:
+        """Hand over what is buffered."""
+        self._monitoring.flush()
+
+    def record_exception(
+        self, kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+    ) -> str:
+        """Store the traceback of an exception that leaves ``with``; returns the status that follows from it."""
+        status = exit_status(kind, error)
+        if status == "failed":
+            self._monitoring.record_exception(kind, error, traceback)
+        return status
+
+    def _on_exception(
+        self, kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None, thread: str | None
+    ) -> None:
+        if exit_status(kind, error) == "failed":
+            self._run._note_exception()
+            self._monitoring.record_exception(kind, error, traceback)
+
+    def stop(self) -> None:
+        """Stop everything; what was seen is handed over."""
+        process_exception_watch().unsubscribe(self._on_exception)
+        self._source_code.stop(_SOURCE_CODE_SECONDS)
+        self._monitoring.stop()
+
+    def after_fork_in_child(self) -> None:
+        """Leave it all to the parent."""
+        self._monitoring.after_fork_in_child()

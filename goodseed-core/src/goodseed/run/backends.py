@@ -1,0 +1,114 @@
+"""What stands behind a run: a file that it writes, one that it reads, or nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from goodseed.errors import DisabledError, ReadOnlyError
+from goodseed.storage.writer import CloseReport, RunWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from goodseed.paths import RunFiles
+
+__all__ = ["Backend", "DisabledBackend", "ReadOnlyBackend", "WriterBackend"]
+
+
+class Backend(Protocol):
+    """What a `goodseed.Run` calls. The first five are on the path of every log call: they are called directly."""
+
+    log_metrics: Callable[[Mapping[str, float], float], None]
+    log_number: Callable[[str, float, float], None]
+    add_metrics: Callable[[Mapping[str, float], float, float | None], None]
+    add_text: Callable[[str, str, float, float | None], None]
+    add_configs: Callable[[Sequence[tuple[str, str, str, str]]], None]
+
+    @property
+    def files(self) -> RunFiles:
+        """The run file to read from, brought up to date.
+
+        Raises:
+            DisabledError: There is none.
+        """
+
+    def flush(self, timeout: float | None) -> bool:
+        """Wait until all is on the disk."""
+
+    def close(self, status: str, configs: Sequence[tuple[str, str, str, str]], closed_at: str) -> CloseReport:
+        """Store everything and write the run's end."""
+
+
+class WriterBackend:
+    """A run that is written."""
+
+    def __init__(self, writer: RunWriter, *, close_seconds: float) -> None:
+        self._writer: Final = writer
+        self._close_seconds: Final = close_seconds
+        inbox = writer.inbox
+        self.log_metrics: Final = inbox.log_metrics
+        self.log_number: Final = inbox.log_number
+        self.add_metrics: Final = inbox.add_metrics
+        self.add_text: Final = inbox.add_text
+        self.add_configs: Final = inbox.add_configs
+
+    @property
+    def path(self) -> Path:
+        """The run file."""
+        return self._writer.files.database
+
+    @property
+    def files(self) -> RunFiles:
+        """The run's files, after all that was logged is in them."""
+        self._writer.settle()
+        return self._writer.files
+
+    def flush(self, timeout: float | None) -> bool:
+        """Wait until all is on the disk."""
+        return self._writer.flush(timeout)
+
+    def close(self, status: str, configs: Sequence[tuple[str, str, str, str]], closed_at: str) -> CloseReport:
+        """Store everything and write the run's end."""
+        return self._writer.close(
+            status, meta={"closed_at": closed_at}, configs=configs, timeout_seconds=self._close_seconds
+        )
+
+
+class _Silent:
+    """A backend that stores nothing."""
+
+    def flush(self, timeout: float | None) -> bool:
+        """Nothing is to be written."""
+        return True
+
+    def close(self, status: str, configs: Sequence[tuple[str, str, str, str]], closed_at: str) -> CloseReport:
+        """Nothing is to be written."""
+        return CloseReport(is_stored=True, dropped=0)
+
+
+class ReadOnlyBackend(_Silent):
+    """A run that is read."""
+
+    def __init__(self, files: RunFiles) -> None:
+        self.files: Final = files
+
+        def refuse(*_: object) -> None:
+            raise ReadOnlyError("The run was opened with read_only=True. To write it, use resume_run_id.")
+
+        self.log_metrics = self.log_number = self.add_metrics = self.add_text = self.add_configs = refuse
+
+
+class DisabledBackend(_Silent):
+    """A run that takes everything and keeps nothing."""
+
+    def __init__(self) -> None:
+        def ignore(*_: object) -> None:
+            return
+
+        self.log_metrics = self.log_number = self.add_metrics = self.add_text = self.add_configs = ignore
+
+    @property
+    def files(self) -> RunFiles:
+        """There are none."""
+        raise DisabledError('The run has storage="disabled": nothing was stored, and there is nothing to read.')

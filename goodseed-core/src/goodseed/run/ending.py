@@ -1,0 +1,111 @@
+"""How a process ends, and what its open runs make of it: normally, by an exception, by a signal, by fork."""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from goodseed.storage.forks import watch_forks
+from goodseed.storage.waiting import wait_until
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from goodseed.run.run import Run
+
+__all__ = ["EXIT_SECONDS", "open_runs"]
+
+EXIT_SECONDS: Final = 4.0  # a scheduler that sends SIGTERM often sends SIGKILL five seconds later
+_SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class _OpenRuns:
+    """The runs that this process writes. They are kept alive until they are closed, at the latest as it ends."""
+
+    def __init__(self) -> None:
+        self._runs: list[Run] = []
+        self._is_registered = False
+        self._handled: dict[int, Any] = {}
+        watch_forks(self)
+
+    def add(self, run: Run) -> None:
+        """Close ``run`` when the process ends."""
+        if not self._is_registered:
+            atexit.register(self._at_exit)
+            self._is_registered = True
+        self._runs.append(run)
+        if threading.current_thread() is threading.main_thread():
+            self._handle_signals()
+
+    def discard(self, run: Run) -> None:
+        """``run`` is closed."""
+        if run in self._runs:
+            self._runs.remove(run)
+        if not self._runs and threading.current_thread() is threading.main_thread():
+            self._restore_signals()
+
+    def _at_exit(self) -> None:
+        deadline = time.monotonic() + EXIT_SECONDS
+        while self._runs and time.monotonic() < deadline:
+            run = self._runs[-1]
+            try:
+                run._close_at_exit(None)
+            except KeyboardInterrupt:  # a second Ctrl-C: what is logged is saved all the same
+                continue
+            self.discard(run)
+
+    # -- signals: only those that nobody handles, as they would end the process without a word -------------------
+
+    def _handle_signals(self) -> None:
+        for number in _SIGNALS:
+            if number not in self._handled and signal.getsignal(number) is signal.SIG_DFL:
+                self._handled[number] = signal.signal(number, self._on_signal)
+
+    def _restore_signals(self) -> None:
+        for number, before in list(self._handled.items()):
+            if signal.getsignal(number) == self._on_signal:
+                signal.signal(number, before)
+            del self._handled[number]
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        # In a thread of its own: the one that was interrupted may hold any lock, and then the deadline decides.
+        is_over = []
+
+        def close_all() -> None:
+            try:
+                for run in reversed(list(self._runs)):
+                    run._close_at_exit("failed")
+            finally:
+                is_over.append(True)
+
+        _thread.start_new_thread(close_all, ())
+        wait_until(lambda: bool(is_over), EXIT_SECONDS)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    # -- forks ----------------------------------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        """Nothing to bring to rest."""
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+
+    def after_fork_in_child(self) -> None:
+        """The runs are the parent's; the child's end is none of theirs."""
+        for run in self._runs:
+            run._after_fork_in_child()
+        self._runs = []
+        for number, before in self._handled.items():
+            if signal.getsignal(number) == self._on_signal:
+                signal.signal(number, before)
+        self._handled = {}
+        watch_forks(self)
+
+
+open_runs: Final = _OpenRuns()

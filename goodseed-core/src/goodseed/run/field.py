@@ -1,0 +1,64 @@
+"""``run["a/b"]``: one attribute of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from goodseed.run.run import Run
+
+__all__ = ["Field"]
+
+
+class Field:
+    """One attribute of a run, as ``run[path]`` gives it."""
+
+    __slots__ = ("_log_number", "_path", "_run")
+
+    def __init__(self, run: Run, path: str) -> None:
+        self._run = run
+        self._path = path
+        self._log_number = run._log_number
+
+    def __repr__(self) -> str:
+        return f"<goodseed field {self._path!r} of run {self._run.run_id!r}>"
+
+    @property
+    def path(self) -> str:
+        """The attribute path."""
+        return self._path
+
+    def log(self, value: float | str, *, step: float) -> None:
+        """Add a point to the series of this path: a number to a metric, a string to a string series.
+
+        Args:
+            value: A number (whatever is a scalar and has ``__float__``) or a string.
+            step: Where in the series; a point that is there already is replaced.
+
+        Raises:
+            InvalidTypeError: The value is neither, or the step is no number.
+            InvalidValueError: The step is not finite, or an integer that no float holds exactly.
+            RunClosedError: The run is closed.
+        """
+        if isinstance(value, str):
+            self._run.log_strings({self._path: value}, step)
+        else:
+            self._log_number(self._path, value, step)
+
+    def add(self, values: str | Iterable[str]) -> None:
+        """Add one string or several to the set of strings at this path, as in ``run["sys/tags"].add("baseline")``.
+
+        Raises:
+            InvalidTypeError: A value is no string, or the config at this path is no set of strings.
+        """
+        self._run._change_set(self._path, "add", values)
+
+    def remove(self, values: str | Iterable[str]) -> None:
+        """Remove one string or several from the set of strings at this path; those that are not in it are ignored.
+
+        Raises:
+            InvalidTypeError: A value is no string, or the config at this path is no set of strings.
+        """
+        self._run._change_set(self._path, "remove", values)

@@ -1,0 +1,480 @@
+"""`Run`: what a training script holds."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from goodseed.errors import InvalidTypeError, InvalidValueError
+from goodseed.paths import check_attribute_path
+from goodseed.run import reading
+from goodseed.run.attachments import Attachments
+from goodseed.run.ending import open_runs
+from goodseed.run.field import Field
+from goodseed.run.notices import notice
+from goodseed.run.opening import open_backend, resolve
+from goodseed.storage.session import now_text
+from goodseed.values import as_step, as_text, encode_config, tag_set
+from goodseed.values import flatten as flatten_configs
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+    from datetime import datetime
+    from pathlib import Path
+    from types import TracebackType
+
+    from goodseed.config import Storage
+    from goodseed.source_code import GitRef
+
+__all__ = ["Run"]
+
+_logger: Final = logging.getLogger("goodseed")
+_STATUSES: Final = ("finished", "failed")
+_FIXED_FIELDS: Final = frozenset({"sys/id", "sys/state", "sys/creation_time", "sys/modification_time", "sys/closed_time"})
+_MAX_FIELDS: Final = 10_000
+
+
+class Run:
+    """One experiment: its configs, metrics and texts, in one SQLite file.
+
+    Logging is thread-safe, takes microseconds, waits for no disk, and what a call has accepted survives the death of
+    the process. A caller's mistake raises; trouble of the disk never does, it is warned of once.
+
+    Args:
+        name: Display name, ``sys/name``.
+        description: Free text, ``sys/description``.
+        tags: ``sys/tags``.
+        project: ``"project"`` or ``"workspace/project"``; default: ``GOODSEED_PROJECT``, else ``"default"``.
+        run_id: Unique in the project; default: ``GOODSEED_RUN_ID``, else one is made up, such as ``bold-falcon-k3x``.
+        resume_run_id: Go on with this run, which no live process may be writing. Not together with ``run_id``.
+        storage: ``"cloud"``, ``"local"`` or ``"disabled"``; default: ``GOODSEED_STORAGE``, else ``"cloud"`` where
+            there is an API key and ``"local"`` where there is none.
+        api_key: Default: ``GOODSEED_API_KEY``.
+        read_only: Open an existing run to read it; what writes raises `ReadOnlyError`.
+        goodseed_home: Default: ``GOODSEED_HOME``, else ``~/.goodseed``.
+        log_dir: The directory of the run's file, instead of ``<home>/projects/<project>/runs``.
+        capture_stdout: Store what is written to stdout.
+        capture_stderr: Store what is written to stderr.
+        capture_hardware_metrics: Sample CPU, memory, disk, network and accelerators every 10 s.
+        capture_traceback: Store the traceback of the exception that ends the run.
+        monitoring_namespace: Instead of ``monitoring/<hash of hostname, process and thread>``.
+        git_ref: A `GitRef` that says where the source code is; ``False`` or `GitRef.DISABLED` stores no git facts.
+        created_at: ISO 8601 time at which an imported run was made.
+        modified_at: ISO 8601 time at which an imported run was last changed.
+        **deprecated: ``experiment_name`` (now ``name``) and ``run_name`` (now ``run_id``).
+
+    Raises:
+        ConfigurationError: The arguments contradict one another, or an environment variable makes no sense.
+        InvalidValueError, InvalidTypeError: An argument can't be.
+        AuthenticationError: ``storage="cloud"`` was asked for, and there is no API key; nothing has been written.
+        RunExistsError: ``run_id`` is taken.
+        RunInUseError: A live process writes the run.
+        RunNotFoundError: There is no run to resume or to read.
+        FileFormatError: The file is no run, or of a newer version.
+
+    Examples:
+        >>> with goodseed.Run(name="baseline", storage="local") as run:
+        ...     run["parameters"] = {"lr": 0.001, "batch_size": 32}
+        ...     for step in range(100):
+        ...         run.log_metrics({"train/loss": 1 / (step + 1)}, step=step)
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        description: str | None = None,
+        tags: Iterable[str] | None = None,
+        project: str | None = None,
+        run_id: str | None = None,
+        resume_run_id: str | None = None,
+        storage: str | Storage | None = None,
+        api_key: str | None = None,
+        read_only: bool = False,
+        goodseed_home: str | os.PathLike[str] | None = None,
+        log_dir: str | os.PathLike[str] | None = None,
+        capture_stdout: bool = True,
+        capture_stderr: bool = True,
+        capture_hardware_metrics: bool = True,
+        capture_traceback: bool = True,
+        monitoring_namespace: str | None = None,
+        git_ref: GitRef | bool | None = None,
+        created_at: str | datetime | None = None,
+        modified_at: str | datetime | None = None,
+        **deprecated: str | None,
+    ) -> None:
+        name = _renamed(deprecated, "experiment_name", "name", name)
+        run_id = _renamed(deprecated, "run_name", "run_id", run_id)
+        if deprecated:
+            raise InvalidTypeError(f"Run() has no argument {sorted(deprecated)[0]!r}.")
+        first = _first_fields(name, description, tags)
+        namespace = None if monitoring_namespace is None else check_attribute_path(monitoring_namespace)
+        self._request: Final = resolve(
+            project=project,
+            run_id=run_id,
+            resume_run_id=resume_run_id,
+            storage=storage,
+            api_key=api_key,
+            read_only=read_only,
+            goodseed_home=goodseed_home,
+            log_dir=log_dir,
+            created_at=created_at,
+            modified_at=modified_at,
+            name=first.get("sys/name"),  # type: ignore[arg-type]
+        )
+        self._lock = threading.RLock()
+        self._is_closed = False
+        self._is_foreign = False
+        self._has_failed = False
+        self._fields: dict[str, Field] = {}
+        self._sets: dict[str, set[str]] = {}
+        self._opened: Final = open_backend(self._request)
+        self._backend: Final = self._opened.backend
+        self._log_metrics: Final = self._backend.log_metrics
+        self._log_number: Final = self._backend.log_number
+        self._attachments: Attachments | None = None
+        if self._opened.path is not None and not read_only:
+            open_runs.add(self)
+            self._start(first)
+            self._attachments = Attachments(
+                self,
+                stdout=capture_stdout,
+                stderr=capture_stderr,
+                hardware=capture_hardware_metrics,
+                traceback=capture_traceback,
+                namespace=namespace,
+                git_ref=git_ref,
+            )
+            self._attachments.start()
+
+    def _start(self, first: dict[str, object]) -> None:
+        fields: dict[str, object] = {"sys/state": "running", **first}
+        if self._opened.is_new:
+            fields |= {"sys/id": self.run_id}
+        rows = self._encode(fields)
+        if self._opened.is_new:
+            rows.append(("sys/creation_time", "datetime", self._opened.created_at, now_text()))
+        self._backend.add_configs(rows)
+        request = self._request
+        verb = "Run" if self._opened.is_new else "Resumed run"
+        notice(f"{verb} {self.run_id} in project {self.project}: {self.path}", is_quiet=request.is_quiet)
+        if not request.is_storage_chosen and request.storage.value == "local":
+            notice(
+                "No API key, so the run stays on this machine. To sync it later: set GOODSEED_API_KEY, then "
+                f"goodseed upload -p {self.project} --run-id {self.run_id}",
+                is_quiet=request.is_quiet,
+            )
+
+    # -- what it is -----------------------------------------------------------------------------------------------
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, unique in its project."""
+        return self._opened.run_id
+
+    @property
+    def project(self) -> str:
+        """The run's project."""
+        return self._opened.project
+
+    @property
+    def storage(self) -> str:
+        """``"cloud"``, ``"local"`` or ``"disabled"``."""
+        return self._request.storage.value
+
+    @property
+    def path(self) -> Path | None:
+        """The run's SQLite file; None where nothing is stored."""
+        return self._opened.path
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the run takes no more points."""
+        return self._is_closed
+
+    @property
+    def monitoring_namespace(self) -> str | None:
+        """Where what is monitored is stored, ``monitoring/<hash>``; None where nothing is."""
+        return None if self._attachments is None else self._attachments.namespace
+
+    def __repr__(self) -> str:
+        return f"<goodseed.Run {self.run_id!r} in project {self.project!r}, {self.storage}>"
+
+    # -- writing --------------------------------------------------------------------------------------------------
+
+    def log_metrics(self, data: Mapping[str, float], step: float) -> None:
+        """Add one point to each of several metrics.
+
+        Args:
+            data: Numbers by path: whatever is a scalar and has ``__float__`` (Python's and numpy's numbers, 0-d arrays
+                and tensors). NaN and infinities are stored as they are.
+            step: Integer or float; a point that is there already at this step is replaced.
+
+        Raises:
+            InvalidTypeError: A value is no number; nothing of the call is stored.
+            InvalidValueError: A path can't be, or the step is not finite, or an integer that no float holds exactly.
+            RunClosedError: The run is closed.
+        """
+        self._log_metrics(data, step)
+
+    def log_strings(self, data: Mapping[str, object], step: float) -> None:
+        """Add one point to each of several string series; values become strings.
+
+        Args:
+            data: Texts by path.
+            step: Integer or float; a point that is there already at this step is replaced.
+
+        Raises:
+            InvalidTypeError: ``data`` is no mapping, or the step is no number.
+            InvalidValueError: A path or the step can't be.
+            RunClosedError: The run is closed.
+        """
+        if not isinstance(data, Mapping):
+            raise InvalidTypeError(f"Texts come as a mapping of paths to strings, not as a {type(data).__name__}.")
+        number = as_step(step)
+        texts = [(check_attribute_path(path), as_text(value)) for path, value in data.items()]
+        for path, text in texts:
+            self._backend.add_text(path, text, number, None)
+
+    def log_string_series(self, data: Mapping[str, object], step: float) -> None:
+        """Old name of `log_strings`."""
+        warnings.warn("log_string_series is now log_strings.", DeprecationWarning, stacklevel=2)
+        self.log_strings(data, step)
+
+    def log_configs(self, data: Mapping[str, object], flatten: bool = True) -> None:
+        """Set several configs, all of them or none.
+
+        Args:
+            data: Values by path: bool, int, float, str, datetime, None and sets of strings keep their type, numpy and
+                torch scalars become numbers, lists become JSON text, anything else its ``str()``.
+            flatten: Make nested mappings, namespaces and dataclasses one config a leaf, their keys joined by ``/``;
+                otherwise such a value becomes JSON text.
+
+        Raises:
+            InvalidTypeError: ``data`` is no mapping.
+            InvalidValueError: A path can't be, or the run itself sets this field (``sys/id``, ``sys/state``, …).
+            RunClosedError: The run is closed.
+        """
+        if not isinstance(data, Mapping):
+            raise InvalidTypeError(f"Configs come as a mapping of paths to values, not as a {type(data).__name__}.")
+        if flatten:
+            self._set_configs(flatten_configs("", data))
+        else:
+            self._set_configs({check_attribute_path(path): value for path, value in data.items()})
+
+    def __setitem__(self, path: str, value: object) -> None:
+        """Set the config at ``path``, or, for a mapping, a namespace or a dataclass, one config a leaf under it.
+
+        Raises:
+            InvalidTypeError: ``path`` is no string.
+            InvalidValueError: ``path`` can't be, or the run itself sets this field (``sys/id``, ``sys/state``, …).
+            RunClosedError: The run is closed.
+        """
+        self._set_configs(flatten_configs(check_attribute_path(path), value))
+
+    def __getitem__(self, path: str) -> Field:
+        """The attribute at ``path``, to ``log`` to, or to ``add`` to and ``remove`` from when it is a set."""
+        field = self._fields.get(path)
+        if field is None:
+            field = Field(self, check_attribute_path(path))
+            if len(self._fields) < _MAX_FIELDS:
+                self._fields[path] = field
+        return field
+
+    def _set_configs(self, leaves: Mapping[str, object]) -> None:
+        for path in leaves:
+            if path in _FIXED_FIELDS:
+                raise InvalidValueError(f"{path} is kept by the run itself (sys/state is set by close).")
+        with self._lock:
+            values = {path: tag_set(value, path) if path == "sys/tags" else value for path, value in leaves.items()}
+            rows = self._encode(values)
+            if rows:
+                self._backend.add_configs(rows)
+            for path, value in values.items():
+                self._sets.pop(path, None)
+                if isinstance(value, set):
+                    self._sets[path] = {as_text(item) for item in value}
+
+    def _encode(self, values: Mapping[str, object]) -> list[tuple[str, str, str, str]]:
+        now = now_text()
+        return [(path, *encode_config(value), now) for path, value in values.items()]
+
+    def _change_set(self, path: str, change: str, values: str | Iterable[str]) -> None:
+        changed = tag_set(values, f"run[{path!r}].{change}()")
+        with self._lock:
+            current = self._sets.get(path)
+            if current is None:
+                current = self._stored_set(path)
+            current = current | changed if change == "add" else current - changed
+            self._backend.add_configs(self._encode({path: current}))
+            self._sets[path] = current
+
+    def _stored_set(self, path: str) -> set[str]:
+        if self._opened.path is None or self._is_closed:
+            return set()
+        return reading.string_set(self._backend.files, path)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything logged so far is in SQLite and on the disk itself (fsync).
+
+        Without it, what was logged survives the death of the process; with it, that of the machine.
+
+        Args:
+            timeout: At most that many seconds; None waits as long as it takes.
+
+        Returns:
+            Whether all of it is on the disk. It never raises.
+        """
+        if self._attachments is not None:
+            self._attachments.flush()
+        return self._backend.flush(timeout)
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    def get_metric_paths(self) -> list[str]:
+        """The paths of the metrics, sorted.
+
+        Raises:
+            DisabledError: The run stores nothing.
+        """
+        return reading.metric_paths(self._backend.files)
+
+    def get_metric_data(
+        self, path: str, *, step_min: float | None = None, step_max: float | None = None, max_points: int | None = None
+    ) -> dict[str, Any]:
+        """One metric, by step.
+
+        Args:
+            path: Its path; one without points gives none.
+            step_min: The first step wanted.
+            step_max: The last step wanted.
+            max_points: Where there are more points than that, give at most so many buckets instead.
+
+        Returns:
+            ``path``, ``downsampled``, and ``raw_points`` (``step``, ``y``), or, when downsampled, ``buckets``
+            (``step_first``, ``step_last``, ``count``, ``min``, ``max``, ``mean``, ``last``, ``non_finite``): exact over
+            the points of the bucket; ``min``, ``max`` and ``mean`` over the finite ones, None if there is none.
+
+        Raises:
+            InvalidValueError: ``max_points`` is below 1.
+            DisabledError: The run stores nothing.
+        """
+        return reading.metric_data(self._backend.files, check_attribute_path(path), step_min, step_max, max_points)
+
+    def get_string_paths(self) -> list[str]:
+        """The paths of the string series, sorted.
+
+        Raises:
+            DisabledError: The run stores nothing.
+        """
+        return reading.string_paths(self._backend.files)
+
+    def get_string_data(
+        self, path: str, *, limit: int | None = None, offset: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The points of a string series by step, each with ``step`` and ``value``.
+
+        Args:
+            path: Its path; one without points gives none.
+            limit: At most so many.
+            offset: Leave out the first so many.
+
+        Raises:
+            InvalidValueError: ``limit`` or ``offset`` is below 0.
+            DisabledError: The run stores nothing.
+        """
+        return reading.string_data(self._backend.files, check_attribute_path(path), limit, offset)
+
+    def get_configs(self) -> list[dict[str, Any]]:
+        """Every config by path, each with ``path``, ``type_tag``, ``value`` (as stored) and ``updated_at``.
+
+        Raises:
+            DisabledError: The run stores nothing.
+        """
+        return reading.configs(self._backend.files)
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def close(self, status: str = "finished") -> None:
+        """Store everything, write the status, and leave one file. The second call does nothing.
+
+        Args:
+            status: ``"finished"`` or ``"failed"``.
+
+        Raises:
+            InvalidValueError: ``status`` is neither.
+        """
+        if status not in _STATUSES:
+            raise InvalidValueError(f"status must be 'finished' or 'failed', not {status!r}.")
+        if self._is_foreign or self._opened.path is None or self._request.is_read_only:
+            self._is_closed = True
+            return
+        with self._lock:
+            was_closed, self._is_closed = self._is_closed, True
+        if was_closed:
+            return
+        if self._attachments is not None:
+            self._attachments.stop()
+        closed_at = now_text()
+        end = [("sys/state", "str", status, closed_at), ("sys/closed_time", "datetime", closed_at, closed_at)]
+        report = self._backend.close(status, end, closed_at)
+        open_runs.discard(self)
+        if not report.is_stored:
+            _logger.warning("goodseed: run %s could not be stored whole; the rest is kept in %s-inbox, and "
+                            "whoever opens the run next stores it.", self.run_id, self.path)
+        if report.dropped:
+            _logger.warning("goodseed: %d log calls of run %s found no room and are lost.", report.dropped, self.run_id)
+        notice(f"Closed run {self.run_id} ({status})", is_quiet=self._request.is_quiet)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        status = "finished"
+        if kind is not None and self._attachments is not None:
+            status = self._attachments.record_exception(kind, error, traceback)
+        self.close(status)
+
+    def _note_exception(self) -> None:
+        """An exception is about to end the process, or has ended a thread of it."""
+        self._has_failed = True
+
+    def _close_at_exit(self, status: str | None) -> None:
+        """The process ends: wait for a close that goes on, or close."""
+        if self._is_closed:
+            self._backend.close("", [], "")
+            return
+        self.close(status or ("failed" if self._has_failed else "finished"))
+
+    def _after_fork_in_child(self) -> None:
+        self._is_foreign = True
+        self._lock = threading.RLock()
+        if self._attachments is not None:
+            self._attachments.after_fork_in_child()
+
+
+def _renamed(given: dict[str, str | None], old: str, new: str, value: str | None) -> str | None:
+    if old not in given:
+        return value
+    warnings.warn(f"{old} is now {new}.", DeprecationWarning, stacklevel=3)
+    old_value = given.pop(old)
+    if value is not None:
+        raise InvalidTypeError(f"{old} is the old name of {new}: give one of the two.")
+    return old_value
+
+
+def _first_fields(name: str | None, description: str | None, tags: Iterable[str] | None) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for path, value in (("sys/name", name), ("sys/description", description)):
+        if value is not None:
+            if not isinstance(value, str):
+                raise InvalidTypeError(f"{path[4:]} must be a string, not {type(value).__name__}.")
+            fields[path] = as_text(value)
+    if tags is not None:
+        fields["sys/tags"] = tag_set(tags, "tags")
+    return fields

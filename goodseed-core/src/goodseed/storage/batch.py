@@ -1,0 +1,163 @@
+"""What the writer puts into the file in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import lru_cache
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Final
+
+from goodseed.storage.series import KnownShape, SeriesIds, Shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["Batch", "Tables"]
+
+# A thousand rows a statement: the interpreter is left to the training thread while SQLite steps through them.
+_ROWS_PER_STATEMENT: Final = (1000, 100, 10, 1) if sqlite3.sqlite_version_info >= (3, 32) else (200, 20, 1)
+
+_UPSERT_TEXT: Final = """
+    INSERT INTO string_points (series_id, step, value, ts) VALUES (?, ?, ?, ?)
+    ON CONFLICT (series_id, step) DO UPDATE SET value = excluded.value, ts = excluded.ts, uploaded = 0"""
+_UPSERT_CONFIG: Final = """
+    INSERT INTO configs (path, type_tag, value, updated_at) VALUES (?, ?, ?, ?)
+    ON CONFLICT (path) DO UPDATE SET
+        type_tag = excluded.type_tag, value = excluded.value, updated_at = excluded.updated_at, uploaded = 0"""
+
+
+class Tables:
+    """What the writer knows of the file by heart, through all of its batches."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.metric_ids: Final = SeriesIds(connection, "metric_series")
+        self.string_ids: Final = SeriesIds(connection, "string_series")
+        self.shapes: Final = Shapes(self.metric_ids)
+
+    def store(self, connection: sqlite3.Connection) -> None:
+        """Insert what is new, inside the caller's transaction."""
+        for part in (self.metric_ids, self.string_ids, self.shapes):
+            part.store(connection)
+
+    def stored(self) -> None:
+        """The transaction is committed."""
+        for part in (self.metric_ids, self.string_ids, self.shapes):
+            part.stored()
+
+
+class Batch:
+    """Points and configs in the order in which they were logged, to be stored in the order of the tables' keys.
+
+    Attributes:
+        size: How many points and configs it holds.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables: Final = tables
+        self._rows: dict[KnownShape, list[tuple[float, ...]]] = {}
+        self._columns: dict[int, tuple[list[float], list[float], list[float]]] = {}  # steps, values, times
+        self._texts: list[tuple[int, float, str, float]] = []
+        self._configs: list[Sequence[str]] = []
+        self._shape = tables.shapes.get
+        self.size = 0
+
+    def add_shape(self, number: int, paths: Sequence[str]) -> None:
+        """The paths that ``number`` stands for from now on."""
+        for shape in self._tables.shapes.add(number, paths):
+            for row in self._rows.pop(shape, ()):
+                self._add_shared_row(shape, row)
+
+    def add_point(self, number: int, time: float, step: float, value: float) -> bool:
+        """One point in the only series of a shape; False when the shape is unknown."""
+        shape = self._shape(number)
+        if shape is None:
+            return False
+        self._add(shape.series[0], time, step, value)
+        self.size += 1
+        return True
+
+    def add_row(self, number: int, body: memoryview) -> bool:
+        """One point in each series of a shape; False when the shape is unknown, or not of that width."""
+        shape = self._shape(number)
+        if shape is None or len(body) != shape.layout.size:
+            return False
+        row = shape.layout.unpack(body)
+        if shape.is_exclusive:
+            self._rows.setdefault(shape, []).append(row)
+        else:
+            self._add_shared_row(shape, row)
+        self.size += len(shape.series)
+        return True
+
+    def _add_shared_row(self, shape: KnownShape, row: tuple[float, ...]) -> None:
+        _, time, step = row[:3]
+        for series, value in zip(shape.series, row[3:]):
+            self._add(series, time, step, value)
+
+    def _add(self, series: int, time: float, step: float, value: float) -> None:
+        column = self._columns.get(series)
+        if column is None:
+            column = self._columns[series] = ([], [], [])
+        column[0].append(step)
+        column[1].append(value)
+        column[2].append(round(time, 3))
+
+    def add_text(self, path: str, text: str, step: float, time: float) -> None:
+        """One point in a string series."""
+        self._texts.append((self._tables.string_ids[path], step, text, round(time, 3)))
+        self.size += 1
+
+    def add_configs(self, rows: Sequence[Sequence[str]]) -> None:
+        """Configs as (path, type tag, value, time of the change)."""
+        self._configs.extend(rows)
+        self.size += len(rows)
+
+    def store(self, connection: sqlite3.Connection) -> None:
+        """Write it all, inside the caller's transaction; may be called again if that one is rolled back."""
+        self._tables.store(connection)
+        _store_points(connection, sorted(self._series(), key=lambda entry: entry[0]))
+        if self._texts:
+            # A stable sort: of two texts at one step, the later stays the later.
+            connection.executemany(_UPSERT_TEXT, sorted(self._texts, key=lambda text: text[:2]))
+        if self._configs:
+            connection.executemany(_UPSERT_CONFIG, self._configs)
+            # Readers of many runs look at run_meta alone.
+            names = [(row[2],) for row in self._configs if row[0] == "sys/name"]
+            connection.executemany("INSERT OR REPLACE INTO run_meta (key, value) VALUES ('name', ?)", names)
+
+    def _series(self) -> Iterator[tuple[int, Sequence[float], Sequence[float], Sequence[float]]]:
+        for shape, rows in self._rows.items():
+            _, times, steps, *values = zip(*rows)
+            rounded = [round(time, 3) for time in times]
+            for series, column in zip(shape.series, values):
+                yield series, steps, column, rounded
+        for series, (steps_of, values_of, times_of) in self._columns.items():
+            yield series, steps_of, values_of, times_of
+
+
+def _store_points(
+    connection: sqlite3.Connection, entries: Sequence[tuple[int, Sequence[float], Sequence[float], Sequence[float]]]
+) -> None:
+    parameters: list[float] = []
+    full = _ROWS_PER_STATEMENT[0] * 4
+    for series, steps, values, times in entries:
+        parameters.extend(chain.from_iterable(zip(repeat(series), steps, values, times)))
+        if len(parameters) >= full:
+            offset = 0
+            while len(parameters) - offset >= full:
+                connection.execute(_upsert_points(_ROWS_PER_STATEMENT[0]), parameters[offset : offset + full])
+                offset += full
+            del parameters[:offset]
+    offset = 0
+    for rows in _ROWS_PER_STATEMENT[1:]:
+        while len(parameters) - offset >= rows * 4:
+            connection.execute(_upsert_points(rows), parameters[offset : offset + rows * 4])
+            offset += rows * 4
+
+
+@lru_cache(maxsize=8)
+def _upsert_points(rows: int) -> str:
+    places = ", ".join(["(?, ?, ?, ?)"] * rows)
+    return f"""
+        INSERT INTO metric_points (series_id, step, y, ts) VALUES {places}
+        ON CONFLICT (series_id, step) DO UPDATE SET y = excluded.y, ts = excluded.ts, uploaded = 0"""

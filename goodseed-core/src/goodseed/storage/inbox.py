@@ -1,0 +1,324 @@
+"""The crash-proof inbox: memory shared with the kernel, into which every log call writes before it returns.
+
+A log call packs one record and hands it to ``mmap.write``: one call into C, which no other thread and no signal handler
+can interrupt, so that callers need no lock. What is written stays when the process is killed, because the pages are the
+kernel's. `RunWriter` seals the segments, stores what they hold, and gives them back.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+import time as clock
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from goodseed.errors import ForkedRunError, InvalidTypeError, InvalidValueError, RunClosedError
+from goodseed.paths import check_attribute_path
+from goodseed.storage.records import (
+    MAX_RECORD_BYTES,
+    POINT_WORD,
+    Shape,
+    config_record,
+    crc32,
+    pack_point,
+    pack_sealed,
+    pack_word,
+    unpack_word,
+    row_record,
+    shape_record,
+    text_record,
+)
+from goodseed.storage.segments import Segment, SegmentFile
+from goodseed.storage.waiting import wait_until
+from goodseed.values import as_number, as_step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from goodseed.storage.waiting import Wake
+
+__all__ = ["Inbox"]
+
+_PLAIN_NUMBERS: Final = (float, int)
+_MAX_SHAPES: Final = 2_000
+_MAX_WIDTH: Final = MAX_RECORD_BYTES // 9
+_ROOMY_BYTES: Final = 64 << 20  # up to here callers never wait for the writer
+_LIMIT_BYTES: Final = 2 << 30
+_PATIENCE_SECONDS: Final = 0.5
+_RETRY_SECONDS: Final = 0.25
+
+now = clock.time
+
+# Where callers write, the high half of a record's word there, and the whole word of a POINT record: one tuple, so that a
+# caller never pairs the segment of one moment with the generation of another.
+Handle: TypeAlias = "tuple[Callable[[bytes], object], int, int]"
+
+
+class Inbox:
+    """Takes what is logged, from any thread, without waiting for a disk.
+
+    Attributes:
+        dropped: How many records found no room on disk or in memory, and are lost.
+    """
+
+    def __init__(self, path: Path, wake: Wake, on_full: Callable[[OSError], None]) -> None:
+        """Make the inbox's file, or go on in memory where the disk refuses.
+
+        Args:
+            path: The file.
+            wake: Set when there is more for the writer to do than can wait.
+            on_full: Called, from the caller's thread, when the disk or the memory gives no room.
+        """
+        self._file: Final = SegmentFile(path)
+        self._wake: Final = wake
+        self._on_full: Final = on_full
+        self._lock = threading.RLock()
+        self._shape_lock = threading.RLock()
+        self._shapes: dict[tuple[str, ...], Shape] = {}
+        self._last: tuple[list[str], Shape] = ([], Shape.of(0, 0))
+        self._points: dict[str, int] = {}  # path -> number of the shape that holds it alone
+        self._next_shape = 1
+        self._no_room_until = 0.0
+        self.dropped = 0
+        self._chain: deque[Segment] = deque([self._file.take(0)])
+        self._active: Handle = _handle(self._chain[0])
+        if self._file.error is not None:
+            on_full(self._file.error)
+
+    # -- what callers do ------------------------------------------------------------------------------------------
+
+    def log_metrics(self, data: Mapping[str, float], step: float) -> None:
+        """Accept one point for each path in ``data``.
+
+        Raises:
+            InvalidTypeError: A path, a value or the step has a type that can't be stored.
+            InvalidValueError: A path or the step can't be stored.
+            RunClosedError: The run is closed.
+            ForkedRunError: The run belongs to the parent of this process.
+        """
+        # The bounds are 2**53, written out so that the compiler folds them: this is the path of every call.
+        if type(step) is not int or not -9007199254740992 < step < 9007199254740992:
+            step = as_step(step)
+        try:
+            if len(data) == 1:
+                for path, value in data.items():
+                    if type(value) is not float:
+                        value = as_number(path, value)
+                    write, _, word = self._active
+                    write(pack_point(word, self._points[path], time := now(), step, value, time, step, value))
+                return
+            paths, values = [*data], [*data.values()]
+            known, shape = self._last
+            if paths != known:  # comparing with the last call's is half the price of looking up
+                shape = self._shapes[tuple(paths)]
+                self._last = (paths, shape)
+            if _are_plain_numbers(values):
+                body = shape.pack(shape.number, now(), step, *values)
+                write, high, _ = self._active
+                write(pack_sealed(high | shape.word, crc32(body)) + body)
+                return
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError, struct.error):
+            pass  # a new path, a full segment or a wrong value: said below
+        self.add_metrics(data, step, None)
+
+    def log_number(self, path: str, value: float, step: float) -> None:
+        """Accept one point; see `log_metrics`."""
+        if type(step) is not int or not -9007199254740992 < step < 9007199254740992:
+            step = as_step(step)
+        if type(value) is not float:
+            value = as_number(path, value)
+        try:
+            write, _, word = self._active
+            write(pack_point(word, self._points[path], time := now(), step, value, time, step, value))
+        except (KeyError, ValueError):
+            self.add_metrics({path: value}, step, None)
+
+    def add_metrics(self, data: Mapping[str, float], step: float, at_seconds: float | None) -> None:
+        """What `log_metrics` does when it meets something for the first time; also takes the time of the points."""
+        if not isinstance(data, Mapping):
+            raise InvalidTypeError(f"Metrics come as a mapping of paths to numbers, not as a {type(data).__name__}.")
+        items = list(data.items())
+        numbers = {check_attribute_path(path): as_number(path, value) for path, value in items}
+        step = as_step(step)
+        time = now() if at_seconds is None else at_seconds
+        if not numbers:
+            return
+        shape = self._shape_of(tuple(path for path, _ in items), tuple(numbers)) if len(numbers) > 1 else None
+        if shape is not None:
+            self._append(row_record(0, shape, time, step, list(numbers.values())))
+            return
+        for path, number in numbers.items():
+            alone = self._number_of(path)
+            if alone:
+                self._append(pack_point(POINT_WORD, alone, time, step, number, time, step, number))
+
+    def add_text(self, path: str, text: str, step: float, at_seconds: float | None = None) -> None:
+        """Accept one point of a string series; the arguments are checked already."""
+        self._append(text_record(path, text, step, now() if at_seconds is None else at_seconds))
+
+    def add_configs(self, rows: Sequence[tuple[str, str, str, str]]) -> None:
+        """Accept configs as (path, type tag, value, time of the change), all of them or none."""
+        self._append(config_record(rows))
+
+    # -- shapes ---------------------------------------------------------------------------------------------------
+
+    def _shape_of(self, keys: tuple[str, ...], paths: tuple[str, ...]) -> Shape | None:
+        """The shape of these paths; None when there are too many, and each path stands for itself."""
+        with self._shape_lock:
+            shape = self._shapes.get(keys)
+            if shape is None and len(self._shapes) < _MAX_SHAPES and len(paths) < _MAX_WIDTH:
+                number = self._define(paths)
+                shape = Shape.of(number, len(paths)) if number else None
+                if shape is not None and len(keys) == len(paths):
+                    self._shapes[keys] = shape
+        return shape
+
+    def _number_of(self, path: str) -> int:
+        """The number of the shape that holds ``path`` alone; 0 when there was no room to define it."""
+        with self._shape_lock:
+            number = self._points.get(path) or self._define((path,))
+            if number:
+                self._points[path] = number
+        return number
+
+    def _define(self, paths: tuple[str, ...]) -> int:
+        number = self._next_shape
+        self._next_shape += 1
+        return number if self._append(shape_record(number, paths)) else 0
+
+    # -- segments -------------------------------------------------------------------------------------------------
+
+    def _append(self, record: bytes) -> bool:
+        """Write ``record`` into a segment that has room; False when it is lost because there is none."""
+        if len(record) > MAX_RECORD_BYTES:
+            raise InvalidValueError(
+                f"One call may log {MAX_RECORD_BYTES >> 20} MiB, not {len(record) >> 20} MiB: log it in parts."
+            )
+        low = unpack_word(record)[0] & 0xFFFFFFFF
+        rest = record[8:]
+        deadline = clock.monotonic() + _PATIENCE_SECONDS
+        while True:
+            active = self._active
+            write, high, _ = active
+            try:
+                write(pack_word(high | low) + rest)
+                return True
+            except ValueError:  # the segment is full, or sealed
+                if not self._renew(active, len(record), deadline):
+                    self.dropped += 1
+                    return False
+
+    def _renew(self, full: Handle, size: int, deadline: float) -> bool:
+        """Put a segment with room in place of ``full``; False when there is none to be had."""
+        self._wake.set()
+        # Back-pressure: the writer gives segments back.
+        wait_until(lambda: not self._is_crowded(), max(0.0, deadline - clock.monotonic()))
+        with self._lock:
+            if self._active is not full:
+                return True
+            if self._no_room_until > clock.monotonic():
+                return False
+            try:
+                segment = self._take(size)
+            except OSError as error:
+                self._no_room_until = clock.monotonic() + _RETRY_SECONDS
+                self._on_full(error)
+                return False
+            self._chain.append(segment)
+            self._active = _handle(segment)
+            if self._file.error is not None:
+                self._on_full(self._file.error)
+        return True
+
+    def _is_crowded(self) -> bool:
+        return self._file.total_bytes >= _ROOMY_BYTES and not self._file.has_free
+
+    def _take(self, size: int) -> Segment:
+        if self._file.total_bytes >= _LIMIT_BYTES and not self._file.has_free:
+            raise OSError(f"{_LIMIT_BYTES >> 30} GiB wait to be stored already")
+        return self._file.take(size)
+
+    # -- what the writer does -------------------------------------------------------------------------------------
+
+    @property
+    def is_large(self) -> bool:
+        """Whether callers will soon have to wait."""
+        return self._file.total_bytes >= _ROOMY_BYTES // 2 and not self._file.has_free
+
+    def seal(self) -> list[Segment]:
+        """Seal all that holds a record, and return it, oldest first; callers go on in another segment."""
+        with self._lock:
+            last = self._chain[-1]
+            if not last.is_empty:
+                try:
+                    segment = self._take(0)
+                except OSError as error:  # callers find it sealed, and ask for room themselves
+                    self._on_full(error)
+                    last.seal()
+                else:
+                    self._chain.append(segment)
+                    self._active = _handle(segment)
+            sealed = [segment for segment in self._chain if segment is not self._chain[-1] or segment.is_sealed]
+            for segment in sealed:
+                segment.seal()
+        return sealed
+
+    def give_back(self, segments: Sequence[Segment]) -> None:
+        """Use these again: what they held is stored."""
+        with self._lock:
+            for segment in segments:
+                self._chain.remove(segment)
+                self._file.give_back(segment)
+            if not self._chain:
+                segment = self._file.take(0)
+                self._chain.append(segment)
+                self._active = _handle(segment)
+
+    def refuse(self, error: Callable[[], Exception]) -> None:
+        """Let no further record in: every later call raises ``error()``."""
+
+        def refuse(_: bytes) -> None:
+            raise error()
+
+        self._active = (refuse, 0, 0)
+
+    def close(self) -> None:
+        """Let no further record in; what is there is still to be sealed and stored."""
+        with self._lock:
+            self.refuse(lambda: RunClosedError("The run is closed. Open it again with goodseed.Run(resume_run_id=…)."))
+            for segment in self._chain:
+                segment.seal()
+
+    def remains(self) -> list[Segment]:
+        """What was sealed and not given back, oldest first."""
+        return list(self._chain)
+
+    def dispose(self, *, remove: bool) -> None:
+        """Close the file, and remove it when nothing in it is needed."""
+        self._file.close(remove=remove)
+
+    def after_fork_in_child(self) -> None:
+        """Refuse everything: the memory is the parent's."""
+        self._lock = threading.RLock()
+        self._shape_lock = threading.RLock()
+        self.refuse(
+            lambda: ForkedRunError(
+                "This run belongs to the process that forked this one. Open a goodseed.Run of its own in the child."
+            )
+        )
+
+
+def _handle(segment: Segment) -> Handle:
+    high = (segment.generation & 0xFFFFFFFF) << 32
+    return segment.memory.write, high, high | POINT_WORD
+
+
+def _are_plain_numbers(values: Iterable[float]) -> bool:
+    """Whether all are of Python's own types: one of another type makes the sum another type. 7 ns a value."""
+    try:
+        return type(sum(values)) in _PLAIN_NUMBERS
+    except Exception:  # whatever the addition of strange types raises; they are named later
+        return False

@@ -1,0 +1,113 @@
+"""Who is alive: an operating-system lock on a file beside the run, dropped by the kernel when its process dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from typing import TYPE_CHECKING, Final
+
+from goodseed.errors import RunInUseError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+
+__all__ = ["WriterLock", "is_locked"]
+
+# A reader that asks whether a writer lives holds a shared lock for microseconds: try again that long.
+_ACQUIRE_SECONDS: Final = 0.5
+
+
+class WriterLock:
+    """Held by the one process that writes a run.
+
+    A forked child must call `abandon`: the lock belongs to an open file, which fork shares.
+    """
+
+    __slots__ = ("_descriptor", "_path")
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock at ``path``.
+
+        Raises:
+            RunInUseError: A live process holds it.
+            OSError: The file can't be made.
+        """
+        self._path: Final = path
+        deadline = time.monotonic() + _ACQUIRE_SECONDS
+        while True:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            if _lock(descriptor, exclusive=True):
+                if _is_same_file(descriptor, path):
+                    break
+                os.close(descriptor)  # its holder removed it between our open and our lock
+                continue
+            holder = _holder(descriptor)
+            os.close(descriptor)
+            if time.monotonic() >= deadline:
+                raise RunInUseError(f"The run {path.name.split('.sqlite')[0]!r} is being written by {holder}.")
+            time.sleep(0.01)
+        self._descriptor: int | None = descriptor
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Remove the lock file and drop the lock."""
+        if self._descriptor is None:
+            return
+        with contextlib.suppress(OSError):  # somebody removed the directory
+            if _is_same_file(self._descriptor, self._path):
+                self._path.unlink()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close our handle and leave the file: in a forked child the lock goes on being its parent's."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a live process holds the lock at ``path``."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return False
+    try:
+        return not _lock(descriptor, exclusive=False)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, *, exclusive: bool) -> bool:
+    try:
+        if os.name == "nt":
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # a file system without locks: one writer a run is then the user's to ensure
+        return exclusive
+    return True
+
+
+def _is_same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _holder(descriptor: int) -> str:
+    try:
+        pid, _, host = os.pread(descriptor, 300, 0).decode(errors="replace").strip().partition(" ")
+    except OSError:
+        return "another process"
+    return f"the live process {pid} on {host}" if pid else "another process"

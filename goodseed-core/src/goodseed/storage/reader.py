@@ -1,0 +1,207 @@
+"""Typed, read-only queries over one run file, also while it is being written."""
+
+from __future__ import annotations
+
+import math
+import os
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from goodseed.errors import FileFormatError, RunNotFoundError
+from goodseed.storage.downsample import Bucket, downsample
+from goodseed.storage.lock import is_locked
+from goodseed.storage.recovery import recover_if_abandoned
+from goodseed.storage.schema import connect_read_only, read_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from goodseed.paths import RunFiles
+
+__all__ = ["ConfigRow", "LastPoint", "MetricPoint", "RunReader", "TextPoint"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRow:
+    """A config as it is stored: `goodseed.values.decode_config` makes a Python value of it."""
+
+    path: str
+    type_tag: str
+    value: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPoint:
+    """A point of a metric; ``y`` may be NaN or infinite, ``time`` is in seconds since the epoch."""
+
+    step: float
+    y: float
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextPoint:
+    """A point of a string series; ``time`` is in seconds since the epoch."""
+
+    step: float
+    value: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class LastPoint:
+    """The point with the highest step of a metric."""
+
+    path: str
+    step: float
+    y: float
+
+
+class RunReader:
+    """Reads one run. Every call sees one consistent state, and holds a snapshot no longer than it takes.
+
+    Use it as a context manager, or `close` it. It may be used from several threads, one at a time.
+    """
+
+    def __init__(self, files: RunFiles) -> None:
+        """Open the run at ``files``; what a killed writer left in the inbox is brought in first.
+
+        Raises:
+            RunNotFoundError: There is no such file.
+            FileFormatError: It is no run file, is damaged, or of a newer version.
+        """
+        self._files: Final = files
+        if not files.database.is_file():
+            raise RunNotFoundError(f"There is no run at {files.database}.")
+        recover_if_abandoned(files)
+        with _readable(files):
+            self._connection: Final = connect_read_only(files.database, is_at_rest=_is_at_rest(files))
+
+    def __enter__(self) -> RunReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def meta(self) -> dict[str, str]:
+        """The ``run_meta`` table, as written."""
+        with _readable(self._files):
+            return {key: value for key, value in read_meta(self._connection).items() if value is not None}
+
+    def state(self) -> str:
+        """``running``, ``finished`` or ``failed``; a run whose writer died without a word is ``failed``."""
+        return "failed" if self.is_crashed() else self.meta().get("status", "running")
+
+    def is_crashed(self) -> bool:
+        """Whether the run's writer died without closing it."""
+        if is_locked(self._files.lock):  # asked before the status is read: a writer that is closing writes it first
+            return False
+        return self.meta().get("status", "running") == "running" and not is_locked(self._files.lock)
+
+    def configs(self, prefix: str = "") -> list[ConfigRow]:
+        """The configs whose path starts with ``prefix``, by path; ``sys/state`` as `state` has it."""
+        rows = self._rows("SELECT path, type_tag, value, updated_at FROM configs ORDER BY path")
+        state = self.state()
+        return [
+            ConfigRow(path, tag, state if path == "sys/state" else value or "", updated_at)
+            for path, tag, value, updated_at in rows
+            if path.startswith(prefix)
+        ]
+
+    def metric_paths(self) -> list[str]:
+        """The paths of the metrics, sorted."""
+        return [path for (path,) in self._rows("SELECT path FROM metric_series ORDER BY path")]
+
+    def string_paths(self) -> list[str]:
+        """The paths of the string series, sorted."""
+        return [path for (path,) in self._rows("SELECT path FROM string_series ORDER BY path")]
+
+    def metric_points(
+        self, path: str, *, step_min: float | None = None, step_max: float | None = None
+    ) -> list[MetricPoint]:
+        """The points of a metric by step, from ``step_min`` to ``step_max``, both included; none if there is none."""
+        series = self._series_id("metric_series", path)
+        rows = self._rows(
+            "SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ? ORDER BY step",
+            (series, *_bounds(step_min, step_max)),
+        )
+        return [MetricPoint(step, math.nan if y is None else y, time) for step, y, time in rows]
+
+    def metric_buckets(
+        self, path: str, max_points: int, *, step_min: float | None = None, step_max: float | None = None
+    ) -> list[Bucket] | None:
+        """The metric in at most ``max_points`` buckets; None when it has no more points than that."""
+        with _readable(self._files):
+            return downsample(
+                self._connection, self._series_id("metric_series", path), max_points, *_bounds(step_min, step_max)
+            )
+
+    def text_points(self, path: str, *, limit: int | None = None, offset: int = 0) -> list[TextPoint]:
+        """The points of a string series by step: ``limit`` of them, after the first ``offset``."""
+        rows = self._rows(
+            "SELECT step, value, ts FROM string_points WHERE series_id = ? ORDER BY step LIMIT ? OFFSET ?",
+            (self._series_id("string_series", path), -1 if limit is None else limit, offset),
+        )
+        return [TextPoint(*row) for row in rows]
+
+    def last_points(self) -> list[LastPoint]:
+        """The last point of every metric, by path."""
+        rows = self._rows(
+            """
+            SELECT s.path, p.step, p.y FROM metric_series AS s JOIN metric_points AS p ON p.series_id = s.id
+            WHERE p.step = (SELECT max(step) FROM metric_points WHERE series_id = s.id) ORDER BY s.path"""
+        )
+        return [LastPoint(path, step, math.nan if y is None else y) for path, step, y in rows]
+
+    def last_step(self, path: str) -> float | None:
+        """The highest step under ``path``, in the metric and the string series of that name; None without a point."""
+        row = self._rows(
+            """
+            SELECT max(step) FROM (
+                SELECT max(step) AS step FROM metric_points
+                WHERE series_id = (SELECT id FROM metric_series WHERE path = ?1)
+                UNION ALL
+                SELECT max(step) FROM string_points WHERE series_id = (SELECT id FROM string_series WHERE path = ?1)
+            )""",
+            (path,),
+        )[0]
+        return None if row[0] is None else float(row[0])
+
+    def _series_id(self, table: str, path: str) -> int:
+        rows = self._rows(f"SELECT id FROM {table} WHERE path = ?", (path,))
+        return int(rows[0][0]) if rows else 0  # no series has the id 0
+
+    def _rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple]:  # type: ignore[type-arg]
+        with _readable(self._files):
+            return self._connection.execute(query, parameters).fetchall()
+
+
+def _is_at_rest(files: RunFiles) -> bool:
+    if is_locked(files.lock):
+        return False
+    try:
+        return os.stat(f"{files.database}-wal").st_size == 0
+    except FileNotFoundError:
+        return True
+
+
+def _bounds(step_min: float | None, step_max: float | None) -> tuple[float, float]:
+    return (-math.inf if step_min is None else step_min, math.inf if step_max is None else step_max)
+
+
+@contextmanager
+def _readable(files: RunFiles) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise FileFormatError(f"{files.database} can't be read: {error}.") from error

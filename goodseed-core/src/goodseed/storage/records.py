@@ -1,0 +1,191 @@
+"""What a log call puts into the inbox: the layout of a record, and how it is read back.
+
+Every record starts with one 64-bit word: its length in bytes (28 bits), its kind (4 bits), and the low 32 bits of its
+segment's generation, so that what an earlier use of the segment left behind is never taken for a record.
+All numbers are in the machine's own byte order, as the inbox never leaves it; steps, times (seconds since the epoch) and values are IEEE doubles.
+
+========  ==========================================================================================
+kind      after the word
+========  ==========================================================================================
+POINT     shape, then time, step, value **twice**: the second copy proves that the first is whole
+ROW       crc32, shape, time, step, one value for each path of the shape
+SHAPE     crc32, shape, then the paths as a JSON array
+TEXT      crc32, length of the path, time, step, the path and the text in UTF-8
+CONFIGS   crc32, then a JSON array of [path, type tag, value, time of the change]
+========  ==========================================================================================
+
+The crc32 covers all that follows it.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from goodseed.storage.batch import Batch
+
+__all__ = [
+    "MAX_RECORD_BYTES",
+    "POINT_WORD",
+    "Shape",
+    "config_record",
+    "pack_point",
+    "pack_word",
+    "replay",
+    "row_record",
+    "shape_record",
+    "text_record",
+    "unpack_word",
+]
+
+MAX_RECORD_BYTES: Final = (1 << 28) - 1
+_KIND_SHIFT: Final = 28
+_POINT, _ROW, _SHAPE, _TEXT, _CONFIGS = 1, 2, 3, 4, 5
+
+_WORD: Final = struct.Struct("=Q")
+_POINT_RECORD: Final = struct.Struct("@QQ6d")
+_SEALED: Final = struct.Struct("=QI")  # word, crc32
+_SHAPE_HEAD: Final = struct.Struct("=Q")
+_TEXT_HEAD: Final = struct.Struct("=Idd")
+_BODY: Final = _SEALED.size
+
+pack_word: Final = _WORD.pack
+unpack_word: Final = _WORD.unpack_from
+pack_point: Final = _POINT_RECORD.pack
+pack_sealed: Final = _SEALED.pack
+crc32: Final = zlib.crc32
+POINT_WORD: Final = _POINT << _KIND_SHIFT | _POINT_RECORD.size
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The paths of a log call, written to the inbox once and named by number afterwards.
+
+    Attributes:
+        number: Its number within the session.
+        word: The low half of a ROW record's word.
+        pack: Packs number, time, step and one value a path.
+    """
+
+    number: int
+    word: int
+    pack: Callable[..., bytes]
+
+    @classmethod
+    def of(cls, number: int, width: int) -> Shape:
+        """The shape of ``width`` paths."""
+        layout = row_layout(width)
+        return cls(number, _ROW << _KIND_SHIFT | (_BODY + layout.size), layout.pack)
+
+
+def row_layout(width: int) -> struct.Struct:
+    """Number, time, step and ``width`` values; native alignment, as `struct` packs native doubles a third faster."""
+    return struct.Struct(f"@Q{width + 2}d")
+
+
+def row_record(high: int, shape: Shape, time: float, step: float, values: Sequence[float]) -> bytes:
+    """One point in each series of ``shape``."""
+    body = shape.pack(shape.number, time, step, *values)
+    return pack_sealed(high | shape.word, crc32(body)) + body
+
+
+def shape_record(number: int, paths: Sequence[str]) -> bytes:
+    """Which paths the shape ``number`` stands for."""
+    return _sealed(_SHAPE, _SHAPE_HEAD.pack(number) + _json(list(paths)))
+
+
+def text_record(path: str, text: str, step: float, time: float) -> bytes:
+    """One point in a string series."""
+    name = path.encode()
+    return _sealed(_TEXT, _TEXT_HEAD.pack(len(name), time, step) + name + text.encode())
+
+
+def config_record(rows: Sequence[tuple[str, str, str, str]]) -> bytes:
+    """Configs as (path, type tag, value, time of the change)."""
+    return _sealed(_CONFIGS, _json(rows))
+
+
+def _sealed(kind: int, body: bytes) -> bytes:
+    """A record without its generation; it is unusable, and refused by the inbox, when over `MAX_RECORD_BYTES`."""
+    size = _BODY + len(body)
+    if size > MAX_RECORD_BYTES:
+        return b"\0" * size
+    return pack_sealed(kind << _KIND_SHIFT | size, crc32(body)) + body
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def replay(buffer: memoryview, start: int, generation: int, batch: Batch) -> int:
+    """Add the records of one segment to ``batch``, up to the first that is not whole.
+
+    Args:
+        buffer: The segment.
+        start: Where its first record is.
+        generation: Its generation; records of another are not read.
+        batch: Takes the records in the order in which they were written.
+
+    Returns:
+        The offset behind the last record that was whole.
+    """
+    offset = start
+    high = generation & 0xFFFFFFFF
+    end = len(buffer)
+    unpack_point = _POINT_RECORD.unpack_from
+    add_point = batch.add_point
+    while offset + 8 <= end:
+        word = unpack_word(buffer, offset)[0]
+        if word >> 32 != high:
+            break
+        size = word & MAX_RECORD_BYTES
+        if size < _BODY or offset + size > end:
+            break
+        kind = (word & 0xFFFFFFFF) >> _KIND_SHIFT
+        if kind == _POINT:
+            if size != _POINT_RECORD.size:
+                break
+            _, shape, time, step, value, time_again, step_again, value_again = unpack_point(buffer, offset)
+            if time != time_again or step != step_again or not _same(value, value_again):
+                break
+            if not add_point(shape, time, step, value):
+                break
+        elif not _replay_sealed(kind, buffer[offset : offset + size], batch):
+            break
+        offset += size
+    return offset
+
+
+def _same(one: float, other: float) -> bool:
+    return one == other or (one != one and other != other)
+
+
+def _replay_sealed(kind: int, record: memoryview, batch: Batch) -> bool:
+    body = record[_BODY:]
+    if _SEALED.unpack_from(record)[1] != crc32(body):
+        return False
+    if kind == _ROW:
+        return batch.add_row(_SHAPE_HEAD.unpack_from(body)[0], body)
+    if kind == _SHAPE:
+        batch.add_shape(_SHAPE_HEAD.unpack_from(body)[0], json.loads(bytes(body[_SHAPE_HEAD.size :])))
+        return True
+    if kind == _TEXT:
+        length, time, step = _TEXT_HEAD.unpack_from(body)
+        path, text = _split(body[_TEXT_HEAD.size :], length)
+        batch.add_text(path, text, step, time)
+        return True
+    if kind == _CONFIGS:
+        batch.add_configs(json.loads(bytes(body)))
+        return True
+    return False
+
+
+def _split(body: memoryview, length: int) -> Iterator[str]:
+    yield str(body[:length], "utf-8")
+    yield str(body[length:], "utf-8")

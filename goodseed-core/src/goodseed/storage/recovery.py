@@ -1,0 +1,108 @@
+"""What a killed process left in its inbox goes into the file before anybody reads it."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from typing import TYPE_CHECKING, Final
+
+from goodseed.errors import RunInUseError
+from goodseed.storage.batch import Batch, Tables
+from goodseed.storage.lock import WriterLock, is_locked
+from goodseed.storage.records import replay
+from goodseed.storage.schema import check_version, connect_writer, drop_inbox_tables, migrate
+from goodseed.storage.segments import HEADER_BYTES, FoundSegment, read_segments
+
+if TYPE_CHECKING:
+    from goodseed.paths import RunFiles
+
+__all__ = ["recover", "recover_if_abandoned"]
+
+_logger: Final = logging.getLogger("goodseed")
+
+
+def recover_if_abandoned(files: RunFiles) -> None:
+    """Recover a run that has an inbox and no live writer; does nothing to any other, and never raises.
+
+    Where the directory can't be written to, what the inbox holds stays out of sight.
+    """
+    if not files.inbox.exists() or is_locked(files.lock):
+        return
+    try:
+        lock = WriterLock(files.lock)
+    except (RunInUseError, OSError):
+        return
+    try:
+        if files.inbox.exists():
+            connection = connect_writer(files.database, busy_seconds=1.0)
+            try:
+                recover(connection, files)
+            finally:
+                connection.close()
+    except (sqlite3.Error, OSError, ValueError) as error:
+        _logger.warning("goodseed: %s could not be read: %s", files.inbox, error)
+    finally:
+        lock.release()
+
+
+def recover(connection: sqlite3.Connection, files: RunFiles) -> int:
+    """Move what the inbox of a dead process holds into the file, and remove the inbox; the caller holds the lock.
+
+    Only whole records are taken, and none behind one that is damaged: what comes out is what was logged up to some
+    moment. Doing it twice is harmless.
+
+    Returns:
+        How many points and configs were found.
+
+    Raises:
+        sqlite3.Error: The file can't be written; the inbox stays.
+    """
+    migrate(connection, check_version(connection, files.database))
+    tables = Tables(connection)
+    drained = _load_state(connection, tables)
+    found = 0
+    for segment in read_segments(files.inbox):
+        if segment.generation <= drained:
+            continue
+        if segment.generation != drained + 1:
+            _logger.warning("goodseed: %s has a gap; what was logged after it is lost.", files.inbox)
+            break
+        batch = Batch(tables)
+        end = replay(segment.content, HEADER_BYTES, segment.generation, batch)
+        _store(connection, tables, batch)
+        found += batch.size
+        drained = segment.generation
+        if _is_damaged(segment, end):
+            _logger.warning("goodseed: %s is damaged; what was logged after the damage is lost.", files.inbox)
+            break
+    connection.execute("BEGIN IMMEDIATE")
+    drop_inbox_tables(connection)
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    files.inbox.unlink(missing_ok=True)
+    return found
+
+
+def _load_state(connection: sqlite3.Connection, tables: Tables) -> int:
+    known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE name LIKE 'inbox_%'")}
+    if not {"inbox_state", "inbox_shapes"} <= known:
+        return 0
+    tables.shapes.load(connection)
+    row = connection.execute("SELECT drained FROM inbox_state").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _store(connection: sqlite3.Connection, tables: Tables, batch: Batch) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        batch.store(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    tables.stored()
+
+
+def _is_damaged(segment: FoundSegment, end: int) -> bool:
+    return end < segment.used

@@ -1,0 +1,198 @@
+"""The run file: its tables, how a connection to it is opened, and how an older one becomes a newer one.
+
+`docs/file-format.md` describes the tables for those who read them without Goodseed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from goodseed.errors import FileFormatError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "check_version",
+    "connect_read_only",
+    "connect_writer",
+    "create_tables",
+    "migrate",
+    "read_meta",
+]
+
+SCHEMA_VERSION: Final = 2
+_CACHED_STATEMENTS: Final = 64
+
+# Columns and meanings are the specification's. Primary-key order and WITHOUT ROWID are what make points fast to write and
+# small; y is NULL for NaN, which SQLite can't hold.
+_POINT_TABLES: Final = {
+    "metric_points": """
+        CREATE TABLE {name} (
+            series_id INTEGER NOT NULL REFERENCES metric_series(id),
+            step REAL NOT NULL,
+            y REAL,
+            ts INTEGER NOT NULL,
+            uploaded INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (series_id, step)
+        ) WITHOUT ROWID""",
+    "string_points": """
+        CREATE TABLE {name} (
+            series_id INTEGER NOT NULL REFERENCES string_series(id),
+            step REAL NOT NULL,
+            value TEXT NOT NULL,
+            ts INTEGER NOT NULL,
+            uploaded INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (series_id, step)
+        ) WITHOUT ROWID""",
+}
+_OTHER_TABLES: Final = (
+    "CREATE TABLE run_meta (key TEXT PRIMARY KEY, value TEXT)",
+    """
+        CREATE TABLE configs (
+            path TEXT PRIMARY KEY,
+            type_tag TEXT NOT NULL,
+            value TEXT,
+            updated_at TEXT NOT NULL,
+            uploaded INTEGER NOT NULL DEFAULT 0
+        )""",
+    "CREATE TABLE metric_series (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE string_series (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)",
+)
+# There while a run is written: which segments of its inbox are stored, and what the numbers in the others mean.
+_INBOX_TABLES: Final = (
+    "CREATE TABLE IF NOT EXISTS inbox_state (drained INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS inbox_shapes (number INTEGER PRIMARY KEY, paths TEXT NOT NULL)",
+)
+
+
+def connect_writer(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
+    """Open the file for writing, in WAL mode and with transactions begun by hand.
+
+    Raises:
+        sqlite3.Error: It can't be opened, or is no database.
+    """
+    connection = sqlite3.connect(
+        path, timeout=busy_seconds, isolation_level=None, cached_statements=_CACHED_STATEMENTS
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        # NORMAL: a commit survives the death of the process; `RunWriter.flush` makes it survive that of the machine.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # the writer does it between transactions
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_read_only(path: Path, *, is_at_rest: bool, busy_seconds: float = 5.0) -> sqlite3.Connection:
+    """Open the file for reading; it is never changed, made, or checkpointed.
+
+    Args:
+        path: The file.
+        is_at_rest: Nobody writes it: it is read without locks, and without the two files that a reader of WAL leaves
+            beside it. To be closed soon, as somebody may begin to.
+        busy_seconds: How long to wait for somebody who has locked it.
+
+    Raises:
+        FileFormatError: It is no run file, or of a newer version.
+        sqlite3.Error: It can't be opened.
+    """
+    for mode in ("immutable=1",) if is_at_rest else ("mode=ro", "immutable=1"):
+        connection = sqlite3.connect(
+            f"file:{quote(str(path.absolute()))}?{mode}",
+            uri=True,
+            timeout=busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            check_version(connection, path)
+            return connection
+        except sqlite3.OperationalError:
+            # A directory that can't be written to has no place for the shared memory of WAL.
+            connection.close()
+            if mode == "immutable=1":
+                raise
+        except BaseException:
+            connection.close()
+            raise
+    raise AssertionError("unreachable")
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the file's schema version.
+
+    Raises:
+        FileFormatError: It is no run file, or of a newer version.
+        sqlite3.OperationalError: It can't be read.
+    """
+    try:
+        text = read_meta(connection).get("schema_version") or "1"
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        raise FileFormatError(f"{path} is a database, but not a Goodseed run.") from error
+    except sqlite3.DatabaseError as error:
+        raise FileFormatError(f"{path} is damaged, or not a Goodseed run: {error}.") from error
+    if not text.isdecimal():
+        raise FileFormatError(f"{path} has the schema version {text[:20]!r}, which is no number.")
+    if int(text) > SCHEMA_VERSION:
+        raise FileFormatError(
+            f"{path} has the schema version {text}; this Goodseed reads up to {SCHEMA_VERSION}. "
+            "Update it: pip install --upgrade goodseed."
+        )
+    return int(text)
+
+
+def read_meta(connection: sqlite3.Connection) -> dict[str, str | None]:
+    """The ``run_meta`` table."""
+    return dict(connection.execute("SELECT key, value FROM run_meta"))
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables of a new run, inside the caller's transaction."""
+    for statement in _OTHER_TABLES:
+        connection.execute(statement)
+    for name, statement in _POINT_TABLES.items():
+        connection.execute(statement.format(name=name))
+    connection.execute("INSERT INTO run_meta (key, value) VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
+    create_inbox_tables(connection)
+
+
+def create_inbox_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables that are there while a run is written, empty."""
+    drop_inbox_tables(connection)
+    for statement in _INBOX_TABLES:
+        connection.execute(statement)
+    connection.execute("INSERT INTO inbox_state (drained) VALUES (0)")
+
+
+def drop_inbox_tables(connection: sqlite3.Connection) -> None:
+    """Remove what is there only while a run is written."""
+    connection.execute("DROP TABLE IF EXISTS inbox_state")
+    connection.execute("DROP TABLE IF EXISTS inbox_shapes")
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring a file of an older version to `SCHEMA_VERSION`, in one transaction: all of it or nothing."""
+    if version >= SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for name, statement in _POINT_TABLES.items():
+            connection.execute(statement.format(name=f"new_{name}"))
+            connection.execute(f"INSERT INTO new_{name} SELECT * FROM {name} ORDER BY series_id, step")
+            connection.execute(f"DROP TABLE {name}")
+            connection.execute(f"ALTER TABLE new_{name} RENAME TO {name}")
+        connection.execute(
+            "INSERT OR REPLACE INTO run_meta (key, value) VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),)
+        )
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

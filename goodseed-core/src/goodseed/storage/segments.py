@@ -1,0 +1,193 @@
+"""The inbox's file: segments of shared memory, given out, sealed, and used again.
+
+A segment starts with a header of 64 bytes: the magic number, its size, its generation (they count up from 1 through the
+life of the file), and, once sealed, how many bytes were used. Segments follow one another without gaps.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["HEADER_BYTES", "FoundSegment", "Segment", "SegmentFile", "read_segments"]
+
+HEADER_BYTES: Final = 64
+GRANULE_BYTES: Final = 1 << 16  # what every system accepts as the offset of a mapping
+_MAGIC: Final = b"GSINBOX1"
+_HEADER: Final = struct.Struct("=8sQQQ")
+_FIRST_BYTES: Final = GRANULE_BYTES
+_LARGEST_BYTES: Final = 1 << 20  # one segment is one transaction at least
+_CROWDED_BYTES: Final = 64 << 20  # from here on larger ones: a mapping takes a file descriptor each
+_CROWDED_LARGEST_BYTES: Final = 16 << 20
+_MEMORY_LIMIT_BYTES: Final = 64 << 20
+
+
+@dataclass(slots=True, eq=False)
+class Segment:
+    """A stretch of the inbox, mapped anew for every use, so that nobody writes into a later use by an old handle.
+
+    Attributes:
+        offset: Where it starts in the file; None for one that is in memory only.
+        size: Its length in bytes.
+        generation: Which use of a segment this is, counted over all of them.
+        memory: The mapping; its position is where the next record goes.
+    """
+
+    offset: int | None
+    size: int
+    generation: int
+    memory: mmap.mmap = field(repr=False)
+
+    def seal(self) -> None:
+        """Let no further record in: a write at the end of a mapping fails. Does nothing the second time."""
+        if self.is_sealed:
+            return
+        used = self.memory.tell()
+        self.memory.seek(self.size)
+        self.memory[:HEADER_BYTES] = _header(self.size, self.generation, used)
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether records are refused."""
+        return self.memory.tell() == self.size
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds no record."""
+        return self.memory.tell() == HEADER_BYTES
+
+
+def _header(size: int, generation: int, used: int) -> bytes:
+    return _HEADER.pack(_MAGIC, size, generation, used).ljust(HEADER_BYTES, b"\0")
+
+
+class SegmentFile:
+    """Gives out segments of a file, or of memory where the disk gives no room. Not thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the file, in place of one that is there.
+
+        Raises:
+            OSError: The disk refuses; the segments then come from memory.
+        """
+        self.path: Final = path
+        self._free: list[tuple[int, int]] = []
+        self._generation = 0
+        self._next_size = _FIRST_BYTES
+        self._end = 0
+        self._memory_bytes = 0
+        self.error: OSError | None = None
+        self._descriptor: int | None = None
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), 0o600)
+        except OSError as error:
+            self.error = error
+
+    @property
+    def total_bytes(self) -> int:
+        """What the segments take, on disk and in memory."""
+        return self._end + self._memory_bytes
+
+    @property
+    def has_free(self) -> bool:
+        """Whether `take` would use a segment again."""
+        return bool(self._free)
+
+    def take(self, record_bytes: int) -> Segment:
+        """Return an empty segment with room for a record of that size.
+
+        Raises:
+            OSError: Neither the disk nor the memory limit (64 MiB) has room.
+        """
+        needed = record_bytes + HEADER_BYTES
+        fitting = [extent for extent in self._free if extent[1] >= needed]
+        if fitting:
+            offset, size = max(fitting, key=lambda extent: (extent[1] <= _LARGEST_BYTES, extent[1]))
+            self._free.remove((offset, size))
+            return self._map(offset, size)
+        usual = _CROWDED_LARGEST_BYTES if self.total_bytes >= _CROWDED_BYTES else self._next_size
+        size = max(usual, -(-needed // GRANULE_BYTES) * GRANULE_BYTES)
+        try:
+            segment = self._map(self._extend(size), size)
+        except OSError as error:
+            self.error = error
+            return self._map_memory(size, error)
+        self.error = None
+        self._next_size = min(self._next_size * 4, _LARGEST_BYTES)
+        return segment
+
+    def _extend(self, size: int) -> int:
+        if self._descriptor is None:
+            raise self.error or OSError(f"{self.path} can't be opened.")
+        offset = self._end
+        # The room is reserved, not just promised: writing to a mapped hole on a full disk kills the process.
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self._descriptor, offset, size)
+        else:
+            os.pwrite(self._descriptor, bytes(size), offset)
+        self._end += size
+        return offset
+
+    def _map(self, offset: int, size: int) -> Segment:
+        assert self._descriptor is not None
+        return self._start(mmap.mmap(self._descriptor, size, offset=offset), offset, size)
+
+    def _map_memory(self, size: int, error: OSError) -> Segment:
+        if self._memory_bytes + size > _MEMORY_LIMIT_BYTES:
+            raise error
+        self._memory_bytes += size
+        return self._start(mmap.mmap(-1, size), None, size)
+
+    def _start(self, memory: mmap.mmap, offset: int | None, size: int) -> Segment:
+        self._generation += 1
+        memory[:HEADER_BYTES] = _header(size, self._generation, 0)
+        memory.seek(HEADER_BYTES)
+        return Segment(offset, size, self._generation, memory)
+
+    def give_back(self, segment: Segment) -> None:
+        """Take back a segment whose records are stored elsewhere now."""
+        if segment.offset is None:
+            self._memory_bytes -= segment.size
+        else:
+            self._free.append((segment.offset, segment.size))
+
+    def close(self, *, remove: bool) -> None:
+        """Close the file, and remove it when nothing in it is needed."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        if remove:
+            self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSegment:
+    """A segment as a dead process left it."""
+
+    generation: int
+    used: int
+    content: memoryview
+
+
+def read_segments(path: Path) -> Iterator[FoundSegment]:
+    """The segments of the inbox at ``path``, whatever state it is in, oldest first."""
+    try:
+        content = memoryview(path.read_bytes())
+    except FileNotFoundError:
+        return
+    found = []
+    offset = 0
+    while offset + HEADER_BYTES <= len(content):
+        magic, size, generation, used = _HEADER.unpack_from(content, offset)
+        if magic != _MAGIC or size < HEADER_BYTES or size % GRANULE_BYTES:
+            break
+        found.append(FoundSegment(generation, used, content[offset : offset + size]))
+        offset += size
+    yield from sorted(found, key=lambda segment: segment.generation)

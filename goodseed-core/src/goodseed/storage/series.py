@@ -1,0 +1,106 @@
+"""The numbers that stand for paths: the ids of series in the file, and the shapes of a session's inbox."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from goodseed.storage.records import row_layout
+
+if TYPE_CHECKING:
+    import sqlite3
+    import struct
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["KnownShape", "SeriesIds", "Shapes"]
+
+
+class SeriesIds:
+    """The ids of one kind of series; new ones are stored with the batch that needs them."""
+
+    def __init__(self, connection: sqlite3.Connection, table: str) -> None:
+        """Read the ids that are there from ``table`` (``metric_series`` or ``string_series``)."""
+        self._table: Final = table
+        self._ids: dict[str, int] = {path: id_ for id_, path in connection.execute(f"SELECT id, path FROM {table}")}
+        used = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        self._last: int = max([used[0] if used else 0, *self._ids.values()])
+        self._new: list[tuple[int, str]] = []
+
+    def __getitem__(self, path: str) -> int:
+        """The id of ``path``, which gets one if it has none."""
+        id_ = self._ids.get(path)
+        if id_ is None:
+            self._last = id_ = self._last + 1
+            self._ids[path] = id_
+            self._new.append((id_, path))
+        return id_
+
+    def store(self, connection: sqlite3.Connection) -> None:
+        """Insert the new ones, inside the caller's transaction."""
+        if self._new:
+            connection.executemany(f"INSERT INTO {self._table} (id, path) VALUES (?, ?)", self._new)
+
+    def stored(self) -> None:
+        """Forget which were new: the transaction is committed."""
+        self._new.clear()
+
+
+@dataclass(slots=True, eq=False)
+class KnownShape:
+    """A shape, as the writer knows it.
+
+    Attributes:
+        series: The id of each path's series.
+        layout: Of the body of a ROW record: number, time, step and one value a path.
+        is_exclusive: No other shape holds any of its series, so that rows of different shapes need not be kept in order.
+    """
+
+    series: list[int]
+    layout: struct.Struct
+    is_exclusive: bool = True
+
+
+class Shapes:
+    """The shapes of one session, and which series they share."""
+
+    def __init__(self, metric_ids: SeriesIds) -> None:
+        self._metric_ids: Final = metric_ids
+        self._known: dict[int, KnownShape] = {}
+        self._owners: dict[int, KnownShape] = {}
+        self._new: list[tuple[int, str]] = []
+        self.get: Final = self._known.get
+
+    def load(self, connection: sqlite3.Connection) -> None:
+        """Learn the shapes that a dead session had stored."""
+        for number, paths in connection.execute("SELECT number, paths FROM inbox_shapes ORDER BY number").fetchall():
+            self._learn(number, json.loads(paths))
+
+    def add(self, number: int, paths: Sequence[str]) -> list[KnownShape]:
+        """Learn a shape; returns those that have stopped being exclusive by it."""
+        self._new.append((number, json.dumps(paths, ensure_ascii=False)))
+        return self._learn(number, paths)
+
+    def _learn(self, number: int, paths: Iterable[str]) -> list[KnownShape]:
+        ids = self._metric_ids
+        series = [ids[path] for path in paths]
+        shape = KnownShape(series, row_layout(len(series)))
+        self._known[number] = shape
+        shared = []
+        for id_ in series:
+            owner = self._owners.setdefault(id_, shape)
+            if owner is not shape:
+                shape.is_exclusive = False
+                if owner.is_exclusive:
+                    owner.is_exclusive = False
+                    shared.append(owner)
+        return shared
+
+    def store(self, connection: sqlite3.Connection) -> None:
+        """Insert the new ones, inside the caller's transaction."""
+        if self._new:
+            connection.executemany("INSERT OR REPLACE INTO inbox_shapes (number, paths) VALUES (?, ?)", self._new)
+
+    def stored(self) -> None:
+        """Forget which were new: the transaction is committed."""
+        self._new.clear()

@@ -1,0 +1,216 @@
+"""The writer's connection to the run file, and all that is done through it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Final
+
+from goodseed.paths import make_private_directory
+from goodseed.storage.batch import Batch, Tables
+from goodseed.storage.records import replay
+from goodseed.storage.recovery import recover
+from goodseed.storage.schema import (
+    check_version,
+    connect_writer,
+    create_inbox_tables,
+    create_tables,
+    drop_inbox_tables,
+    migrate,
+)
+from goodseed.storage.segments import HEADER_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from goodseed.paths import RunFiles
+    from goodseed.storage.inbox import Inbox
+
+__all__ = ["Session", "now_text"]
+
+BATCH_POINTS: Final = 10_000
+_BUSY_SECONDS: Final = 1.0
+_CHECKPOINT_BYTES: Final = 16 << 20
+_MODIFIED_EVERY_SECONDS: Final = 5.0
+_UPSERT_META: Final = (
+    "INSERT INTO run_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+
+
+def now_text() -> str:
+    """The time as the run file writes it: ISO 8601, UTC, microseconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
+
+
+class Session:
+    """One open run file. It lives in the frame of the writer's thread alone, so that a forked child never closes it.
+
+    Attributes:
+        modification_time: What ``sys/modification_time`` is to say; None for the time of the last change.
+        is_wal_held: A reader's snapshot keeps the write-ahead log from being started anew, and it is long already.
+    """
+
+    def __init__(self, files: RunFiles, meta: Mapping[str, str], *, is_new: bool) -> None:
+        """Open the file and write ``meta``: make its tables, or take over what the last writer left.
+
+        Raises:
+            sqlite3.Error: It can't be opened or written.
+            FileFormatError: It is no run file, or of a newer version.
+        """
+        self._files: Final = files
+        self._connection = connect_writer(files.database, busy_seconds=_BUSY_SECONDS)
+        try:
+            if not is_new:
+                migrate(self._connection, check_version(self._connection, files.database))
+                if files.inbox.exists():
+                    recover(self._connection, files)
+            self._connection.execute("BEGIN IMMEDIATE")
+            if is_new:
+                create_tables(self._connection)
+            else:
+                create_inbox_tables(self._connection)
+                self._connection.execute("DELETE FROM run_meta WHERE key = 'closed_at'")
+            self._connection.executemany(_UPSERT_META, meta.items())
+            self._connection.execute("COMMIT")
+            self._tables = Tables(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
+        self._identity = os.stat(files.database)
+        self._modified_at = 0.0
+        self.modification_time: str | None = None
+        self.is_wal_held = False
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection; to be used in the writer's thread only."""
+        return self._connection
+
+    def drain(self, inbox: Inbox) -> bool:
+        """Store one transaction's worth of what the inbox holds; False when it holds nothing.
+
+        Raises:
+            sqlite3.Error: It could not be stored, and is still in the inbox.
+        """
+        segments = inbox.seal()
+        if not segments:
+            return False
+        batch = Batch(self._tables)
+        taken = 0
+        for segment in segments:
+            replay(memoryview(segment.memory), HEADER_BYTES, segment.generation, batch)
+            taken += 1
+            if batch.size >= BATCH_POINTS:
+                break
+        self._commit(batch, segments[taken - 1].generation)
+        inbox.give_back(segments[:taken])
+        return True
+
+    def _commit(self, batch: Batch, drained: int) -> None:
+        now = time.monotonic()
+        if now - self._modified_at >= _MODIFIED_EVERY_SECONDS:
+            batch.add_configs([self._modification_row()])
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            batch.store(self._connection)
+            self._connection.execute("UPDATE inbox_state SET drained = ?", (drained,))
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        self._tables.stored()
+        if now - self._modified_at >= _MODIFIED_EVERY_SECONDS:
+            self._modified_at = now
+
+    def _modification_row(self) -> tuple[str, str, str, str]:
+        now = now_text()
+        return ("sys/modification_time", "datetime", self.modification_time or now, now)
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # SQLite has rolled back by itself
+                self._connection.execute("ROLLBACK")
+
+    def checkpoint_if_long(self) -> None:
+        """Move the write-ahead log into the database once it is long; a reader may hold it up, and nothing waits."""
+        if self._wal_bytes() < _CHECKPOINT_BYTES:
+            self.is_wal_held = False
+            return
+        _, in_log, moved = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        self.is_wal_held = moved < in_log
+
+    def _wal_bytes(self) -> int:
+        try:
+            return os.stat(f"{self._files.database}-wal").st_size
+        except FileNotFoundError:
+            return 0
+
+    def sync(self) -> None:
+        """Wait until what is committed is on the disk itself.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        # Closing these files drops no lock of SQLite's: its locks are on the database and on the shared memory.
+        for path in (f"{self._files.database}-wal", self._files.database.parent):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def is_deleted(self) -> bool:
+        """Whether somebody removed the file from under us, or put another in its place."""
+        try:
+            return not os.path.samestat(self._identity, os.stat(self._files.database))
+        except OSError:
+            return True
+
+    def restore(self) -> None:
+        """Write the file anew, where it was, from what SQLite still holds open.
+
+        Raises:
+            OSError: The directory can't be made.
+            sqlite3.Error: The copy failed.
+        """
+        make_private_directory(self._files.database.parent)
+        copy_path = self._files.database.with_name(f".{self._files.database.name}-restored")
+        os.close(os.open(copy_path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
+        copy = sqlite3.connect(copy_path)
+        try:
+            self._connection.backup(copy)
+        finally:
+            copy.close()
+        os.replace(copy_path, self._files.database)
+        old = self._connection
+        self._connection = connect_writer(self._files.database, busy_seconds=_BUSY_SECONDS)
+        self._identity = os.stat(self._files.database)
+        old.close()
+
+    def finish(self, status: str, meta: Mapping[str, str], configs: Sequence[tuple[str, str, str, str]]) -> None:
+        """Write the run's end and leave one file behind, unless a reader still holds its write-ahead log.
+
+        Raises:
+            sqlite3.Error: It could not be written.
+        """
+        batch = Batch(self._tables)
+        batch.add_configs([*configs, self._modification_row()])
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            batch.store(self._connection)
+            self._connection.executemany(_UPSERT_META, {"status": status, **meta}.items())
+            drop_inbox_tables(self._connection)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        self._connection.execute("PRAGMA busy_timeout = 200")
+        with contextlib.suppress(sqlite3.OperationalError):  # a reader's snapshot: whoever opens it next does it
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()

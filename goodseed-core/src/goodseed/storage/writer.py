@@ -1,0 +1,293 @@
+"""The thread that moves the inbox into the run file."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from goodseed.errors import RunExistsError, RunNotFoundError
+from goodseed.paths import make_private_directory
+from goodseed.storage.forks import watch_forks
+from goodseed.storage.inbox import Inbox
+from goodseed.storage.lock import WriterLock
+from goodseed.storage.session import Session
+from goodseed.storage.waiting import Wake, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from goodseed.paths import RunFiles
+
+__all__ = ["CloseReport", "RunWriter"]
+
+_logger: Final = logging.getLogger("goodseed")
+_INTERVAL_SECONDS: Final = 0.25
+_HELD_INTERVAL_SECONDS: Final = 5.0
+_LONGEST_BACKOFF_SECONDS: Final = 5.0
+_DELETED_CHECK_SECONDS: Final = 2.0
+_FORK_WAIT_SECONDS: Final = 1.0
+_LAST_WAIT_SECONDS: Final = 2.0  # for what SQLite is in the middle of when the deadline comes
+
+
+@dataclass(slots=True)
+class _Request:
+    """Something to be done in the writer's thread, after all that was logged before it is stored."""
+
+    action: Callable[[Session], None]
+    error: Exception | None = None
+    is_done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    status: str
+    meta: Mapping[str, str]
+    configs: Sequence[tuple[str, str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class CloseReport:
+    """How a close went.
+
+    Attributes:
+        is_stored: Everything accepted is in the file, and the run's end is written.
+        dropped: How many records were lost because neither disk nor memory had room.
+    """
+
+    is_stored: bool
+    dropped: int
+
+
+class RunWriter:
+    """The one that writes a run: owner of its lock, its inbox, its connection, and the thread that uses it.
+
+    Attributes:
+        inbox: Takes what is logged.
+        files: Where the run lies.
+    """
+
+    def __init__(
+        self, files: RunFiles, meta: Mapping[str, str], *, is_new: bool, modification_time: str | None = None
+    ) -> None:
+        """Open the run for writing.
+
+        Args:
+            files: Where it lies.
+            meta: What to write into ``run_meta``.
+            is_new: The run is to be made; else it must be there.
+            modification_time: What ``sys/modification_time`` is to say; None for the time of the last change.
+
+        Raises:
+            RunExistsError: The run is to be made, and is there.
+            RunNotFoundError: It is not to be made, and is not there.
+            RunInUseError: A live process writes it.
+            FileFormatError: The file is no run, or of a newer version.
+            OSError, sqlite3.Error: The disk refuses.
+        """
+        self.files: Final = files
+        self._meta: Final = meta
+        self._is_new: Final = is_new
+        self._modification_time: Final = modification_time
+        self._wake: Final = Wake()
+        self._ready: Final = threading.Event()
+        self._is_done = False
+        self._requests: Final[deque[_Request]] = deque()
+        self._at_work = threading.Lock()  # held while SQLite runs: a fork waits for it
+        self._close_lock = threading.RLock()
+        self._ending: _Ending | None = None
+        self._deadline = 0.0
+        self._is_stored = False
+        self._is_foreign = False
+        self._warned: set[str] = set()
+        self._failure: BaseException | None = None
+        make_private_directory(files.database.parent)
+        self._lock = WriterLock(files.lock)
+        try:
+            self._start()
+        except BaseException:
+            self._lock.release()
+            raise
+        watch_forks(self)
+
+    def _start(self) -> None:
+        if self._is_new:
+            try:
+                os.close(os.open(self.files.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            except FileExistsError:
+                raise RunExistsError(f"The run {self.files.database.stem!r} exists: {self.files.database}") from None
+            self.files.inbox.unlink(missing_ok=True)  # of a run whose file somebody deleted
+        elif not self.files.database.is_file():
+            raise RunNotFoundError(f"There is no run {self.files.database.stem!r} at {self.files.database}.")
+        self._thread = threading.Thread(target=self._work, name="goodseed-writer", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            if self._is_new:
+                for suffix in ("", "-wal", "-shm", "-inbox"):
+                    Path(f"{self.files.database}{suffix}").unlink(missing_ok=True)
+            raise self._failure
+
+    # -- for the owner --------------------------------------------------------------------------------------------
+
+    def settle(self, timeout: float | None = None) -> bool:
+        """Wait until all that was logged before this call is in the file; False when that failed or took longer."""
+        return self._ask(_nothing, timeout)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until all that was logged before this call is on the disk itself; False when that failed."""
+        return self._ask(Session.sync, timeout)
+
+    def _ask(self, action: Callable[[Session], None], timeout: float | None) -> bool:
+        if self._is_foreign:
+            return False
+        request = _Request(action)
+        self._requests.append(request)
+        self._wake.set()
+        wait_until(lambda: request.is_done or self._is_done, timeout)
+        return self._is_stored if not request.is_done else request.error is None
+
+    def close(
+        self,
+        status: str,
+        *,
+        meta: Mapping[str, str],
+        configs: Sequence[tuple[str, str, str, str]],
+        timeout_seconds: float,
+    ) -> CloseReport:
+        """Store everything, write the run's end, and leave one file; what can't be stored stays in the inbox.
+
+        A second call waits for the first. In a forked child it does nothing.
+        """
+        if self._is_foreign:
+            return CloseReport(is_stored=True, dropped=0)
+        with self._close_lock:
+            if self._ending is None:
+                self._deadline = time.monotonic() + timeout_seconds
+                self._ending = _Ending(status, meta, configs)
+                self.inbox.close()
+        self._wake.set()
+        wait_until(lambda: self._is_done, timeout_seconds + _LAST_WAIT_SECONDS)
+        return CloseReport(self._is_stored, self.inbox.dropped)
+
+    # -- forks ----------------------------------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        """Wait until SQLite is at rest, so that the child finds none of its mutexes taken."""
+        self._at_work.acquire(timeout=_FORK_WAIT_SECONDS)
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        if self._at_work.locked():
+            self._at_work.release()
+
+    def after_fork_in_child(self) -> None:
+        """Own nothing: not the lock, not the connection, not the memory."""
+        self._is_foreign = True
+        self._at_work = threading.Lock()
+        self._close_lock = threading.RLock()
+        self.inbox.after_fork_in_child()
+        self._lock.abandon()
+
+    # -- the thread -----------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            session = Session(self.files, self._meta, is_new=self._is_new)
+            session.modification_time = self._modification_time
+            self.inbox = Inbox(self.files.inbox, self._wake, lambda error: self._warn("room", error))
+        except BaseException as error:
+            self._failure = error
+            self._ready.set()
+            return
+        self._ready.set()
+        try:
+            self._loop(session)
+        finally:
+            self._end(session)
+
+    def _loop(self, session: Session) -> None:
+        backoff = 0.0
+        checked_at = stored_at = time.monotonic()
+        while True:
+            self._wake.wait(backoff or _INTERVAL_SECONDS)
+            ending = self._ending
+            now = time.monotonic()
+            is_urgent = ending or self._requests or self.inbox.is_large or now - stored_at >= _HELD_INTERVAL_SECONDS
+            if session.is_wal_held and not is_urgent:
+                continue  # every commit makes the log longer: fewer and larger ones make it less so
+            try:
+                with self._at_work:
+                    if now - checked_at >= _DELETED_CHECK_SECONDS or ending:
+                        checked_at = now
+                        self._restore_if_deleted(session)
+                    self._store_all(session)
+                    if ending:
+                        session.finish(ending.status, ending.meta, ending.configs)
+                        self._is_stored = True
+                        return
+                stored_at = now
+                backoff = 0.0
+                self._warned.discard("storage")
+            except Exception as error:  # whatever it is, the thread lives on: what is logged waits in the inbox
+                self._warn("storage", error)
+                self._answer(error)
+                if ending and time.monotonic() >= self._deadline:
+                    return
+                backoff = min(_LONGEST_BACKOFF_SECONDS, max(_INTERVAL_SECONDS, backoff * 2))
+                if ending:
+                    backoff = min(backoff, _INTERVAL_SECONDS)
+
+    def _store_all(self, session: Session) -> None:
+        requests = [self._requests[index] for index in range(len(self._requests))]
+        while session.drain(self.inbox):
+            session.checkpoint_if_long()
+        for request in requests:
+            request.action(session)
+            self._requests.remove(request)
+            request.is_done = True
+
+    def _answer(self, error: Exception) -> None:
+        while self._requests:
+            request = self._requests.popleft()
+            request.error = error
+            request.is_done = True
+
+    def _restore_if_deleted(self, session: Session) -> None:
+        if session.is_deleted():
+            session.restore()
+            _logger.warning("goodseed: %s was deleted while it was written; it is restored.", self.files.database)
+
+    def _end(self, session: Session) -> None:
+        try:
+            with self._at_work:
+                session.close()
+        except sqlite3.Error as error:
+            self._warn("storage", error)
+        self.inbox.dispose(remove=self._is_stored)
+        self._lock.release()
+        self._answer(OSError("The run was closed before."))
+        self._is_done = True
+
+    def _warn(self, kind: str, error: Exception) -> None:
+        """Say what goes wrong once, not at every try."""
+        if kind in self._warned:
+            return
+        self._warned.add(kind)
+        what = "can't be written" if kind == "storage" else "has no room to grow"
+        _logger.warning(
+            "goodseed: %s %s (%s). Training goes on; what is logged is kept as long as there is room, and tried again.",
+            self.files.database if kind == "storage" else self.files.inbox,
+            what,
+            error,
+        )
+
+
+def _nothing(_: Session) -> None:
+    """All that was logged before is stored by the time that this is asked for."""
