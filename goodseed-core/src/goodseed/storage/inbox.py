@@ -7,7 +7,6 @@ kernel's. `RunWriter` seals the segments, stores what they hold, and gives them 
 
 from __future__ import annotations
 
-import struct
 import threading
 import time as clock
 from collections import deque
@@ -35,16 +34,16 @@ from goodseed.storage.waiting import wait_until
 from goodseed.values import as_number, as_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from goodseed.storage.waiting import Wake
 
 __all__ = ["Inbox"]
 
-_PLAIN_NUMBERS: Final = (float, int)
 _MAX_SHAPES: Final = 2_000
 _MAX_WIDTH: Final = MAX_RECORD_BYTES // 9
+_WORTH_WAKING_BYTES: Final = 1 << 20
 _ROOMY_BYTES: Final = 64 << 20  # up to here callers never wait for the writer
 _LIMIT_BYTES: Final = 2 << 30
 _PATIENCE_SECONDS: Final = 0.5
@@ -78,10 +77,11 @@ class Inbox:
         self._lock = threading.RLock()
         self._shape_lock = threading.RLock()
         self._shapes: dict[tuple[str, ...], Shape] = {}
-        self._last: tuple[list[str], Shape] = ([], Shape.of(0, 0))
+        self._last: tuple[list[str], Callable[..., bytes], int, int] = ([], *Shape.of(0, 0))
         self._points: dict[str, int] = {}  # path -> number of the shape that holds it alone
         self._next_shape = 1
         self._no_room_until = 0.0
+        self._is_closed = False
         self.dropped = 0
         self._chain: deque[Segment] = deque([self._file.take(0)])
         self._active: Handle = _handle(self._chain[0])
@@ -110,18 +110,19 @@ class Inbox:
                     write, _, word = self._active
                     write(pack_point(word, self._points[path], time := now(), step, value, time, step, value))
                 return
-            paths, values = [*data], [*data.values()]
-            known, shape = self._last
-            if paths != known:  # comparing with the last call's is half the price of looking up
-                shape = self._shapes[tuple(paths)]
-                self._last = (paths, shape)
-            if _are_plain_numbers(values):
-                body = shape.pack(shape.number, now(), step, *values)
+            values = [*data.values()]
+            paths, pack, number, word = self._last
+            if [*data] != paths:  # comparing with the last call's paths is half the price of looking them up
+                paths = [*data]
+                pack, number, word = self._shapes[tuple(paths)]
+                self._last = (paths, pack, number, word)
+            if type(sum(values, 0.0)) is float:  # a value that is none of Python's own numbers makes it something else
+                body = pack(number, now(), step, *values)
                 write, high, _ = self._active
-                write(pack_sealed(high | shape.word, crc32(body)) + body)
+                write(pack_sealed(high | word, crc32(body)) + body)
                 return
-        except (KeyError, ValueError, TypeError, AttributeError, OverflowError, struct.error):
-            pass  # a new path, a full segment or a wrong value: said below
+        except Exception:  # a new path, a full segment, a wrong value or a closed run: all of them are said below
+            pass
         self.add_metrics(data, step, None)
 
     def log_number(self, path: str, value: float, step: float) -> None:
@@ -213,7 +214,6 @@ class Inbox:
 
     def _renew(self, full: Handle, size: int, deadline: float) -> bool:
         """Put a segment with room in place of ``full``; False when there is none to be had."""
-        self._wake.set()
         # Back-pressure: the writer gives segments back.
         wait_until(lambda: not self._is_crowded(), max(0.0, deadline - clock.monotonic()))
         with self._lock:
@@ -229,8 +229,11 @@ class Inbox:
                 return False
             self._chain.append(segment)
             self._active = _handle(segment)
+            self._chain[-2].seal()
             if self._file.error is not None:
                 self._on_full(self._file.error)
+            if sum(waiting.size for waiting in self._chain) - segment.size >= _WORTH_WAKING_BYTES:
+                self._wake.set()  # less than that waits for the writer's next round: few large transactions are fast
         return True
 
     def _is_crowded(self) -> bool:
@@ -251,6 +254,8 @@ class Inbox:
     def seal(self) -> list[Segment]:
         """Seal all that holds a record, and return it, oldest first; callers go on in another segment."""
         with self._lock:
+            if self._is_closed:
+                return list(self._chain)
             last = self._chain[-1]
             if not last.is_empty:
                 try:
@@ -272,7 +277,7 @@ class Inbox:
             for segment in segments:
                 self._chain.remove(segment)
                 self._file.give_back(segment)
-            if not self._chain:
+            if not self._chain and not self._is_closed:
                 segment = self._file.take(0)
                 self._chain.append(segment)
                 self._active = _handle(segment)
@@ -288,6 +293,7 @@ class Inbox:
     def close(self) -> None:
         """Let no further record in; what is there is still to be sealed and stored."""
         with self._lock:
+            self._is_closed = True
             self.refuse(lambda: RunClosedError("The run is closed. Open it again with goodseed.Run(resume_run_id=…)."))
             for segment in self._chain:
                 segment.seal()
@@ -314,11 +320,3 @@ class Inbox:
 def _handle(segment: Segment) -> Handle:
     high = (segment.generation & 0xFFFFFFFF) << 32
     return segment.memory.write, high, high | POINT_WORD
-
-
-def _are_plain_numbers(values: Iterable[float]) -> bool:
-    """Whether all are of Python's own types: one of another type makes the sum another type. 7 ns a value."""
-    try:
-        return type(sum(values)) in _PLAIN_NUMBERS
-    except Exception:  # whatever the addition of strange types raises; they are named later
-        return False

@@ -22,11 +22,11 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from goodseed.storage.batch import Batch
 
@@ -63,25 +63,24 @@ crc32: Final = zlib.crc32
 POINT_WORD: Final = _POINT << _KIND_SHIFT | _POINT_RECORD.size
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """The paths of a log call, written to the inbox once and named by number afterwards.
 
     Attributes:
+        pack: Packs number, time, step and one value a path.
         number: Its number within the session.
         word: The low half of a ROW record's word.
-        pack: Packs number, time, step and one value a path.
     """
 
+    pack: Callable[..., bytes]
     number: int
     word: int
-    pack: Callable[..., bytes]
 
     @classmethod
     def of(cls, number: int, width: int) -> Shape:
         """The shape of ``width`` paths."""
         layout = row_layout(width)
-        return cls(number, _ROW << _KIND_SHIFT | (_BODY + layout.size), layout.pack)
+        return cls(layout.pack, number, _ROW << _KIND_SHIFT | (_BODY + layout.size))
 
 
 def row_layout(width: int) -> struct.Struct:

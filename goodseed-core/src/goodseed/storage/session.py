@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "now_text"]
 
-BATCH_POINTS: Final = 10_000
+BATCH_POINTS: Final = 150_000  # transactions this large write each page of the table once; some 15 MB of memory
 _BUSY_SECONDS: Final = 1.0
 _CHECKPOINT_BYTES: Final = 16 << 20
 _MODIFIED_EVERY_SECONDS: Final = 5.0
@@ -75,6 +75,8 @@ class Session:
                 self._connection.execute("DELETE FROM run_meta WHERE key = 'closed_at'")
             self._connection.executemany(_UPSERT_META, meta.items())
             self._connection.execute("COMMIT")
+            if is_new:  # a machine that dies must not leave a file without tables
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._tables = Tables(self._connection)
         except BaseException:
             self._connection.close()
