@@ -119,8 +119,8 @@ def as_text(value: object) -> str:
 def encode_config(value: object) -> Encoded:
     """Return ``value`` with the tag of its type.
 
-    Beyond the types that have a tag: numpy and torch scalars become the number they hold, lists and tuples JSON text,
-    an ``Enum`` its ``str()``, as does anything else.
+    Beyond the types that have a tag: numpy and torch scalars become the number they hold, lists, tuples
+    and mappings JSON text, an ``Enum`` its ``str()``, as does anything else.
     """
     if value is None:
         return Encoded("null", "")
@@ -140,8 +140,8 @@ def encode_config(value: object) -> Encoded:
         return Encoded("str", value.isoformat())
     if isinstance(value, Set):
         return Encoded("string_set", json.dumps(sorted(as_text(item) for item in value), ensure_ascii=False))
-    if isinstance(value, (list, tuple)):
-        return Encoded("str", _list_text(value))
+    if isinstance(value, (list, tuple, Mapping)):
+        return Encoded("str", _json_text(value))
     return _encode_scalar_object(value)
 
 
@@ -165,7 +165,7 @@ def _encode_scalar_object(value: object) -> Encoded:
     return Encoded("str", as_text(value))
 
 
-def _list_text(value: object) -> str:
+def _json_text(value: object) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, default=_json_default)
     except (TypeError, ValueError, RecursionError):

@@ -10,7 +10,7 @@ from goodseed.errors import RunInUseError
 from goodseed.storage.batch import Batch, Tables
 from goodseed.storage.lock import WriterLock, is_locked
 from goodseed.storage.records import replay
-from goodseed.storage.schema import check_version, connect_writer, drop_inbox_tables, migrate
+from goodseed.storage.schema import check_version, connect_writer, drop_inbox_table, migrate
 from goodseed.storage.segments import HEADER_BYTES, FoundSegment, read_segments
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def recover(connection: sqlite3.Connection, files: RunFiles) -> int:
             _logger.warning("goodseed: %s is damaged; what was logged after the damage is lost.", files.inbox)
             break
     connection.execute("BEGIN IMMEDIATE")
-    drop_inbox_tables(connection)
+    drop_inbox_table(connection)
     connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     files.inbox.unlink(missing_ok=True)
@@ -84,11 +84,11 @@ def recover(connection: sqlite3.Connection, files: RunFiles) -> int:
 
 
 def _load_state(connection: sqlite3.Connection, tables: Tables) -> int:
-    known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE name LIKE 'inbox_%'")}
-    if not {"inbox_state", "inbox_shapes"} <= known:
+    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'inbox_shapes'").fetchone()
+    if known is None:
         return 0
     tables.shapes.load(connection)
-    row = connection.execute("SELECT drained FROM inbox_state").fetchone()
+    row = connection.execute("SELECT paths FROM inbox_shapes WHERE number = 0").fetchone()
     return int(row[0]) if row else 0
 
 

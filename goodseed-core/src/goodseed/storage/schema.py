@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SCHEMA_VERSION",
+    "check_file",
     "check_version",
     "connect_read_only",
     "connect_writer",
+    "create_inbox_table",
     "create_tables",
+    "drop_inbox_table",
     "migrate",
     "read_meta",
+    "set_drained",
 ]
 
 SCHEMA_VERSION: Final = 2
@@ -50,7 +54,7 @@ _POINT_TABLES: Final = {
         ) WITHOUT ROWID""",
 }
 _OTHER_TABLES: Final = (
-    "CREATE TABLE run_meta (key TEXT PRIMARY KEY, value TEXT)",
+    "CREATE TABLE run_meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     """
         CREATE TABLE configs (
             path TEXT PRIMARY KEY,
@@ -58,15 +62,12 @@ _OTHER_TABLES: Final = (
             value TEXT,
             updated_at TEXT NOT NULL,
             uploaded INTEGER NOT NULL DEFAULT 0
-        )""",
+        ) WITHOUT ROWID""",
     "CREATE TABLE metric_series (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)",
     "CREATE TABLE string_series (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)",
 )
-# There while a run is written: which segments of its inbox are stored, and what the numbers in the others mean.
-_INBOX_TABLES: Final = (
-    "CREATE TABLE IF NOT EXISTS inbox_state (drained INTEGER NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS inbox_shapes (number INTEGER PRIMARY KEY, paths TEXT NOT NULL)",
-)
+# There while a run is written: what the numbers in the inbox mean, and, under number 0, which of its segments are stored.
+_INBOX_TABLE: Final = "CREATE TABLE inbox_shapes (number INTEGER PRIMARY KEY, paths TEXT NOT NULL)"
 
 
 def connect_writer(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
@@ -124,6 +125,15 @@ def connect_read_only(path: Path, *, is_at_rest: bool, busy_seconds: float = 5.0
     raise AssertionError("unreachable")
 
 
+def check_file(path: Path) -> None:
+    """Make sure that ``path`` is a run file that this version can write, without changing it.
+
+    Raises:
+        FileFormatError: It is none.
+    """
+    connect_read_only(path, is_at_rest=False).close()
+
+
 def check_version(connection: sqlite3.Connection, path: Path) -> int:
     """Return the file's schema version.
 
@@ -161,21 +171,24 @@ def create_tables(connection: sqlite3.Connection) -> None:
     for name, statement in _POINT_TABLES.items():
         connection.execute(statement.format(name=name))
     connection.execute("INSERT INTO run_meta (key, value) VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
-    create_inbox_tables(connection)
+    create_inbox_table(connection)
 
 
-def create_inbox_tables(connection: sqlite3.Connection) -> None:
-    """Make the tables that are there while a run is written, empty."""
-    drop_inbox_tables(connection)
-    for statement in _INBOX_TABLES:
-        connection.execute(statement)
-    connection.execute("INSERT INTO inbox_state (drained) VALUES (0)")
+def create_inbox_table(connection: sqlite3.Connection) -> None:
+    """Make the table that is there while a run is written, empty."""
+    drop_inbox_table(connection)
+    connection.execute(_INBOX_TABLE)
+    set_drained(connection, 0)
 
 
-def drop_inbox_tables(connection: sqlite3.Connection) -> None:
+def drop_inbox_table(connection: sqlite3.Connection) -> None:
     """Remove what is there only while a run is written."""
-    connection.execute("DROP TABLE IF EXISTS inbox_state")
     connection.execute("DROP TABLE IF EXISTS inbox_shapes")
+
+
+def set_drained(connection: sqlite3.Connection, generation: int) -> None:
+    """The segments of the inbox up to this one are stored, as soon as the caller's transaction is."""
+    connection.execute("INSERT OR REPLACE INTO inbox_shapes (number, paths) VALUES (0, ?)", (str(generation),))
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:

@@ -73,7 +73,7 @@ class Shapes:
 
     def load(self, connection: sqlite3.Connection) -> None:
         """Learn the shapes that a dead session had stored."""
-        for number, paths in connection.execute("SELECT number, paths FROM inbox_shapes ORDER BY number").fetchall():
+        for number, paths in connection.execute("SELECT number, paths FROM inbox_shapes WHERE number > 0 ORDER BY number").fetchall():
             self._learn(number, json.loads(paths))
 
     def add(self, number: int, paths: Sequence[str]) -> list[KnownShape]:

@@ -14,12 +14,14 @@ from goodseed.storage.batch import Batch, Tables
 from goodseed.storage.records import replay
 from goodseed.storage.recovery import recover
 from goodseed.storage.schema import (
+    check_file,
     check_version,
     connect_writer,
-    create_inbox_tables,
+    create_inbox_table,
     create_tables,
-    drop_inbox_tables,
+    drop_inbox_table,
     migrate,
+    set_drained,
 )
 from goodseed.storage.segments import HEADER_BYTES
 
@@ -35,6 +37,8 @@ BATCH_POINTS: Final = 150_000  # transactions this large write each page of the 
 _BUSY_SECONDS: Final = 1.0
 _CHECKPOINT_BYTES: Final = 16 << 20
 _MODIFIED_EVERY_SECONDS: Final = 5.0
+_PACKED_BYTES: Final = 64 << 20  # packed in half a second
+_PACKED_SECONDS: Final = 2.0
 _UPSERT_META: Final = (
     "INSERT INTO run_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
@@ -61,6 +65,9 @@ class Session:
             FileFormatError: It is no run file, or of a newer version.
         """
         self._files: Final = files
+        self._opened_at: Final = time.monotonic()
+        if not is_new:
+            check_file(files.database)
         self._connection = connect_writer(files.database, busy_seconds=_BUSY_SECONDS)
         try:
             if not is_new:
@@ -71,7 +78,7 @@ class Session:
             if is_new:
                 create_tables(self._connection)
             else:
-                create_inbox_tables(self._connection)
+                create_inbox_table(self._connection)
                 self._connection.execute("DELETE FROM run_meta WHERE key = 'closed_at'")
             self._connection.executemany(_UPSERT_META, meta.items())
             self._connection.execute("COMMIT")
@@ -118,7 +125,7 @@ class Session:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             batch.store(self._connection)
-            self._connection.execute("UPDATE inbox_state SET drained = ?", (drained,))
+            set_drained(self._connection, drained)
             self._connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
@@ -204,14 +211,21 @@ class Session:
         try:
             batch.store(self._connection)
             self._connection.executemany(_UPSERT_META, {"status": status, **meta}.items())
-            drop_inbox_tables(self._connection)
+            drop_inbox_table(self._connection)
             self._connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
             raise
         self._connection.execute("PRAGMA busy_timeout = 200")
         with contextlib.suppress(sqlite3.OperationalError):  # a reader's snapshot: whoever opens it next does it
+            if self._is_worth_packing():
+                self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _is_worth_packing(self) -> bool:
+        """Whether rewriting the file, which makes it a tenth smaller, takes no time that anybody would notice."""
+        is_small = os.stat(self._files.database).st_size + self._wal_bytes() <= _PACKED_BYTES
+        return is_small and time.monotonic() - self._opened_at >= _PACKED_SECONDS
 
     def close(self) -> None:
         """Close the connection."""

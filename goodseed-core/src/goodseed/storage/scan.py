@@ -1,0 +1,104 @@
+"""Which run files lie under a directory, and whether they have changed."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from goodseed.paths import INBOX_SUFFIX, LOCK_SUFFIX, RUN_SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+__all__ = ["FoundRun", "Scan", "scan"]
+
+_RUNS: Final = "runs"
+# A file may change again within the resolution of its time, two seconds on the coarsest of file systems.
+_SETTLED_NS: Final = 2_000_000_000
+
+
+@dataclass(slots=True)
+class FoundRun:
+    """A file that may be a run.
+
+    Attributes:
+        relative_path: From the root, with ``/`` between the parts.
+        fingerprint: Another text once the file, its write-ahead log, its lock or its inbox is another.
+        is_settled: An equal fingerprint means an equal content: the last change was not just now.
+    """
+
+    relative_path: str
+    fingerprint: str
+    is_settled: bool
+
+    @property
+    def project(self) -> str | None:
+        """The project that its place names; None outside of a ``runs`` directory."""
+        *parts, directory = self.relative_path.split("/")[:-1] or [""]
+        return "/".join(parts) if directory == _RUNS and parts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What lies under a directory.
+
+    Attributes:
+        runs: Each file that may be a run, by its path from the root.
+        problems: Why something that is named like a run, or a directory, was left out, by its path from the root.
+    """
+
+    runs: dict[str, FoundRun]
+    problems: dict[str, str]
+
+
+def scan(root: Path) -> Scan:
+    """Look through ``root`` and what is below it; nothing is opened, and no symbolic link is followed.
+
+    What starts with a dot is left out. A directory that does not exist holds nothing.
+    """
+    result = Scan({}, {})
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        try:
+            with os.scandir(os.path.join(root, prefix)) as listing:
+                entries = [entry for entry in listing if not entry.name.startswith(".")]
+        except FileNotFoundError:
+            continue  # there is no root, or somebody removed the directory
+        except OSError as error:
+            result.problems[prefix.rstrip("/")] = f"can't be looked into: {error.strerror}"
+            continue
+        waiting += [f"{prefix}{entry.name}/" for entry in entries if entry.is_dir(follow_symlinks=False)]
+        for run in _runs_in(prefix, entries, result.problems):
+            result.runs[run.relative_path] = run
+    return result
+
+
+def _runs_in(prefix: str, entries: Iterable[os.DirEntry[str]], problems: dict[str, str]) -> Iterator[FoundRun]:
+    by_name = {entry.name: entry for entry in entries}
+    now_ns = time.time_ns()
+    for name, entry in by_name.items():
+        if not name.endswith(RUN_SUFFIX) or entry.is_dir(follow_symlinks=False):
+            continue
+        try:
+            found = entry.stat(follow_symlinks=False)
+            if not stat.S_ISREG(found.st_mode):
+                kind = "a symbolic link, which is not followed" if entry.is_symlink() else "not a regular file"
+                problems[prefix + name] = f"is {kind}"
+                continue
+            log = by_name.get(f"{name}-wal")
+            log_stat = log.stat(follow_symlinks=False) if log is not None else None
+        except FileNotFoundError:
+            continue  # removed since, or just being closed: the next look has it
+        changed_ns = max(found.st_mtime_ns, log_stat.st_mtime_ns if log_stat is not None else 0)
+        yield FoundRun(
+            prefix + name,
+            f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
+            f" {(log_stat.st_mtime_ns, log_stat.st_size) if log_stat is not None else ''}"
+            f" {name + LOCK_SUFFIX in by_name:d}{name + INBOX_SUFFIX in by_name:d}",
+            abs(now_ns - changed_ns) > _SETTLED_NS,
+        )

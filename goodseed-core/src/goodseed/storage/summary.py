@@ -1,0 +1,218 @@
+"""What a list of runs says of one of them."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import astuple, dataclass, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Final
+
+from goodseed.config import DEFAULT_PROJECT
+from goodseed.errors import FileFormatError
+from goodseed.paths import RUN_SUFFIX
+from goodseed.storage.lock import is_locked
+from goodseed.storage.reader import LastPoint
+from goodseed.storage.recovery import recover_if_abandoned
+from goodseed.storage.schema import connect_read_only
+from goodseed.values import decode_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from goodseed.paths import RunFiles
+
+__all__ = ["MAX_METRICS", "RunSummary", "decode_summary", "encode_summary", "read_summary"]
+
+MAX_METRICS: Final = 64
+_MAX_TEXT_CHARACTERS: Final = 1000
+_MAX_TAGS_CHARACTERS: Final = 100_000
+
+_META: Final = f"""
+    SELECT key, substr(value, 1, {_MAX_TEXT_CHARACTERS}) FROM run_meta
+    WHERE key IN ('status', 'project', 'name', 'experiment_name', 'created_at', 'modified_at', 'closed_at', 'trashed')"""
+_FIELDS: Final = f"""
+    SELECT path, value FROM configs
+    WHERE path IN ('sys/name', 'sys/tags', 'sys/modification_time') AND length(value) <= {_MAX_TAGS_CHARACTERS}"""
+_COUNTS: Final = """
+    SELECT (SELECT count(*) FROM configs), (SELECT count(*) FROM metric_series), (SELECT count(*) FROM string_series)"""
+# The first metrics that were logged, as the primary key has them; what monitoring logs ('0' follows '/') is left out.
+_LAST_POINTS: Final = f"""
+    SELECT s.path, p.step, p.y
+    FROM (
+        SELECT id, path FROM metric_series WHERE path < 'monitoring/' OR path >= 'monitoring0'
+        ORDER BY id LIMIT {MAX_METRICS}
+    ) AS s
+    JOIN metric_points AS p ON p.series_id = s.id
+    WHERE p.step = (SELECT max(step) FROM metric_points WHERE series_id = s.id)
+    ORDER BY s.id"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run, as a list of runs shows it.
+
+    Attributes:
+        run_id: The name of its file, without the suffix: unique in its project, and what ``resume_run_id`` takes.
+        project: The directory that holds it; for a file outside of a ``runs`` directory what the run says itself.
+        name: ``sys/name``; None for none.
+        state: ``running``, ``finished``, ``failed``, or ``crashed`` when its writer died without closing it.
+        created_at: When it was made, ISO 8601, as the file has it; None where it says nothing.
+        modified_at: When it last changed, likewise; the time of the file where it says nothing.
+        closed_at: When it was closed, likewise; None while it is open.
+        created_seconds: `created_at` in seconds since the epoch; of the file where there is none.
+        modified_seconds: `modified_at` in seconds since the epoch.
+        duration_seconds: From its making to its last change, or to now while it is running; never negative.
+        trashed: Whether it was moved to the trash.
+        tags: ``sys/tags``, sorted.
+        last_metrics: The point with the highest step of each of the first `MAX_METRICS` metrics, in the order in which
+            they were first logged; those of monitoring are left out.
+        config_count: How many configs it has.
+        metric_count: How many metrics, those of monitoring included.
+        text_count: How many string series.
+        path: Its file.
+    """
+
+    run_id: str
+    project: str
+    name: str | None
+    state: str
+    created_at: str | None
+    modified_at: str | None
+    closed_at: str | None
+    created_seconds: float
+    modified_seconds: float
+    duration_seconds: float
+    trashed: bool
+    tags: tuple[str, ...]
+    last_metrics: tuple[LastPoint, ...]
+    config_count: int
+    metric_count: int
+    text_count: int
+    path: Path
+
+    @property
+    def status(self) -> str:
+        """The state in the three words of the run file and the JSON API: a crashed run has ``failed``."""
+        return "failed" if self.state == "crashed" else self.state
+
+    def at(self, now_seconds: float) -> RunSummary:
+        """The same, with the duration that a running run has at ``now_seconds`` since the epoch."""
+        if self.state != "running":
+            return self
+        return replace(self, duration_seconds=max(0.0, now_seconds - self.created_seconds))
+
+
+def read_summary(files: RunFiles, project: str | None) -> RunSummary:
+    """Read one run; what a killed writer left in the inbox is brought in first.
+
+    Args:
+        files: Where it lies.
+        project: Its project; None to take the one that the run names.
+
+    Raises:
+        FileFormatError: It is no run file, is damaged, or of a newer version.
+        OSError: It can't be read, or is gone.
+    """
+    recover_if_abandoned(files)
+    file_seconds = files.database.stat().st_mtime
+    was_locked = is_locked(files.lock)  # asked before the status is read: a writer that is closing writes it first
+    try:
+        with closing(connect_read_only(files.database, is_at_rest=not was_locked and _is_log_empty(files))) as connection:
+            connection.text_factory = _decode_text
+            connection.execute("BEGIN")  # one state for all that follows
+            meta = {key: value for key, value in connection.execute(_META) if isinstance(value, str)}
+            fields = {path: value for path, value in connection.execute(_FIELDS) if isinstance(value, str)}
+            configs, metrics, texts = connection.execute(_COUNTS).fetchone()
+            points = connection.execute(_LAST_POINTS).fetchall()
+    except sqlite3.Error as error:
+        raise FileFormatError(f"{files.database} can't be read: {error}.") from error
+    state = meta.get("status", "running")
+    if state == "running" and not was_locked and not is_locked(files.lock):
+        state = "crashed"
+    elif state not in ("running", "finished"):
+        state = "failed"
+    closed_at = None if state == "running" else meta.get("closed_at")
+    modified_at = fields.get("sys/modification_time") or meta.get("modified_at") or closed_at or _iso(file_seconds)
+    modified_seconds = _seconds(modified_at, file_seconds)
+    created_seconds = _seconds(meta.get("created_at"), modified_seconds)
+    return RunSummary(
+        run_id=files.database.name.removesuffix(RUN_SUFFIX),
+        project=project or meta.get("project") or DEFAULT_PROJECT,
+        name=(fields.get("sys/name") or meta.get("name") or meta.get("experiment_name") or "")[:_MAX_TEXT_CHARACTERS]
+        or None,
+        state=state,
+        created_at=meta.get("created_at"),
+        modified_at=modified_at,
+        closed_at=closed_at,
+        created_seconds=created_seconds,
+        modified_seconds=modified_seconds,
+        duration_seconds=max(0.0, modified_seconds - created_seconds),
+        trashed=meta.get("trashed") == "true",
+        tags=_tags(fields.get("sys/tags")),
+        last_metrics=tuple(point for row in points if (point := _last_point(*row)) is not None),
+        config_count=configs,
+        metric_count=metrics,
+        text_count=texts,
+        path=files.database,
+    )
+
+
+def _is_log_empty(files: RunFiles) -> bool:
+    try:
+        return os.stat(f"{files.database}-wal").st_size == 0
+    except FileNotFoundError:
+        return True
+
+
+def _decode_text(stored: bytes) -> str:
+    return stored.decode("utf-8", "replace")
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+
+
+def _seconds(text: str | None, fallback: float) -> float:
+    if text is None:
+        return fallback
+    try:
+        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError):
+        return fallback
+
+
+def _tags(stored: str | None) -> tuple[str, ...]:
+    if stored is None:
+        return ()
+    try:
+        tags = decode_config("string_set", stored)
+    except (FileFormatError, RecursionError):  # no reason to hide the run
+        return ()
+    return tuple(sorted(tags)) if isinstance(tags, set) else ()
+
+
+def _last_point(path: object, step: object, y: object) -> LastPoint | None:
+    if isinstance(path, str) and isinstance(step, (int, float)) and isinstance(y, (int, float, type(None))):
+        return LastPoint(path[:_MAX_TEXT_CHARACTERS], float(step), math.nan if y is None else float(y))
+    return None
+
+
+def encode_summary(summary: RunSummary) -> str:
+    """The summary as text for the index, without its path."""
+    return json.dumps(astuple(replace(summary, path=None))[:-1])  # type: ignore[arg-type]
+
+
+def decode_summary(text: str, path: Path) -> RunSummary:
+    """What `encode_summary` made a text of.
+
+    Raises:
+        ValueError, TypeError: The text is something else.
+    """
+    *fields, tags, metrics, configs, metric_count, text_count = json.loads(text)
+    points = tuple([LastPoint(*point) for point in metrics])
+    return RunSummary(*fields, tuple(tags), points, configs, metric_count, text_count, path)

@@ -1,0 +1,40 @@
+"""Every test gets a home of its own, a quiet Goodseed, and runs without monitoring unless it asks for it."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+
+import pytest
+
+import goodseed
+
+_OFF = {
+    "capture_stdout": False,
+    "capture_stderr": False,
+    "capture_hardware_metrics": False,
+    "capture_traceback": False,
+    "git_ref": False,
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home directory, which is not made yet."""
+    for name in list(os.environ):
+        if name.startswith("GOODSEED_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("GOODSEED_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GOODSEED_QUIET", "1")
+    return tmp_path / "home"
+
+
+@pytest.fixture(autouse=True)
+def _quiet_defaults(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switch off what runs beside a run, for tests that are not marked with ``monitored``."""
+    if request.node.get_closest_marker("monitored"):
+        return
+    parameters = list(inspect.signature(goodseed.Run.__init__).parameters.values())
+    defaults = tuple(_OFF.get(p.name, p.default) for p in parameters if p.default is not inspect.Parameter.empty)
+    monkeypatch.setattr(goodseed.Run.__init__, "__defaults__", defaults)
