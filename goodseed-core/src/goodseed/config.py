@@ -53,6 +53,7 @@ class Settings:
         api_key: ``GOODSEED_API_KEY``; not shown by ``repr``.
         storage: ``GOODSEED_STORAGE``.
         is_quiet: ``GOODSEED_QUIET``: the lines at the start and the end of a run are left out.
+        is_descriptor_captured: ``GOODSEED_CAPTURE_FD``: what C libraries and child processes print is stored too.
     """
 
     project: str | None
@@ -60,6 +61,7 @@ class Settings:
     api_key: str | None
     storage: Storage | None
     is_quiet: bool
+    is_descriptor_captured: bool
 
     def __repr__(self) -> str:
         return f"Settings(project={self.project!r}, run_id={self.run_id!r}, storage={self.storage!r})"
@@ -78,8 +80,13 @@ class Settings:
             run_id=env.get("GOODSEED_RUN_ID") or None,
             api_key=env.get("GOODSEED_API_KEY") or None,
             storage=Storage.of(storage, "GOODSEED_STORAGE") if storage else None,
-            is_quiet=env.get("GOODSEED_QUIET", "").lower() in ("1", "true", "yes", "on"),
+            is_quiet=_is_on(env.get("GOODSEED_QUIET")),
+            is_descriptor_captured=_is_on(env.get("GOODSEED_CAPTURE_FD")),
         )
+
+
+def _is_on(value: str | None) -> bool:
+    return (value or "").lower() in ("1", "true", "yes", "on")
 
 
 def get_run_db_path(

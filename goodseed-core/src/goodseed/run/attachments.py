@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from traceback import format_exception_only
 from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import GoodseedError
@@ -23,6 +24,7 @@ __all__ = ["Attachments"]
 
 _logger: Final = logging.getLogger("goodseed")
 _SOURCE_CODE_SECONDS: Final = 2.0
+_MAX_REASON_CHARACTERS: Final = 2_000
 
 
 class RunSink:
@@ -79,13 +81,21 @@ class Attachments:
         traceback: bool,
         namespace: str | None,
         git_ref: GitRef | bool | None,
+        capture_fd: bool,
     ) -> None:
         sink = RunSink(run)
         self._run: Final = run
         self._source_code: Final = SourceCode(sink, git_ref)
         self._monitoring: Final = Monitoring(
             sink,
-            MonitoringOptions(stdout=stdout, stderr=stderr, hardware=hardware, traceback=traceback, namespace=namespace),
+            MonitoringOptions(
+                stdout=stdout,
+                stderr=stderr,
+                hardware=hardware,
+                traceback=traceback,
+                namespace=namespace,
+                capture_fd=capture_fd,
+            ),
         )
 
     @property
@@ -109,15 +119,18 @@ class Attachments:
         """Store the traceback of an exception that leaves ``with``; returns the status that follows from it."""
         status = exit_status(kind, error)
         if status == "failed":
-            self._monitoring.record_exception(kind, error, traceback)
+            self._note(kind, error, traceback)
         return status
 
     def _on_exception(
         self, kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None, thread: str | None
     ) -> None:
         if exit_status(kind, error) == "failed":
-            self._run._note_exception()
-            self._monitoring.record_exception(kind, error, traceback)
+            self._note(kind, error, traceback)
+
+    def _note(self, kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._run._note_end("".join(format_exception_only(kind, error)).strip()[:_MAX_REASON_CHARACTERS])
+        self._monitoring.record_exception(kind, error, traceback)
 
     def stop(self) -> None:
         """Stop everything; what was seen is handed over."""

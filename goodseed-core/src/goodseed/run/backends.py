@@ -36,8 +36,10 @@ class Backend(Protocol):
     def flush(self, timeout: float | None) -> bool:
         """Wait until all is on the disk."""
 
-    def close(self, status: str, configs: Sequence[tuple[str, str, str, str]], closed_at: str) -> CloseReport:
-        """Store everything and write the run's end."""
+    def close(
+        self, status: str, configs: Sequence[tuple[str, str, str, str]], closed_at: str, *, is_patient: bool
+    ) -> CloseReport:
+        """Store everything and write the run's end; as long as it takes, or, when not patient, for some seconds."""
 
 
 class WriterBackend:
@@ -68,10 +70,16 @@ class WriterBackend:
         """Wait until all is on the disk."""
         return self._writer.flush(timeout)
 
-    def close(self, status: str, configs: Sequence[tuple[str, str, str, str]], closed_at: str) -> CloseReport:
-        """Store everything and write the run's end."""
+    def close(
+        self, status: str, configs: Sequence[tuple[str, str, str, str]], closed_at: str, *, is_patient: bool
+    ) -> CloseReport:
+        """Store everything and write the run's end; as long as it takes, or, when not patient, for some seconds."""
         return self._writer.close(
-            status, meta={"closed_at": closed_at}, configs=configs, timeout_seconds=self._close_seconds
+            status,
+            meta={"closed_at": closed_at},
+            configs=configs,
+            timeout_seconds=self._close_seconds,
+            is_patient=is_patient,
         )
 
 
@@ -82,7 +90,9 @@ class _Silent:
         """Nothing is to be written."""
         return True
 
-    def close(self, status: str, configs: Sequence[tuple[str, str, str, str]], closed_at: str) -> CloseReport:
+    def close(
+        self, status: str, configs: Sequence[tuple[str, str, str, str]], closed_at: str, *, is_patient: bool
+    ) -> CloseReport:
         """Nothing is to be written."""
         return CloseReport(is_stored=True, dropped=0)
 

@@ -7,7 +7,6 @@ import atexit
 import os
 import signal
 import threading
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.storage.forks import watch_forks
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EXIT_SECONDS", "open_runs"]
 
-EXIT_SECONDS: Final = 4.0  # a scheduler that sends SIGTERM often sends SIGKILL five seconds later
+EXIT_SECONDS: Final = 3.5  # a scheduler that sends SIGTERM often sends SIGKILL five seconds later
 _SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -50,12 +49,13 @@ class _OpenRuns:
             self._restore_signals()
 
     def _at_exit(self) -> None:
-        deadline = time.monotonic() + EXIT_SECONDS
-        while self._runs and time.monotonic() < deadline:
+        is_patient = True
+        while self._runs:
             run = self._runs[-1]
             try:
-                run._close_at_exit(None)
+                run._close_at_exit(is_patient=is_patient)
             except KeyboardInterrupt:  # a second Ctrl-C: what is logged is saved all the same
+                is_patient = False
                 continue
             self.discard(run)
 
@@ -79,7 +79,8 @@ class _OpenRuns:
         def close_all() -> None:
             try:
                 for run in reversed(list(self._runs)):
-                    run._close_at_exit("failed")
+                    run._note_end(signal.Signals(number).name)
+                    run._close_at_exit(is_patient=False)
             finally:
                 is_over.append(True)
 

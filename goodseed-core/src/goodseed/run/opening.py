@@ -52,6 +52,7 @@ class Request:
         modified_at: ISO 8601 time of an imported run's last change; None for that of the last write.
         name: The display name; None for none.
         is_quiet: No lines for the user.
+        is_descriptor_captured: The console is captured at the file descriptors.
     """
 
     project: str
@@ -66,6 +67,7 @@ class Request:
     modified_at: str | None
     name: str | None
     is_quiet: bool
+    is_descriptor_captured: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ def resolve(
         modified_at=_time_text("modified_at", modified_at),
         name=name,
         is_quiet=settings.is_quiet,
+        is_descriptor_captured=settings.is_descriptor_captured,
     )
 
 

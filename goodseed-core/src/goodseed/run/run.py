@@ -34,7 +34,8 @@ __all__ = ["Run"]
 
 _logger: Final = logging.getLogger("goodseed")
 _STATUSES: Final = ("finished", "failed")
-_FIXED_FIELDS: Final = frozenset({"sys/id", "sys/state", "sys/creation_time", "sys/modification_time", "sys/closed_time"})
+_FIXED_FIELDS: Final = frozenset({"sys/id", "sys/state", "sys/creation_time", "sys/modification_time", "sys/closed_time",
+                                      "sys/end_reason"})
 _MAX_FIELDS: Final = 10_000
 
 
@@ -128,7 +129,7 @@ class Run:
         self._lock = threading.RLock()
         self._is_closed = False
         self._is_foreign = False
-        self._has_failed = False
+        self._end_reason: str | None = None
         self._fields: dict[str, Field] = {}
         self._sets: dict[str, set[str]] = {}
         self._opened: Final = open_backend(self._request)
@@ -147,6 +148,7 @@ class Run:
                 traceback=capture_traceback,
                 namespace=namespace,
                 git_ref=git_ref,
+                capture_fd=self._request.is_descriptor_captured,
             )
             self._attachments.start()
 
@@ -409,6 +411,9 @@ class Run:
         """
         if status not in _STATUSES:
             raise InvalidValueError(f"status must be 'finished' or 'failed', not {status!r}.")
+        self._close(status, is_patient=True)
+
+    def _close(self, status: str, *, is_patient: bool) -> None:
         if self._is_foreign or self._opened.path is None or self._request.is_read_only:
             self._is_closed = True
             return
@@ -420,7 +425,9 @@ class Run:
             self._attachments.stop()
         closed_at = now_text()
         end = [("sys/state", "str", status, closed_at), ("sys/closed_time", "datetime", closed_at, closed_at)]
-        report = self._backend.close(status, end, closed_at)
+        if self._end_reason is not None:
+            end.append(("sys/end_reason", "str", self._end_reason, closed_at))
+        report = self._backend.close(status, end, closed_at, is_patient=is_patient)
         open_runs.discard(self)
         if not report.is_stored:
             _logger.warning("goodseed: run %s could not be stored whole; the rest is kept in %s-inbox, and "
@@ -440,16 +447,16 @@ class Run:
             status = self._attachments.record_exception(kind, error, traceback)
         self.close(status)
 
-    def _note_exception(self) -> None:
-        """An exception is about to end the process, or has ended a thread of it."""
-        self._has_failed = True
+    def _note_end(self, reason: str) -> None:
+        """An exception or a signal is about to end the process, or has ended a thread of it."""
+        self._end_reason = self._end_reason or as_text(reason)
 
-    def _close_at_exit(self, status: str | None) -> None:
+    def _close_at_exit(self, *, is_patient: bool) -> None:
         """The process ends: wait for a close that goes on, or close."""
         if self._is_closed:
-            self._backend.close("", [], "")
+            self._backend.close("", [], "", is_patient=is_patient)
             return
-        self.close(status or ("failed" if self._has_failed else "finished"))
+        self._close("finished" if self._end_reason is None else "failed", is_patient=is_patient)
 
     def _after_fork_in_child(self) -> None:
         self._is_foreign = True

@@ -11,6 +11,7 @@ import threading
 import time as clock
 from collections import deque
 from collections.abc import Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from goodseed.errors import ForkedRunError, InvalidTypeError, InvalidValueError, RunClosedError
@@ -46,7 +47,9 @@ _MAX_WIDTH: Final = MAX_RECORD_BYTES // 9
 _WORTH_WAKING_BYTES: Final = 1 << 20
 _ROOMY_BYTES: Final = 64 << 20  # up to here callers never wait for the writer
 _LIMIT_BYTES: Final = 2 << 30
-_PATIENCE_SECONDS: Final = 0.5
+_STUCK_ROOMY_BYTES: Final = 256 << 20  # as long as it can't be stored, callers go on unhindered up to here
+_PATIENCE_SECONDS: Final = 60.0
+_STUCK_PATIENCE_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 0.25
 
 now = clock.time
@@ -61,6 +64,7 @@ class Inbox:
 
     Attributes:
         dropped: How many records found no room on disk or in memory, and are lost.
+        is_stuck: The writer can't store anything just now, and says so here.
     """
 
     def __init__(self, path: Path, wake: Wake, on_full: Callable[[OSError], None]) -> None:
@@ -79,10 +83,11 @@ class Inbox:
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._last: tuple[list[str], Callable[..., bytes], int, int] = ([], *Shape.of(0, 0))
         self._points: dict[str, int] = {}  # path -> number of the shape that holds it alone
-        self._next_shape = 1
+        self._shape_numbers: Final = count(1)
         self._no_room_until = 0.0
         self._is_closed = False
         self.dropped = 0
+        self.is_stuck = False
         self._chain: deque[Segment] = deque([self._file.take(0)])
         self._active: Handle = _handle(self._chain[0])
         if self._file.error is not None:
@@ -186,8 +191,7 @@ class Inbox:
         return number
 
     def _define(self, paths: tuple[str, ...]) -> int:
-        number = self._next_shape
-        self._next_shape += 1
+        number = next(self._shape_numbers)
         return number if self._append(shape_record(number, paths)) else 0
 
     # -- segments -------------------------------------------------------------------------------------------------
@@ -200,7 +204,7 @@ class Inbox:
             )
         low = unpack_word(record)[0] & 0xFFFFFFFF
         rest = record[8:]
-        deadline = clock.monotonic() + _PATIENCE_SECONDS
+        deadline = clock.monotonic() + _STUCK_PATIENCE_SECONDS
         while True:
             active = self._active
             write, high, _ = active
@@ -214,8 +218,11 @@ class Inbox:
 
     def _renew(self, full: Handle, size: int, deadline: float) -> bool:
         """Put a segment with room in place of ``full``; False when there is none to be had."""
-        # Back-pressure: the writer gives segments back.
-        wait_until(lambda: not self._is_crowded(), max(0.0, deadline - clock.monotonic()))
+        if self._is_crowded():  # back-pressure: as long as the writer gives segments back, it is worth waiting for
+            self._wake.set()
+            wait_until(lambda: self._active is not full or self.is_stuck or not self._is_crowded(), _PATIENCE_SECONDS)
+        if self._is_crowded() and self.is_stuck and self._file.total_bytes >= _STUCK_ROOMY_BYTES:
+            wait_until(lambda: not self._is_crowded(), max(0.0, deadline - clock.monotonic()))
         with self._lock:
             if self._active is not full:
                 return True
@@ -229,7 +236,9 @@ class Inbox:
                 return False
             self._chain.append(segment)
             self._active = _handle(segment)
-            self._chain[-2].seal()
+            for other in self._chain:
+                if other is not segment:
+                    other.seal()
             if self._file.error is not None:
                 self._on_full(self._file.error)
             if sum(waiting.size for waiting in self._chain) - segment.size >= _WORTH_WAKING_BYTES:
@@ -255,7 +264,7 @@ class Inbox:
         """Seal all that holds a record, and return it, oldest first; callers go on in another segment."""
         with self._lock:
             if self._is_closed:
-                return list(self._chain)
+                return sorted(self._chain, key=_order)
             last = self._chain[-1]
             if not last.is_empty:
                 try:
@@ -269,7 +278,7 @@ class Inbox:
             sealed = [segment for segment in self._chain if segment is not self._chain[-1] or segment.is_sealed]
             for segment in sealed:
                 segment.seal()
-        return sealed
+        return sorted(sealed, key=_order)
 
     def give_back(self, segments: Sequence[Segment]) -> None:
         """Use these again: what they held is stored."""
@@ -298,10 +307,6 @@ class Inbox:
             for segment in self._chain:
                 segment.seal()
 
-    def remains(self) -> list[Segment]:
-        """What was sealed and not given back, oldest first."""
-        return list(self._chain)
-
     def dispose(self, *, remove: bool) -> None:
         """Close the file, and remove it when nothing in it is needed."""
         self._file.close(remove=remove)
@@ -315,6 +320,10 @@ class Inbox:
                 "This run belongs to the process that forked this one. Open a goodseed.Run of its own in the child."
             )
         )
+
+
+def _order(segment: Segment) -> int:
+    return segment.order
 
 
 def _handle(segment: Segment) -> Handle:

@@ -6,13 +6,14 @@ import os
 import sqlite3
 import stat
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from goodseed.storage.summary import RunSummary, decode_summary, encode_summary
+from goodseed.paths import RUN_SUFFIX
+from goodseed.storage.summary import RunSummary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 __all__ = ["INDEX_NAME", "CatalogIndex", "IndexEntry", "ProjectSummary"]
 
@@ -21,18 +22,14 @@ _VERSION: Final = 1
 _APPLICATION_ID: Final = 0x67736478
 _BUSY_SECONDS: Final = 5.0
 
-_TABLE: Final = """
-    CREATE TABLE entry (
-        path BLOB PRIMARY KEY,
-        token TEXT NOT NULL,
-        project BLOB,
-        state TEXT,
-        trashed INTEGER,
-        modified_seconds REAL,
-        summary TEXT,
-        problem TEXT
-    ) WITHOUT ROWID"""
-_UPSERT: Final = "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+# In the order of RunSummary's fields, without those that the path tells. File names need not be valid text: BLOB.
+_COLUMNS: Final = """
+    project BLOB, name TEXT, state TEXT, created_at TEXT, modified_at TEXT, closed_at TEXT, created_seconds REAL,
+    modified_seconds REAL, duration_seconds REAL, trashed INTEGER, config_count INTEGER, metric_count INTEGER,
+    text_count INTEGER, tags_text TEXT, metrics_text TEXT"""
+_TABLE: Final = f"""
+    CREATE TABLE entry (relative_path BLOB PRIMARY KEY, token TEXT NOT NULL, problem TEXT, {_COLUMNS}) WITHOUT ROWID"""
+_UPSERT: Final = f"INSERT OR REPLACE INTO entry VALUES ({', '.join('?' * 18)})"
 _PROJECTS: Final = """
     SELECT project, count(*), sum(state = 'running'), sum(trashed), max(modified_seconds)
     FROM entry WHERE problem IS NULL GROUP BY project ORDER BY max(modified_seconds) DESC, project"""
@@ -57,8 +54,7 @@ class ProjectSummary:
     modified_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class IndexEntry:
+class IndexEntry(NamedTuple):
     """What a file said when it was read.
 
     Attributes:
@@ -75,8 +71,7 @@ class IndexEntry:
 class CatalogIndex:
     """The entries of one root. To be used by one thread at a time; other processes may use the same file.
 
-    What any method raises beside what it says is `sqlite3.Error`, `ValueError` or `TypeError` for a file that is
-    damaged: the caller makes a new one.
+    Any method raises `sqlite3.Error`, `ValueError` or `TypeError` where the file is damaged.
     """
 
     def __init__(self, root: Path, *, is_stored: bool) -> None:
@@ -90,7 +85,7 @@ class CatalogIndex:
             OSError: There can be none in this directory, or the one that is there belongs to somebody else.
             sqlite3.Error: It can't be opened.
         """
-        self._root: Final = root
+        self._root: Final = os.path.join(root, "")
         path = root / INDEX_NAME
         if is_stored:
             _make_private(path)
@@ -129,22 +124,26 @@ class CatalogIndex:
 
     def tokens(self) -> dict[str, str]:
         """The token of every entry, by its path from the root."""
-        return {os.fsdecode(path): token for path, token in self._connection.execute("SELECT path, token FROM entry")}
+        rows = self._connection.execute("SELECT relative_path, token FROM entry")
+        return {os.fsdecode(path): token for path, token in rows}
 
     def running(self) -> set[str]:
         """The paths of the runs that were running when they were read."""
-        rows = self._connection.execute("SELECT path FROM entry WHERE state = 'running'")
+        rows = self._connection.execute("SELECT relative_path FROM entry WHERE state = 'running'")
         return {os.fsdecode(path) for (path,) in rows}
 
     def entries(self) -> list[IndexEntry]:
         """All of it."""
-        rows = self._connection.execute("SELECT path, token, summary, problem FROM entry")
-        return [self._entry(os.fsdecode(path), *rest) for path, *rest in rows]
+        return [self._entry(*row) for row in self._connection.execute("SELECT * FROM entry")]
 
-    def _entry(self, path: str, token: str, summary: str | None, problem: str | None) -> IndexEntry:
-        if problem is not None:
-            return IndexEntry(path, token, problem)
-        return IndexEntry(path, token, decode_summary(summary or "", self._root / path))
+    def _entry(
+        self, encoded_path: bytes, token: str, problem: str | None, project: bytes | None, *columns: object
+    ) -> IndexEntry:
+        path = os.fsdecode(encoded_path)
+        if project is None:
+            return IndexEntry(path, token, problem or "can't be read")
+        run_id = path.rpartition("/")[2].removesuffix(RUN_SUFFIX)
+        return IndexEntry(path, token, RunSummary(self._root + path, run_id, os.fsdecode(project), *columns))  # type: ignore[arg-type]
 
     def projects(self) -> list[ProjectSummary]:
         """The projects, the one that changed last first."""
@@ -154,7 +153,8 @@ class CatalogIndex:
         """Store ``entries`` in the place of what was there about these files, and forget those ``removed``."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            self._connection.executemany("DELETE FROM entry WHERE path = ?", [(os.fsencode(path),) for path in removed])
+            gone = [(os.fsencode(path),) for path in removed]
+            self._connection.executemany("DELETE FROM entry WHERE relative_path = ?", gone)
             self._connection.executemany(_UPSERT, map(_row, entries))
             self._connection.execute("COMMIT")
         except BaseException:
@@ -164,18 +164,14 @@ class CatalogIndex:
 
 
 def _row(entry: IndexEntry) -> tuple[object, ...]:
-    path, content = os.fsencode(entry.relative_path), entry.content
-    if isinstance(content, str):
-        return (path, entry.token, None, None, None, None, None, content)
+    path, run = os.fsencode(entry.relative_path), entry.content
+    if isinstance(run, str):
+        return (path, entry.token, run, *[None] * 15)
     return (
-        path,
-        entry.token,
-        os.fsencode(content.project),
-        content.state,
-        content.trashed,
-        content.modified_seconds,
-        encode_summary(content),
-        None,
+        *(path, entry.token, None),
+        *(os.fsencode(run.project), run.name, run.state, run.created_at, run.modified_at, run.closed_at),
+        *(run.created_seconds, run.modified_seconds, run.duration_seconds, run.trashed),
+        *(run.config_count, run.metric_count, run.text_count, run.tags_text, run.metrics_text),
     )
 
 
@@ -188,12 +184,3 @@ def _make_private(path: Path) -> None:
             raise PermissionError(f"{path} is no regular file, or belongs to somebody else.") from None
         if not os.access(path, os.W_OK):
             raise PermissionError(f"{path} can't be written.") from None
-
-
-def remove_index(root: Path) -> None:
-    """Remove the index file of ``root``, if there is one.
-
-    Raises:
-        OSError: It can't be removed.
-    """
-    (root / INDEX_NAME).unlink(missing_ok=True)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from goodseed.paths import INBOX_SUFFIX, LOCK_SUFFIX, RUN_SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 __all__ = ["FoundRun", "Scan", "scan"]
@@ -64,41 +63,48 @@ def scan(root: Path) -> Scan:
     waiting = [""]
     while waiting:
         prefix = waiting.pop()
+        files = {}
         try:
             with os.scandir(os.path.join(root, prefix)) as listing:
-                entries = [entry for entry in listing if not entry.name.startswith(".")]
+                for entry in listing:
+                    name = entry.name
+                    if name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(f"{prefix}{name}/")
+                    else:
+                        files[name] = entry
         except FileNotFoundError:
             continue  # there is no root, or somebody removed the directory
         except OSError as error:
             result.problems[prefix.rstrip("/")] = f"can't be looked into: {error.strerror}"
             continue
-        waiting += [f"{prefix}{entry.name}/" for entry in entries if entry.is_dir(follow_symlinks=False)]
-        for run in _runs_in(prefix, entries, result.problems):
-            result.runs[run.relative_path] = run
+        _look_at_files(prefix, files, result)
     return result
 
 
-def _runs_in(prefix: str, entries: Iterable[os.DirEntry[str]], problems: dict[str, str]) -> Iterator[FoundRun]:
-    by_name = {entry.name: entry for entry in entries}
-    now_ns = time.time_ns()
-    for name, entry in by_name.items():
-        if not name.endswith(RUN_SUFFIX) or entry.is_dir(follow_symlinks=False):
+def _look_at_files(prefix: str, files: dict[str, os.DirEntry[str]], result: Scan) -> None:
+    recent_ns = time.time_ns() - _SETTLED_NS
+    for name, entry in files.items():
+        if not name.endswith(RUN_SUFFIX):
             continue
+        path = prefix + name
         try:
             found = entry.stat(follow_symlinks=False)
             if not stat.S_ISREG(found.st_mode):
                 kind = "a symbolic link, which is not followed" if entry.is_symlink() else "not a regular file"
-                problems[prefix + name] = f"is {kind}"
+                result.problems[path] = f"is {kind}"
                 continue
-            log = by_name.get(f"{name}-wal")
-            log_stat = log.stat(follow_symlinks=False) if log is not None else None
-        except FileNotFoundError:
+            changed_ns = found.st_mtime_ns
+            fingerprint = f"{changed_ns} {found.st_size} {found.st_ino}"
+            log = files.get(f"{name}-wal")
+            if log is not None:
+                log_stat = log.stat(follow_symlinks=False)
+                changed_ns = max(changed_ns, log_stat.st_mtime_ns)
+                fingerprint += f" {log_stat.st_mtime_ns} {log_stat.st_size}"
+        except OSError:
             continue  # removed since, or just being closed: the next look has it
-        changed_ns = max(found.st_mtime_ns, log_stat.st_mtime_ns if log_stat is not None else 0)
-        yield FoundRun(
-            prefix + name,
-            f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
-            f" {(log_stat.st_mtime_ns, log_stat.st_size) if log_stat is not None else ''}"
-            f" {name + LOCK_SUFFIX in by_name:d}{name + INBOX_SUFFIX in by_name:d}",
-            abs(now_ns - changed_ns) > _SETTLED_NS,
-        )
+        for suffix in (LOCK_SUFFIX, INBOX_SUFFIX):
+            if name + suffix in files:
+                fingerprint += suffix
+        result.runs[path] = FoundRun(path, fingerprint, changed_ns < recent_ns)

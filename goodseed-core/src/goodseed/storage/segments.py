@@ -10,6 +10,7 @@ import mmap
 import os
 import struct
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,12 +37,14 @@ class Segment:
     Attributes:
         offset: Where it starts in the file; None for one that is in memory only.
         size: Its length in bytes.
-        generation: Which use of a segment this is, counted over all of them.
+        order: Which use of a segment this is, counted over all of them.
+        generation: The same, counted over those in the file; 0 for one that is in memory only.
         memory: The mapping; its position is where the next record goes.
     """
 
     offset: int | None
     size: int
+    order: int
     generation: int
     memory: mmap.mmap = field(repr=False)
 
@@ -69,7 +72,11 @@ def _header(size: int, generation: int, used: int) -> bytes:
 
 
 class SegmentFile:
-    """Gives out segments of a file, or of memory where the disk gives no room. Not thread-safe."""
+    """Gives out segments of a file, or of memory where the disk gives no room.
+
+    Its owner keeps threads apart; but a signal's handler may come in the middle of `take` and take one for itself, so
+    every choice is made by one operation that can't be interrupted.
+    """
 
     def __init__(self, path: Path) -> None:
         """Make the file, in place of one that is there.
@@ -79,7 +86,9 @@ class SegmentFile:
         """
         self.path: Final = path
         self._free: list[tuple[int, int]] = []
-        self._generation = 0
+        self._orders: Final = count(1)
+        self._generations: Final = count(1)
+        self._claims: dict[int, tuple[object, int]] = {}  # offset -> whose, and how long
         self._next_size = _FIRST_BYTES
         self._end = 0
         self._memory_bytes = 0
@@ -107,16 +116,21 @@ class SegmentFile:
             OSError: Neither the disk nor the memory limit (64 MiB) has room.
         """
         needed = record_bytes + HEADER_BYTES
-        fitting = [extent for extent in self._free if extent[1] >= needed]
-        if fitting:
-            offset, size = max(fitting, key=lambda extent: (extent[1] <= _LARGEST_BYTES, extent[1]))
-            self._free.remove((offset, size))
-            return self._map(offset, size)
+        while fitting := [extent for extent in self._free if extent[1] >= needed]:
+            extent = max(fitting, key=lambda extent: (extent[1] <= _LARGEST_BYTES, extent[1]))
+            try:
+                self._free.remove(extent)
+            except ValueError:  # a signal's handler was faster
+                continue
+            return self._map(*extent)
         usual = _CROWDED_LARGEST_BYTES if self.total_bytes >= _CROWDED_BYTES else self._next_size
         size = max(usual, -(-needed // GRANULE_BYTES) * GRANULE_BYTES)
+        before = self._end
         try:
             segment = self._map(self._extend(size), size)
         except OSError as error:
+            self._claims.pop(before, None)
+            self._end = before
             self.error = error
             return self._map_memory(size, error)
         self.error = None
@@ -126,30 +140,36 @@ class SegmentFile:
     def _extend(self, size: int) -> int:
         if self._descriptor is None:
             raise self.error or OSError(f"{self.path} can't be opened.")
-        offset = self._end
+        offset = self._claim(size)
         # The room is reserved, not just promised: writing to a mapped hole on a full disk kills the process.
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(self._descriptor, offset, size)
         else:
             os.pwrite(self._descriptor, bytes(size), offset)
-        self._end += size
+        return offset
+
+    def _claim(self, size: int) -> int:
+        token = object()
+        offset = self._end
+        while (claim := self._claims.setdefault(offset, (token, size)))[0] is not token:
+            offset += claim[1]
+        self._end = offset + size
         return offset
 
     def _map(self, offset: int, size: int) -> Segment:
         assert self._descriptor is not None
-        return self._start(mmap.mmap(self._descriptor, size, offset=offset), offset, size)
+        return self._start(mmap.mmap(self._descriptor, size, offset=offset), offset, size, next(self._generations))
 
     def _map_memory(self, size: int, error: OSError) -> Segment:
         if self._memory_bytes + size > _MEMORY_LIMIT_BYTES:
             raise error
         self._memory_bytes += size
-        return self._start(mmap.mmap(-1, size), None, size)
+        return self._start(mmap.mmap(-1, size), None, size, 0)
 
-    def _start(self, memory: mmap.mmap, offset: int | None, size: int) -> Segment:
-        self._generation += 1
-        memory[:HEADER_BYTES] = _header(size, self._generation, 0)
+    def _start(self, memory: mmap.mmap, offset: int | None, size: int, generation: int) -> Segment:
+        memory[:HEADER_BYTES] = _header(size, generation, 0)
         memory.seek(HEADER_BYTES)
-        return Segment(offset, size, self._generation, memory)
+        return Segment(offset, size, next(self._orders), generation, memory)
 
     def give_back(self, segment: Segment) -> None:
         """Take back a segment whose records are stored elsewhere now."""

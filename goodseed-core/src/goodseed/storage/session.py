@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["Session", "now_text"]
 
 BATCH_POINTS: Final = 150_000  # transactions this large write each page of the table once; some 15 MB of memory
-_BUSY_SECONDS: Final = 1.0
+_HURRIED_BATCH_POINTS: Final = 30_000
+_BUSY_SECONDS: Final = 0.5  # callers may be waiting, none of them for a second
 _CHECKPOINT_BYTES: Final = 16 << 20
 _MODIFIED_EVERY_SECONDS: Final = 5.0
 _PACKED_BYTES: Final = 64 << 20  # packed in half a second
@@ -112,9 +113,11 @@ class Session:
         for segment in segments:
             replay(memoryview(segment.memory), HEADER_BYTES, segment.generation, batch)
             taken += 1
-            if batch.size >= BATCH_POINTS:
+            # Callers that wait for room want it soon.
+            if batch.size >= (_HURRIED_BATCH_POINTS if inbox.is_large else BATCH_POINTS):
                 break
-        self._commit(batch, segments[taken - 1].generation)
+        # A segment in memory has no number that would mean anything after the process's death.
+        self._commit(batch, max(segment.generation for segment in segments[:taken]))
         inbox.give_back(segments[:taken])
         return True
 
@@ -125,7 +128,8 @@ class Session:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             batch.store(self._connection)
-            set_drained(self._connection, drained)
+            if drained:
+                set_drained(self._connection, drained)
             self._connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
@@ -199,8 +203,8 @@ class Session:
         self._identity = os.stat(self._files.database)
         old.close()
 
-    def finish(self, status: str, meta: Mapping[str, str], configs: Sequence[tuple[str, str, str, str]]) -> None:
-        """Write the run's end and leave one file behind, unless a reader still holds its write-ahead log.
+    def write_end(self, status: str, meta: Mapping[str, str], configs: Sequence[tuple[str, str, str, str]]) -> None:
+        """Write the run's end.
 
         Raises:
             sqlite3.Error: It could not be written.
@@ -211,11 +215,20 @@ class Session:
         try:
             batch.store(self._connection)
             self._connection.executemany(_UPSERT_META, {"status": status, **meta}.items())
-            drop_inbox_table(self._connection)
             self._connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
             raise
+
+    def finish(self) -> None:
+        """Leave one file behind, unless a reader still holds its write-ahead log; all is stored.
+
+        Raises:
+            sqlite3.Error: It could not be written.
+        """
+        self._connection.execute("BEGIN IMMEDIATE")
+        drop_inbox_table(self._connection)
+        self._connection.execute("COMMIT")
         self._connection.execute("PRAGMA busy_timeout = 200")
         with contextlib.suppress(sqlite3.OperationalError):  # a reader's snapshot: whoever opens it next does it
             if self._is_worth_packing():

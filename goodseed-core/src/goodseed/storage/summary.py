@@ -7,25 +7,21 @@ import math
 import os
 import sqlite3
 from contextlib import closing
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from goodseed.config import DEFAULT_PROJECT
 from goodseed.errors import FileFormatError
-from goodseed.paths import RUN_SUFFIX
+from goodseed.paths import RUN_SUFFIX, RunFiles
 from goodseed.storage.lock import is_locked
 from goodseed.storage.reader import LastPoint
 from goodseed.storage.recovery import recover_if_abandoned
 from goodseed.storage.schema import connect_read_only
 from goodseed.values import decode_config
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from goodseed.paths import RunFiles
-
-__all__ = ["MAX_METRICS", "RunSummary", "decode_summary", "encode_summary", "read_summary"]
+__all__ = ["MAX_METRICS", "RunSummary", "read_summary"]
 
 MAX_METRICS: Final = 64
 _MAX_TEXT_CHARACTERS: Final = 1000
@@ -33,7 +29,8 @@ _MAX_TAGS_CHARACTERS: Final = 100_000
 
 _META: Final = f"""
     SELECT key, substr(value, 1, {_MAX_TEXT_CHARACTERS}) FROM run_meta
-    WHERE key IN ('status', 'project', 'name', 'experiment_name', 'created_at', 'modified_at', 'closed_at', 'trashed')"""
+    WHERE key IN
+        ('status', 'project', 'name', 'experiment_name', 'created_at', 'modified_at', 'closed_at', 'trashed')"""
 _FIELDS: Final = f"""
     SELECT path, value FROM configs
     WHERE path IN ('sys/name', 'sys/tags', 'sys/modification_time') AND length(value) <= {_MAX_TAGS_CHARACTERS}"""
@@ -56,6 +53,7 @@ class RunSummary:
     """One run, as a list of runs shows it.
 
     Attributes:
+        path: Its file, absolute.
         run_id: The name of its file, without the suffix: unique in its project, and what ``resume_run_id`` takes.
         project: The directory that holds it; for a file outside of a ``runs`` directory what the run says itself.
         name: ``sys/name``; None for none.
@@ -67,15 +65,14 @@ class RunSummary:
         modified_seconds: `modified_at` in seconds since the epoch.
         duration_seconds: From its making to its last change, or to now while it is running; never negative.
         trashed: Whether it was moved to the trash.
-        tags: ``sys/tags``, sorted.
-        last_metrics: The point with the highest step of each of the first `MAX_METRICS` metrics, in the order in which
-            they were first logged; those of monitoring are left out.
         config_count: How many configs it has.
         metric_count: How many metrics, those of monitoring included.
         text_count: How many string series.
-        path: Its file.
+        tags_text: What `tags` reads.
+        metrics_text: What `last_metrics` reads: a list of ten thousand runs needs few of them.
     """
 
+    path: str
     run_id: str
     project: str
     name: str | None
@@ -87,12 +84,29 @@ class RunSummary:
     modified_seconds: float
     duration_seconds: float
     trashed: bool
-    tags: tuple[str, ...]
-    last_metrics: tuple[LastPoint, ...]
     config_count: int
     metric_count: int
     text_count: int
-    path: Path
+    tags_text: str
+    metrics_text: str
+
+    @property
+    def files(self) -> RunFiles:
+        """Where it lies, for a `goodseed.storage.reader.RunReader`."""
+        return RunFiles(Path(self.path))
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """``sys/tags``, sorted."""
+        return tuple(json.loads(self.tags_text))
+
+    @property
+    def last_metrics(self) -> tuple[LastPoint, ...]:
+        """The point with the highest step of each metric, in the order in which the metrics were first logged.
+
+        They are the first `MAX_METRICS`, and none that monitoring logs.
+        """
+        return tuple(LastPoint(*point) for point in json.loads(self.metrics_text))
 
     @property
     def status(self) -> str:
@@ -120,8 +134,9 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
     recover_if_abandoned(files)
     file_seconds = files.database.stat().st_mtime
     was_locked = is_locked(files.lock)  # asked before the status is read: a writer that is closing writes it first
+    is_at_rest = not was_locked and _is_log_empty(files)
     try:
-        with closing(connect_read_only(files.database, is_at_rest=not was_locked and _is_log_empty(files))) as connection:
+        with closing(connect_read_only(files.database, is_at_rest=is_at_rest)) as connection:
             connection.text_factory = _decode_text
             connection.execute("BEGIN")  # one state for all that follows
             meta = {key: value for key, value in connection.execute(_META) if isinstance(value, str)}
@@ -140,6 +155,7 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
     modified_seconds = _seconds(modified_at, file_seconds)
     created_seconds = _seconds(meta.get("created_at"), modified_seconds)
     return RunSummary(
+        path=str(files.database),
         run_id=files.database.name.removesuffix(RUN_SUFFIX),
         project=project or meta.get("project") or DEFAULT_PROJECT,
         name=(fields.get("sys/name") or meta.get("name") or meta.get("experiment_name") or "")[:_MAX_TEXT_CHARACTERS]
@@ -152,12 +168,11 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
         modified_seconds=modified_seconds,
         duration_seconds=max(0.0, modified_seconds - created_seconds),
         trashed=meta.get("trashed") == "true",
-        tags=_tags(fields.get("sys/tags")),
-        last_metrics=tuple(point for row in points if (point := _last_point(*row)) is not None),
         config_count=configs,
         metric_count=metrics,
         text_count=texts,
-        path=files.database,
+        tags_text=json.dumps(_tags(fields.get("sys/tags"))),
+        metrics_text=json.dumps([point for row in points if (point := _last_point(*row)) is not None]),
     )
 
 
@@ -186,33 +201,17 @@ def _seconds(text: str | None, fallback: float) -> float:
         return fallback
 
 
-def _tags(stored: str | None) -> tuple[str, ...]:
+def _tags(stored: str | None) -> list[str]:
     if stored is None:
-        return ()
+        return []
     try:
         tags = decode_config("string_set", stored)
     except (FileFormatError, RecursionError):  # no reason to hide the run
-        return ()
-    return tuple(sorted(tags)) if isinstance(tags, set) else ()
+        return []
+    return sorted(str(tag) for tag in tags) if isinstance(tags, set) else []
 
 
-def _last_point(path: object, step: object, y: object) -> LastPoint | None:
+def _last_point(path: object, step: object, y: object) -> tuple[str, float, float] | None:
     if isinstance(path, str) and isinstance(step, (int, float)) and isinstance(y, (int, float, type(None))):
-        return LastPoint(path[:_MAX_TEXT_CHARACTERS], float(step), math.nan if y is None else float(y))
+        return (path[:_MAX_TEXT_CHARACTERS], float(step), math.nan if y is None else float(y))
     return None
-
-
-def encode_summary(summary: RunSummary) -> str:
-    """The summary as text for the index, without its path."""
-    return json.dumps(astuple(replace(summary, path=None))[:-1])  # type: ignore[arg-type]
-
-
-def decode_summary(text: str, path: Path) -> RunSummary:
-    """What `encode_summary` made a text of.
-
-    Raises:
-        ValueError, TypeError: The text is something else.
-    """
-    *fields, tags, metrics, configs, metric_count, text_count = json.loads(text)
-    points = tuple([LastPoint(*point) for point in metrics])
-    return RunSummary(*fields, tuple(tags), points, configs, metric_count, text_count, path)

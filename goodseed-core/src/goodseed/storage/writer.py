@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sqlite3
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +23,7 @@ from goodseed.storage.session import Session
 from goodseed.storage.waiting import Wake, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from goodseed.paths import RunFiles
 
@@ -33,7 +35,7 @@ _HELD_INTERVAL_SECONDS: Final = 5.0
 _LONGEST_BACKOFF_SECONDS: Final = 5.0
 _DELETED_CHECK_SECONDS: Final = 2.0
 _FORK_WAIT_SECONDS: Final = 1.0
-_LAST_WAIT_SECONDS: Final = 2.0  # for what SQLite is in the middle of when the deadline comes
+_LAST_WAIT_SECONDS: Final = 1.0  # for what SQLite is in the middle of when the deadline comes
 
 
 @dataclass(slots=True)
@@ -50,6 +52,8 @@ class _Ending:
     status: str
     meta: Mapping[str, str]
     configs: Sequence[tuple[str, str, str, str]]
+    is_patient: bool
+    timeout_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +104,11 @@ class RunWriter:
         self._is_done = False
         self._requests: Final[deque[_Request]] = deque()
         self._at_work = threading.Lock()  # held while SQLite runs: a fork waits for it
+        self._is_fork_waiting = False
+        self._holds_work = False
         self._close_lock = threading.RLock()
         self._ending: _Ending | None = None
-        self._deadline = 0.0
+        self._stored_at = 0.0
         self._is_stored = False
         self._is_foreign = False
         self._warned: set[str] = set()
@@ -160,31 +166,48 @@ class RunWriter:
         meta: Mapping[str, str],
         configs: Sequence[tuple[str, str, str, str]],
         timeout_seconds: float,
+        is_patient: bool,
     ) -> CloseReport:
         """Store everything, write the run's end, and leave one file; what can't be stored stays in the inbox.
 
         A second call waits for the first. In a forked child it does nothing.
+
+        Args:
+            status: ``finished`` or ``failed``.
+            meta: More for ``run_meta``.
+            configs: The last configs.
+            timeout_seconds: How long to try.
+            is_patient: Count the time from the last success only, however much there is to store.
         """
         if self._is_foreign:
             return CloseReport(is_stored=True, dropped=0)
         with self._close_lock:
             if self._ending is None:
-                self._deadline = time.monotonic() + timeout_seconds
-                self._ending = _Ending(status, meta, configs)
+                self._stored_at = time.monotonic()
                 self.inbox.close()
+                self._ending = _Ending(status, meta, configs, is_patient, timeout_seconds)
+            elif not is_patient:  # a close goes on, and now the process is to end
+                self._ending = replace(self._ending, is_patient=False, timeout_seconds=timeout_seconds)
         self._wake.set()
-        wait_until(lambda: self._is_done, timeout_seconds + _LAST_WAIT_SECONDS)
+        give_up = time.monotonic() + timeout_seconds + _LAST_WAIT_SECONDS
+        wait_until(
+            lambda: self._is_done
+            or time.monotonic() >= (self._stored_at + timeout_seconds + _LAST_WAIT_SECONDS if is_patient else give_up),
+            None,
+        )
         return CloseReport(self._is_stored, self.inbox.dropped)
 
     # -- forks ----------------------------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
         """Wait until SQLite is at rest, so that the child finds none of its mutexes taken."""
-        self._at_work.acquire(timeout=_FORK_WAIT_SECONDS)
+        self._is_fork_waiting = True
+        self._holds_work = self._at_work.acquire(timeout=_FORK_WAIT_SECONDS)
 
     def after_fork_in_parent(self) -> None:
         """Go on."""
-        if self._at_work.locked():
+        self._is_fork_waiting = False
+        if self._holds_work:
             self._at_work.release()
 
     def after_fork_in_child(self) -> None:
@@ -214,44 +237,65 @@ class RunWriter:
 
     def _loop(self, session: Session) -> None:
         backoff = 0.0
-        checked_at = stored_at = time.monotonic()
+        checked_at = self._stored_at = time.monotonic()
         while True:
             self._wake.wait(backoff or _INTERVAL_SECONDS)
             ending = self._ending
             now = time.monotonic()
-            is_urgent = ending or self._requests or self.inbox.is_large or now - stored_at >= _HELD_INTERVAL_SECONDS
+            is_urgent = ending or self._requests or self.inbox.is_large or now - self._stored_at >= _HELD_INTERVAL_SECONDS
             if session.is_wal_held and not is_urgent:
                 continue  # every commit makes the log longer: fewer and larger ones make it less so
             try:
-                with self._at_work:
-                    if now - checked_at >= _DELETED_CHECK_SECONDS or ending:
-                        checked_at = now
+                if now - checked_at >= _DELETED_CHECK_SECONDS or ending:
+                    checked_at = now
+                    with self._sqlite():
                         self._restore_if_deleted(session)
-                    self._store_all(session)
-                    if ending:
-                        session.finish(ending.status, ending.meta, ending.configs)
-                        self._is_stored = True
-                        return
-                stored_at = now
+                is_all = self._store_all(session, ending)
+                if ending:
+                    with self._sqlite():
+                        session.write_end(ending.status, ending.meta, ending.configs)
+                        if is_all:
+                            session.finish()
+                    self._is_stored = is_all
+                    return
                 backoff = 0.0
+                self.inbox.is_stuck = False
                 self._warned.discard("storage")
             except Exception as error:  # whatever it is, the thread lives on: what is logged waits in the inbox
+                self.inbox.is_stuck = True
                 self._warn("storage", error)
                 self._answer(error)
-                if ending and time.monotonic() >= self._deadline:
+                if ending and time.monotonic() >= self._stored_at + ending.timeout_seconds:
                     return
                 backoff = min(_LONGEST_BACKOFF_SECONDS, max(_INTERVAL_SECONDS, backoff * 2))
                 if ending:
                     backoff = min(backoff, _INTERVAL_SECONDS)
 
-    def _store_all(self, session: Session) -> None:
+    @contextmanager
+    def _sqlite(self) -> Iterator[None]:
+        """Around every use of SQLite; a fork that waits for the end of one goes before the next."""
+        wait_until(lambda: not self._is_fork_waiting, _FORK_WAIT_SECONDS)
+        with self._at_work:
+            yield
+
+    def _store_all(self, session: Session, ending: _Ending | None) -> bool:
+        """Store what the inbox holds; False when the process is to end before that is done."""
+        give_up = math.inf if ending is None or ending.is_patient else time.monotonic() + ending.timeout_seconds
         requests = [self._requests[index] for index in range(len(self._requests))]
-        while session.drain(self.inbox):
-            session.checkpoint_if_long()
+        is_more = True
+        while is_more:
+            with self._sqlite():
+                is_more = session.drain(self.inbox)
+                session.checkpoint_if_long()
+            self._stored_at = time.monotonic()
+            if is_more and self._stored_at >= give_up:
+                return False
         for request in requests:
-            request.action(session)
+            with self._sqlite():
+                request.action(session)
             self._requests.remove(request)
             request.is_done = True
+        return True
 
     def _answer(self, error: Exception) -> None:
         while self._requests:
@@ -266,7 +310,7 @@ class RunWriter:
 
     def _end(self, session: Session) -> None:
         try:
-            with self._at_work:
+            with self._sqlite():
                 session.close()
         except sqlite3.Error as error:
             self._warn("storage", error)

@@ -1,0 +1,279 @@
+"""What projects and runs exist under a directory."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar, final
+
+from goodseed.errors import GoodseedError, RunNotFoundError
+from goodseed.paths import RunFiles, home_directory
+from goodseed.storage.index import INDEX_NAME, CatalogIndex, IndexEntry, ProjectSummary
+from goodseed.storage.lock import is_locked
+from goodseed.storage.scan import FoundRun, Scan, scan
+from goodseed.storage.summary import RunSummary, read_summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+
+__all__ = ["Catalog", "Problem", "ProjectSummary", "RunSummary"]
+
+_logger: Final = logging.getLogger("goodseed")
+_BATCH_SECONDS: Final = 1.0  # an interrupted first listing loses no more than this
+_PROGRESS_SECONDS: Final = 0.1
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something under the directory that looks like a run, or may hold runs, and can't be read.
+
+    Attributes:
+        path: The file or directory.
+        reason: Why, in words that follow on from the path.
+    """
+
+    path: Path
+    reason: str
+
+
+@final
+class Catalog:
+    """The projects and runs under a directory; may be used from several threads.
+
+    A run is a ``*.sqlite`` file. The run in ``<root>/<project>/runs/<run_id>.sqlite`` belongs to ``<project>``, of
+    however many names that is; one in any other place to the project that it names itself. What was read is kept in
+    ``<root>/.goodseed-index.sqlite``, so that only what has changed is read again. That file is a cache: it may be
+    deleted at any time, and where it can't be written, the catalog keeps it in memory.
+
+    Use it as a context manager, or `close` it.
+    """
+
+    def __init__(self, root: str | os.PathLike[str] | None = None, *, max_age_seconds: float = 0.0) -> None:
+        """Nothing is read yet.
+
+        Args:
+            root: The directory; by default ``projects`` in the home directory of Goodseed. It need not exist.
+            max_age_seconds: How long a call may answer from the last look at the directory before it takes another.
+        """
+        self.root: Final = Path(os.path.realpath(home_directory() / "projects" if root is None else root))
+        self._max_age_seconds: Final = max_age_seconds
+        self._lock: Final = threading.Lock()
+        self._index: CatalogIndex | None = None
+        self._is_stored = True
+        self._was_damaged = False
+        self._index_version = -1
+        self._tokens: dict[str, str] = {}
+        self._entries: dict[str, IndexEntry] = {}
+        self._scan = Scan({}, {})
+        self._looked_at: float | None = None
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the index; calling it twice is harmless, and any other call opens it again."""
+        with self._lock:
+            self._forget_index()
+
+    def projects(self, *, on_progress: Callable[[int, int], None] | None = None) -> list[ProjectSummary]:
+        """The projects that have runs, the one that changed last first.
+
+        Args:
+            on_progress: Called now and then with how many of how many changed runs have been read.
+        """
+        with self._lock:
+            return self._ask(lambda index: index.projects(), on_progress) or []
+
+    def runs(
+        self, project: str | None = None, *, on_progress: Callable[[int, int], None] | None = None
+    ) -> list[RunSummary]:
+        """The runs of ``project``, or of all projects, the newest first.
+
+        Args:
+            project: The project; None for all.
+            on_progress: Called now and then with how many of how many changed runs have been read.
+        """
+        with self._lock:
+            return self._ask(lambda index: self._select(index, project), on_progress) or []
+
+    def find(self, project: str, run_id: str) -> RunSummary:
+        """The run ``run_id`` of ``project``; of two with these names the one whose place says so.
+
+        Raises:
+            RunNotFoundError: There is none.
+        """
+        found = [run for run in self.runs(project) if run.run_id == run_id]
+        if not found:
+            raise RunNotFoundError(f"There is no run {run_id!r} in project {project!r} under {self.root}.")
+        return min(found, key=lambda run: run.files.database.parent.name != "runs")
+
+    def problems(self) -> list[Problem]:
+        """What can't be read, by path."""
+        with self._lock:
+            self._ask(self._load_entries, None)
+            reasons = dict(self._scan.problems)
+            for path, entry in self._entries.items():
+                if isinstance(entry.content, str):
+                    reasons[path] = entry.content
+        return [Problem(self.root / path, reason) for path, reason in sorted(reasons.items())]
+
+    # -- the index: asked, and replaced when it fails -------------------------------------------------------------
+
+    def _ask(
+        self, question: Callable[[CatalogIndex], _Answer], on_progress: Callable[[int, int], None] | None
+    ) -> _Answer | None:
+        """Look at the directory, and answer; None where it holds no file that may be a run."""
+        while True:
+            try:
+                self._look(on_progress)
+                return question(self._index) if self._index is not None else None
+            except (OSError, sqlite3.Error, ValueError, TypeError) as error:
+                if not self._is_stored:
+                    raise
+                self._give_up_index(error)
+
+    def _give_up_index(self, error: Exception) -> None:
+        """Make room for a new index: a damaged one is removed; where there can be none, it is kept in memory."""
+        self._forget_index()
+        is_damaged = not isinstance(error, (OSError, sqlite3.OperationalError)) or "no such" in str(error)
+        if is_damaged and not self._was_damaged:
+            self._was_damaged = True
+            _logger.info("goodseed: the index of %s is damaged, and is made anew: %s", self.root, error)
+            with contextlib.suppress(OSError):
+                (self.root / INDEX_NAME).unlink(missing_ok=True)
+                return
+        self._is_stored = False
+        _logger.info("goodseed: the index of %s is kept in memory: %s", self.root, error)
+
+    def _forget_index(self) -> None:
+        if self._index is not None:
+            self._index.close()
+        self._index = None
+        self._index_version = -1
+        self._tokens, self._entries = {}, {}
+        self._looked_at = None
+
+    def _open_index(self) -> CatalogIndex:
+        if self._index is None:
+            self._index = CatalogIndex(self.root, is_stored=self._is_stored)
+        version = self._index.version()
+        if version != self._index_version:  # another process has written to it
+            self._tokens = self._index.tokens()
+            self._index_version = version
+        return self._index
+
+    def _select(self, index: CatalogIndex, project: str | None) -> list[RunSummary]:
+        self._load_entries(index)
+        now = time.time()
+        found = [
+            entry.content.at(now)
+            for entry in self._entries.values()
+            if isinstance(entry.content, RunSummary) and (project is None or entry.content.project == project)
+        ]
+        return sorted(found, key=lambda run: (-run.created_seconds, run.run_id))
+
+    def _load_entries(self, index: CatalogIndex) -> None:
+        """Bring `_entries` up to date with `_tokens`."""
+        stale = [
+            path
+            for path, token in self._tokens.items()
+            if (entry := self._entries.get(path)) is None or entry.token != token
+        ]
+        if stale:
+            self._entries = {entry.relative_path: entry for entry in index.entries()}
+            self._tokens = {path: entry.token for path, entry in self._entries.items()}
+        for path in self._entries.keys() - self._tokens.keys():
+            del self._entries[path]
+
+    # -- the directory --------------------------------------------------------------------------------------------
+
+    def _look(self, on_progress: Callable[[int, int], None] | None) -> None:
+        if self._looked_at is not None and time.monotonic() - self._looked_at < self._max_age_seconds:
+            return
+        started_at = time.monotonic()
+        if self._index is not None or (self.root / INDEX_NAME).is_file():
+            self._open_index()
+        known = set(self._tokens)  # before the scan: what another process adds meanwhile is not taken for removed
+        self._scan = scan(self.root)
+        if self._scan.runs or self._index is not None:
+            index = self._open_index()
+            changed = self._changed(index)
+            self._store(index, self._read(changed, on_progress), removed=known - self._scan.runs.keys())
+        self._looked_at = started_at
+
+    def _changed(self, index: CatalogIndex) -> list[FoundRun]:
+        running = index.running()
+        changed = []
+        for path, run in self._scan.runs.items():
+            if self._tokens.get(path) != run.fingerprint:
+                changed.append(run)
+            elif path in running and not is_locked(RunFiles(self.root / path).lock):
+                changed.append(run)  # its writer has died since, and left everything as it was
+        return changed
+
+    def _read(
+        self, changed: list[FoundRun], on_progress: Callable[[int, int], None] | None
+    ) -> Iterator[IndexEntry]:
+        reported_at = time.monotonic()
+        for count, run in enumerate(changed, start=1):
+            entry = self._read_one(run)
+            if entry is not None:
+                yield entry
+            if on_progress is not None and (
+                count == len(changed) or time.monotonic() - reported_at >= _PROGRESS_SECONDS
+            ):
+                reported_at = time.monotonic()
+                on_progress(count, len(changed))
+
+    def _read_one(self, run: FoundRun) -> IndexEntry | None:
+        """What the file says; None for nothing yet, as it is just being made, or gone."""
+        files = RunFiles(self.root / run.relative_path)
+        token = run.fingerprint if run.is_settled else f"read at {time.time_ns()}"
+        content: RunSummary | str
+        try:
+            content = read_summary(files, run.project)
+        except FileNotFoundError:
+            return None
+        except (GoodseedError, OSError) as error:
+            if is_locked(files.lock):
+                return None
+            content = str(error)
+        except Exception as error:  # a file can be damaged in more ways than one can list, and must not hide the others
+            _logger.info("goodseed: %s can't be read", files.database, exc_info=True)
+            content = f"can't be read: {error!r}"
+        return IndexEntry(run.relative_path, token, content)
+
+    def _store(self, index: CatalogIndex, entries: Iterable[IndexEntry], removed: set[str]) -> None:
+        for path in removed:
+            self._tokens.pop(path, None)
+            self._entries.pop(path, None)
+        batch: list[IndexEntry] = []
+        stored_at = time.monotonic()
+        if removed:
+            index.update([], removed)
+        for entry in entries:
+            batch.append(entry)
+            if time.monotonic() - stored_at >= _BATCH_SECONDS:
+                self._store_batch(index, batch)
+                batch, stored_at = [], time.monotonic()
+        if batch:
+            self._store_batch(index, batch)
+
+    def _store_batch(self, index: CatalogIndex, batch: list[IndexEntry]) -> None:
+        index.update(batch)
+        for entry in batch:
+            self._entries[entry.relative_path] = entry
+            self._tokens[entry.relative_path] = entry.token

@@ -1,0 +1,71 @@
+"""The one door for contributors: ``nox -s demo``, ``tests``, ``lint``, ``typing``, ``bench``, ``torture``."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "virtualenv"
+nox.options.sessions = ["lint", "typing", "tests"]
+nox.options.error_on_missing_interpreters = True
+
+TEST_REQUIREMENTS = [
+    "pytest>=8.2",  # the test runner
+    "hypothesis>=6.100",  # finds the values that nobody thinks of
+    "numpy>=1.24",  # its numbers are what people log
+    "rich>=13.7",  # a progress display that moves up and down
+    "tqdm>=4.66",  # the progress bar of most trainings
+    "ipython>=8.18",  # replaces stdout and the exception hooks
+    "scikit-learn>=1.3",  # the demo's data set
+    "build>=1.2",  # builds the wheel and the sdist that the tests install
+    "virtualenv>=20.26",  # environments for the reference and for the built wheel, in a second
+]
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Train models on real data, each tracked by a run, and list them."""
+    session.install("./goodseed-core", "scikit-learn>=1.3", "tqdm>=4.66")
+    session.run("python", "examples/digits.py", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the test suite on this Python."""
+    session.install("-e", "./goodseed-core", *TEST_REQUIREMENTS)
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"], default=False)
+def versions(session: nox.Session) -> None:
+    """Run the test suite on every supported Python."""
+    session.install("-e", "./goodseed-core", *TEST_REQUIREMENTS)
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install("ruff>=0.14")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types, strictly."""
+    session.install("./goodseed-core", "mypy>=1.15", "types-psutil>=6")
+    session.run("mypy")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure, against the floor, raw SQLite and the peers; ``-- --without-peers`` is quick."""
+    session.install("./goodseed-core", "numpy>=1.24", "virtualenv>=20.26")
+    session.run("python", "benchmarks/run.py", *session.posargs)
+
+
+@nox.session
+def torture(session: nox.Session) -> None:
+    """Kill processes, tear files, fill disks; ``-- --kills 100`` is quick."""
+    session.install("./goodseed-core")
+    session.run("python", "tests/torture/run.py", *session.posargs)
