@@ -1,6 +1,6 @@
 """Train small networks on scikit-learn's handwritten digits, each tracked by a run, and list the runs.
 
-    python examples/digits.py [--home DIR] [--epochs N]
+python examples/digits.py [--home DIR] [--epochs N]
 """
 
 from __future__ import annotations

@@ -70,7 +70,11 @@ def test_ends(home: Path, script: str, code: int, state: str, reason: str) -> No
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signal_without_a_handler(home: Path, number: signal.Signals) -> None:
     """A signal that nobody handles ends the process as it would have, in under 5 s, with the tail saved."""
-    process = start("run = open_run()\n" + LOG + "print('the last line'); print('ready', file=sys.stderr, flush=True)\ntime.sleep(60)")
+    process = start(
+        "run = open_run()\n"
+        + LOG
+        + "print('the last line'); print('ready', file=sys.stderr, flush=True)\ntime.sleep(60)"
+    )
     assert process.stderr is not None
     while "ready" not in process.stderr.readline():
         pass

@@ -19,7 +19,9 @@ import goodseed
 
 def configs(run: goodseed.Run) -> dict[str, str]:
     """The configs of a run as they are stored, without those that it makes itself."""
-    return {row["path"]: row["value"] for row in run.get_configs() if not row["path"].startswith(("sys/", "monitoring/"))}
+    return {
+        row["path"]: row["value"] for row in run.get_configs() if not row["path"].startswith(("sys/", "monitoring/"))
+    }
 
 
 def field(run: goodseed.Run, path: str) -> str | None:
@@ -84,7 +86,9 @@ def test_numbers_of_other_libraries(home: Path) -> None:
 
     expected = {"int": 3.0, "bool": 1.0, "np": 0.5, "array": 7.0, "own": 2.5, "float": 1.25}
     assert {
-        f"{prefix}{path}": [{"step": 4.0, "y": y}] for prefix in ("", "alone/", "field/") for path, y in expected.items()
+        f"{prefix}{path}": [{"step": 4.0, "y": y}]
+        for prefix in ("", "alone/", "field/")
+        for path, y in expected.items()
     } == found
     assert {"config/np": "0.1", "config/array": "7", "config/flag": "true"} == stored
 
@@ -153,7 +157,9 @@ def test_fields_of_the_run_itself(home: Path) -> None:
         field(reader, f"sys/{name}") for name in ("state", "name", "tags", "description", "id")
     )
     connection = sqlite3.connect(run.path)
-    assert {"name": "second", "status": "finished"}.items() <= dict(connection.execute("SELECT * FROM run_meta")).items()
+    assert {"name": "second", "status": "finished"}.items() <= dict(
+        connection.execute("SELECT * FROM run_meta")
+    ).items()
     connection.close()
 
 
@@ -297,7 +303,9 @@ def test_cloud_without_a_key(home: Path) -> None:
     assert not home.exists()
 
 
-def test_local_by_default_says_so(home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_by_default_says_so(
+    home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a key and a choice the run is local, and one line says so and how to sync it later."""
     monkeypatch.delenv("GOODSEED_QUIET")
     goodseed.Run(project="team/p", run_id="r").close()
@@ -327,7 +335,9 @@ def test_arguments_that_contradict(home: Path) -> None:
     assert [] == list(home.rglob("*.sqlite*"))
 
 
-@pytest.mark.parametrize("name", ["../x", "..", ".", "a/../../x", "/etc", "", "a//b", "a\0b", " a", "a\\b", "x" * 300, "~/.ssh/..", "a\nb"])
+@pytest.mark.parametrize(
+    "name", ["../x", "..", ".", "a/../../x", "/etc", "", "a//b", "a\0b", " a", "a\\b", "x" * 300, "~/.ssh/..", "a\nb"]
+)
 def test_nothing_escapes_the_home(home: Path, name: str) -> None:
     """Neither project nor run_id leads out of the home directory, whatever it contains."""
     with pytest.raises(goodseed.InvalidValueError):

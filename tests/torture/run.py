@@ -1,6 +1,6 @@
 """Tortures the run file and reads it afterwards. Every scenario prints one line; the exit status says whether all held.
 
-    python tests/torture/run.py [--kills N] [--only NAME ...] [--seed S]
+python tests/torture/run.py [--kills N] [--only NAME ...] [--seed S]
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ SCENARIOS = {
 def main() -> int:
     """Run the scenarios that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=3000, help="how many processes to kill in all (default: %(default)s)")
+    parser.add_argument(
+        "--kills", type=int, default=3000, help="how many processes to kill in all (default: %(default)s)"
+    )
     parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=list(SCENARIOS), metavar="NAME")
     parser.add_argument("--seed", type=int, default=None, help="to repeat a run")
     options = parser.parse_args()

@@ -1,5 +1,9 @@
 """Goodseed: an experiment tracker for machine learning. One run, one SQLite file."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from goodseed.config import Storage
 from goodseed.errors import (
     AuthenticationError,
@@ -16,8 +20,10 @@ from goodseed.errors import (
     RunInUseError,
     RunNotFoundError,
 )
-from goodseed.run.run import Run
-from goodseed.source_code import GitRef
+
+if TYPE_CHECKING:
+    from goodseed.run.run import Run
+    from goodseed.source_code import GitRef
 
 __version__ = "0.5.0"
 
@@ -40,3 +46,19 @@ __all__ = [
     "Storage",
     "__version__",
 ]
+
+_LATER = {"Run": "goodseed.run.run", "GitRef": "goodseed.source_code"}
+
+
+def __getattr__(name: str) -> object:
+    # SQLite and threads are loaded with the first use of Run: many processes import a training script and open none.
+    if name not in _LATER:
+        raise AttributeError(f"module 'goodseed' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

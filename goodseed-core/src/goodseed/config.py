@@ -30,7 +30,7 @@ class Storage(str, Enum):
         return self.value
 
     @classmethod
-    def of(cls, value: str | Storage, source: str) -> Storage:
+    def of(cls, value: object, source: str) -> Storage:
         """Return the mode that ``value`` names.
 
         Raises:
@@ -89,9 +89,7 @@ def _is_on(value: str | None) -> bool:
     return (value or "").lower() in ("1", "true", "yes", "on")
 
 
-def get_run_db_path(
-    project: str, run_name: str, home_override: str | os.PathLike[str] | None = None
-) -> Path:
+def get_run_db_path(project: str, run_name: str, home_override: str | os.PathLike[str] | None = None) -> Path:
     """Where the file of the run with the id ``run_name`` lies; exporters of other tools call this.
 
     Raises:

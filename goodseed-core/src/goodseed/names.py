@@ -11,35 +11,36 @@ if TYPE_CHECKING:
 __all__ = ["candidates"]
 
 _ADJECTIVES: Final = """
-able agile airy alert alpine amber ample apt arctic ardent astral autumn azure balmy bold brave breezy bright brisk bronze
-calm candid canny cheery chief chilly civic civil clean clear clever close cloudy cobalt coral cordial cosmic cosy crisp
-crystal curious dainty dapper daring dawn deep deft dewy direct dusky eager early earnest easy elder elegant ember even
-exact fair famous fancy fast fine firm fleet floral fluent flying focal fond formal frank free fresh frosty full game gentle
-giant gilded glad gleaming global golden good grand grassy green happy hardy hazel hearty helpful hidden honest humble icy
-ideal indigo inner ivory jade jaunty jolly jovial joyful keen kind lasting late lean light lilac lively local lofty loyal
-lucid lucky lunar magic main major maple marble mellow merry mighty mild mint misty modest mossy native navy near neat nimble
-noble north novel oaken ocean olive onyx opal open orange outer patient pearl plain plucky polar polite prime proper proud
-pure quick quiet rapid rare ready regal rich robust rosy round royal ruby rustic sandy scarlet scenic serene sharp shiny
-silent silken silver simple sleek smart smooth snowy snug social solar solid sonic south spare spry stable steady stellar
-still stoic stout strong sturdy subtle sunny super sure swift tall tame tender tidal tidy timely topaz tranquil true trusty
-upbeat urban useful valiant vast velvet verdant vital vivid warm wary west whole wild willing windy winter wise witty woody
-young zesty
+able agile airy alert alpine amber ample apt arctic ardent astral autumn azure balmy bold brave breezy bright brisk
+bronze calm candid canny cheery chief chilly civic civil clean clear clever close cloudy cobalt coral cordial cosmic
+cosy crisp crystal curious dainty dapper daring dawn deep deft dewy direct dusky eager early earnest easy elder
+elegant ember even exact fair famous fancy fast fine firm fleet floral fluent flying focal fond formal frank free
+fresh frosty full game gentle giant gilded glad gleaming global golden good grand grassy green happy hardy hazel
+hearty helpful hidden honest humble icy ideal indigo inner ivory jade jaunty jolly jovial joyful keen kind lasting
+late lean light lilac lively local lofty loyal lucid lucky lunar magic main major maple marble mellow merry mighty
+mild mint misty modest mossy native navy near neat nimble noble north novel oaken ocean olive onyx opal open orange
+outer patient pearl plain plucky polar polite prime proper proud pure quick quiet rapid rare ready regal rich robust
+rosy round royal ruby rustic sandy scarlet scenic serene sharp shiny silent silken silver simple sleek smart smooth
+snowy snug social solar solid sonic south spare spry stable steady stellar still stoic stout strong sturdy subtle
+sunny super sure swift tall tame tender tidal tidy timely topaz tranquil true trusty upbeat urban useful valiant vast
+velvet verdant vital vivid warm wary west whole wild willing windy winter wise witty woody young zesty
 """
 _NOUNS: Final = """
-acorn albatross alder alpaca anchor antelope apple arch aspen aster atlas aurora avocet badger bamboo basin bay beacon beaver
-bee beech birch bison bluff boulder bramble branch breeze bridge brook canary canyon cape caribou castle cedar cherry cliff
-cloud clover coast cobra comet condor coral cove coyote crane creek crest cricket crow cypress daisy dale deer delta desert
-dingo dolphin dove dragon dune eagle echo egret elk elm ember falcon fern field finch fir fjord flame flint forest fox frog
-galaxy garden garnet gazelle geyser ginkgo glacier glade goose gorge grouse grove gull harbor hare hawk hawthorn hazel heath
-heron hickory hill holly horizon ibex ibis inlet iris island ivy jackal jaguar jasmine jay juniper kelp kestrel kingfisher
-kite koala lagoon lake larch lark laurel leaf lemur leopard lichen lily linden lion llama lotus lynx magnolia magpie mallard
-mango maple marlin marmot marsh marten meadow mesa meteor mink moon moose moss moth mountain mulberry narwhal nebula newt
-nightjar oak oasis ocean ocelot olive orbit orca orchard orchid oriole osprey otter owl oyster palm panda panther parrot peak
-pebble pelican penguin peony petrel pheasant pine planet plateau plover pond poplar poppy prairie puffin puma quail quartz
-quasar rabbit raven redwood reef ridge river robin rose rowan sable salmon sandpiper sapling savanna seal sequoia shore shrew
-sparrow spring spruce squirrel star stork stream summit sun swallow swan swift sycamore tapir teal tern thicket thistle
-thrush tide tiger toucan trail trout tulip tundra turtle valley viper vole volcano walnut walrus warbler waterfall wave
-weasel whale willow wolf wombat wren yak yew zebra zephyr
+acorn albatross alder alpaca anchor antelope apple arch aspen aster atlas aurora avocet badger bamboo basin bay beacon
+beaver bee beech birch bison bluff boulder bramble branch breeze bridge brook canary canyon cape caribou castle cedar
+cherry cliff cloud clover coast cobra comet condor coral cove coyote crane creek crest cricket crow cypress daisy dale
+deer delta desert dingo dolphin dove dragon dune eagle echo egret elk elm ember falcon fern field finch fir fjord
+flame flint forest fox frog galaxy garden garnet gazelle geyser ginkgo glacier glade goose gorge grouse grove gull
+harbor hare hawk hawthorn hazel heath heron hickory hill holly horizon ibex ibis inlet iris island ivy jackal jaguar
+jasmine jay juniper kelp kestrel kingfisher kite koala lagoon lake larch lark laurel leaf lemur leopard lichen lily
+linden lion llama lotus lynx magnolia magpie mallard mango maple marlin marmot marsh marten meadow mesa meteor mink
+moon moose moss moth mountain mulberry narwhal nebula newt nightjar oak oasis ocean ocelot olive orbit orca orchard
+orchid oriole osprey otter owl oyster palm panda panther parrot peak pebble pelican penguin peony petrel pheasant pine
+planet plateau plover pond poplar poppy prairie puffin puma quail quartz quasar rabbit raven redwood reef ridge river
+robin rose rowan sable salmon sandpiper sapling savanna seal sequoia shore shrew sparrow spring spruce squirrel star
+stork stream summit sun swallow swan swift sycamore tapir teal tern thicket thistle thrush tide tiger toucan trail
+trout tulip tundra turtle valley viper vole volcano walnut walrus warbler waterfall wave weasel whale willow wolf
+wombat wren yak yew zebra zephyr
 """
 # No vowels: no suffix spells a word. No digits that look like letters.
 _SUFFIX_LETTERS: Final = "bcdfghjkmnpqrstvwxz23456789"

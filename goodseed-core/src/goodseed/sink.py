@@ -17,14 +17,10 @@ class Sink(Protocol):
     run's own trouble; a call on a run that is closed already does nothing.
     """
 
-    def log_metrics(
-        self, data: Mapping[str, float], step: float, *, at_seconds: float | None = None
-    ) -> None:
+    def log_metrics(self, data: Mapping[str, float], step: float, *, at_seconds: float | None = None) -> None:
         """Store one point in each named metric series, at ``at_seconds`` since the epoch (default: now)."""
 
-    def log_strings(
-        self, data: Mapping[str, str], step: float, *, at_seconds: float | None = None
-    ) -> None:
+    def log_strings(self, data: Mapping[str, str], step: float, *, at_seconds: float | None = None) -> None:
         """Store one point in each named string series, at ``at_seconds`` since the epoch (default: now)."""
 
     def log_configs(self, data: Mapping[str, object]) -> None:

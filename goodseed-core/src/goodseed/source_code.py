@@ -1,6 +1,7 @@
 """Which code a run ran: facts of its git repository, and what was changed in it and not committed.
 
-The repository is hostile here: nothing that its configuration names is ever executed, and git gets a deadline and a limit.
+The repository is hostile here: nothing that its configuration names is ever executed, and git gets a deadline and a
+limit.
 """
 
 from __future__ import annotations
@@ -96,7 +97,9 @@ class SourceCode:
             self._sink.log_configs({"source_code/entrypoint": os.path.abspath(script)})
         root = _find_repository(self._ref, script)
         if root is not None:
-            self._thread = threading.Thread(target=self._collect, args=(root,), name="goodseed-source-code", daemon=True)
+            self._thread = threading.Thread(
+                target=self._collect, args=(root,), name="goodseed-source-code", daemon=True
+            )
             self._thread.start()
 
     def _collect(self, root: Path) -> None:
@@ -138,7 +141,7 @@ def collect(root: Path, *, deadline_seconds: float = _DEADLINE_SECONDS) -> Mappi
         facts["source_code/git/commit_id"] = head
         names = ("commit_message", "commit_author", "commit_date")
         shown = git.text("show", "-s", "--no-show-signature", "--no-color", "--format=%s%x00%an%x00%cI", head) or ""
-        facts |= {f"source_code/git/{name}": value for name, value in zip(names, shown.split("\0"))}
+        facts |= {f"source_code/git/{name}": value for name, value in zip(names, shown.split("\0"), strict=False)}
         diff = git.output(*_DIFF, "HEAD", limit_bytes=_MAX_DIFF_BYTES)
         if diff is not None:
             facts["source_code/git/dirty"] = bool(diff.strip())
@@ -242,7 +245,7 @@ class _Git:
 
 
 def _config_variables(config: Mapping[str, str]) -> dict[str, str]:
-    """git's way of passing configuration that has the last word."""
+    """Git's way of passing configuration that has the last word."""
     variables = {"GIT_CONFIG_COUNT": str(len(config))}
     pairs: Sequence[tuple[str, str]] = list(config.items())
     for index, (key, value) in enumerate(pairs):

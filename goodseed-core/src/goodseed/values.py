@@ -6,7 +6,8 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from enum import Enum
 from types import SimpleNamespace
@@ -109,7 +110,7 @@ def _integer(step: object) -> int:
 
 
 def as_text(value: object) -> str:
-    """Return ``value`` as text that UTF-8 can hold; unpaired surrogates become their escapes (``\\udc80``)."""
+    """Return ``value`` as text that UTF-8 can hold; unpaired surrogates become their escapes."""
     text = str(value)
     if is_encodable(text):
         return text
@@ -138,7 +139,7 @@ def encode_config(value: object) -> Encoded:
         return Encoded("datetime", value.isoformat())
     if isinstance(value, date):
         return Encoded("str", value.isoformat())
-    if isinstance(value, Set):
+    if isinstance(value, AbstractSet):
         return Encoded("string_set", json.dumps(sorted(as_text(item) for item in value), ensure_ascii=False))
     if isinstance(value, (list, tuple, Mapping)):
         return Encoded("str", _json_text(value))
@@ -175,7 +176,9 @@ def _json_text(value: object) -> str:
 
 def _json_default(value: object) -> object:
     encoded = encode_config(value)
-    return decode_config(encoded.type_tag, encoded.value) if encoded.type_tag in ("int", "float", "bool") else str(value)
+    return (
+        decode_config(encoded.type_tag, encoded.value) if encoded.type_tag in ("int", "float", "bool") else str(value)
+    )
 
 
 def decode_config(type_tag: str, value: str | None) -> ConfigValue:
@@ -244,9 +247,10 @@ def _children(value: object) -> Mapping[object, object] | None:
     if isinstance(value, Mapping):
         return value
     if isinstance(value, (_argparse_namespace(), SimpleNamespace)):
-        return dict(vars(value))
+        return {key: child for key, child in vars(value).items()}  # noqa: C416 - for the type of the keys
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if hasattr(value, field.name)}
+        fields: dict[object, object] = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return fields
     return None
 
 

@@ -1,3 +1,5 @@
+"""What waits to be stored: bounded, counted, complete."""
+
 from __future__ import annotations
 
 import threading
@@ -31,9 +33,12 @@ def test_lines_beyond_the_bound_are_counted() -> None:
 def test_no_line_is_lost_or_counted_twice_among_threads() -> None:
     """Every line that threads put at once is either taken or counted as dropped."""
     backlog = Backlog(lambda: None, max_bytes=100_000)
-    threads = [
-        threading.Thread(target=lambda: [backlog.put("x\n", 0.0) for _ in range(5000)]) for _ in range(4)
-    ]
+
+    def put_many() -> None:
+        for _ in range(5000):
+            backlog.put("x\n", 0.0)
+
+    threads = [threading.Thread(target=put_many) for _ in range(4)]
     for thread in threads:
         thread.start()
     taken = dropped = 0

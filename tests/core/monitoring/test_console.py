@@ -1,3 +1,5 @@
+"""Console capture, over streams of the ordinary type."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,3 +1,5 @@
+"""Capture of file descriptors, in processes of their own."""
+
 from __future__ import annotations
 
 import os
@@ -103,7 +105,7 @@ sink.save()
 """
     )
 
-    assert seen.stored["lines"] == {"stdout": ["parent"]}
+    assert seen.stored["lines"]["stdout"] == ["parent"]
     assert sorted(seen.stdout.split()) == ["child", "parent"]
 
 

@@ -1,3 +1,5 @@
+"""Facts of process and machine, and what of them is a secret."""
+
 from __future__ import annotations
 
 import os

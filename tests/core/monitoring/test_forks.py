@@ -1,3 +1,5 @@
+"""Forked children inherit nothing and never hang."""
+
 from __future__ import annotations
 
 import os

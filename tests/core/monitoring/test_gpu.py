@@ -170,7 +170,7 @@ class Nvml:
     NVML_TEMPERATURE_GPU = 0
 
     class NVMLError(Exception):
-        pass
+        """What NVML raises."""
 
     def nvmlInit(self) -> None:
         pass

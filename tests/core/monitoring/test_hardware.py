@@ -1,3 +1,5 @@
+"""Samples of the host and of plugins, and tools that misbehave."""
+
 from __future__ import annotations
 
 import logging
@@ -7,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from goodseed.hookspecs import hookimpl
 from goodseed.monitoring.hardware import Hardware
 from goodseed.monitoring.host import HostSampler
 from goodseed.monitoring.tools import Tool, kill_tool_of
 from goodseed.plugins import plugin_manager
-from goodseed.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -1,3 +1,5 @@
+"""Monitoring as a run uses it."""
+
 from __future__ import annotations
 
 import hashlib
@@ -72,9 +74,7 @@ def test_what_is_not_wanted_is_not_stored(sink: Any) -> None:
 
 def test_samples_and_facts_come_by_themselves(sink: Any) -> None:
     """The first sample is taken at once, later ones at the interval, and the slow facts arrive."""
-    monitoring = Monitoring(
-        sink, MonitoringOptions(stdout=False, stderr=False, namespace="m", interval_seconds=0.05)
-    )
+    monitoring = Monitoring(sink, MonitoringOptions(stdout=False, stderr=False, namespace="m", interval_seconds=0.05))
     monitoring.start()
     wait_for(lambda: "m/packages" in sink.configs and max(step for step, _ in sink.metrics) >= 2)
     monitoring.stop()

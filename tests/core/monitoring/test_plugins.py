@@ -1,3 +1,5 @@
+"""Which plugins are found, and what broken ones cost."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -44,9 +46,7 @@ def run(tmp_path: Path, disabled: str | None = None) -> tuple[dict[str, Any], st
     info = plugins / "goodseed_three-1.0.dist-info"
     info.mkdir(parents=True, exist_ok=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: goodseed-three\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[goodseed]\ngood = gs_good\nraising = gs_raising\nmissing = gs_missing\n"
-    )
+    (info / "entry_points.txt").write_text("[goodseed]\ngood = gs_good\nraising = gs_raising\nmissing = gs_missing\n")
     (plugins / "gs_good.py").write_text(GOOD)
     (plugins / "gs_raising.py").write_text(RAISING)
     path = os.pathsep.join([str(_Path(goodseed.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])

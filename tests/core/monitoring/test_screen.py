@@ -1,3 +1,5 @@
+"""From what was written to lines."""
+
 from __future__ import annotations
 
 import pytest

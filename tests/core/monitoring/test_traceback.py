@@ -1,3 +1,5 @@
+"""Exceptions that end a process, a thread or a run."""
+
 from __future__ import annotations
 
 import sys

@@ -10,7 +10,6 @@ from goodseed.errors import GoodseedError
 from goodseed.monitoring.manager import Monitoring, MonitoringOptions
 from goodseed.monitoring.traceback import exit_status, process_exception_watch
 from goodseed.source_code import SourceCode
-from goodseed.storage.reader import RunReader
 from goodseed.values import as_text
 
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ class RunSink:
         """The step after the last one stored under ``path``."""
         if self._run._opened.is_new:
             return 0  # what monitors a run counts its own steps, and nobody was before it
+        from goodseed.storage.reader import RunReader
+
         try:
             with RunReader(self._run._backend.files) as reader:
                 last = reader.last_step(path)
@@ -123,7 +124,11 @@ class Attachments:
         return status
 
     def _on_exception(
-        self, kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None, thread: str | None
+        self,
+        kind: type[BaseException],
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        thread: str | None,
     ) -> None:
         if exit_status(kind, error) == "failed":
             self._note(kind, error, traceback)

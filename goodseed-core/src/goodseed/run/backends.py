@@ -19,11 +19,25 @@ __all__ = ["Backend", "DisabledBackend", "ReadOnlyBackend", "WriterBackend"]
 class Backend(Protocol):
     """What a `goodseed.Run` calls. The first five are on the path of every log call: they are called directly."""
 
-    log_metrics: Callable[[Mapping[str, float], float], None]
-    log_number: Callable[[str, float, float], None]
-    add_metrics: Callable[[Mapping[str, float], float, float | None], None]
-    add_text: Callable[[str, str, float, float | None], None]
-    add_configs: Callable[[Sequence[tuple[str, str, str, str]]], None]
+    @property
+    def log_metrics(self) -> Callable[[Mapping[str, float], float], None]:
+        """Take numbers by path, and a step."""
+
+    @property
+    def log_number(self) -> Callable[[str, float, float], None]:
+        """Take a path, a number and a step."""
+
+    @property
+    def add_metrics(self) -> Callable[[Mapping[str, float], float, float | None], None]:
+        """Take numbers by path, a step, and the time in seconds (None for now)."""
+
+    @property
+    def add_text(self) -> Callable[[str, str, float, float | None], None]:
+        """Take a path, a text, a step, and the time in seconds (None for now)."""
+
+    @property
+    def add_configs(self) -> Callable[[Sequence[tuple[str, str, str, str]]], None]:
+        """Take configs as (path, type tag, value, time of the change)."""
 
     @property
     def files(self) -> RunFiles:

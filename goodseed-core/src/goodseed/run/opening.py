@@ -147,7 +147,9 @@ def _time_text(argument: str, value: str | datetime | None) -> str | None:
     try:
         datetime.fromisoformat(value.replace("Z", "+00:00"))
     except ValueError:
-        raise InvalidValueError(f"{argument} must be an ISO 8601 time such as 2026-01-31T12:00:00, not {value!r}.") from None
+        raise InvalidValueError(
+            f"{argument} must be an ISO 8601 time such as 2026-01-31T12:00:00, not {value!r}."
+        ) from None
     return value
 
 
@@ -204,7 +206,9 @@ def _open_run(request: Request, run_id: str) -> Opened:
     try:
         writer = RunWriter(files, meta, is_new=not request.is_resumed, modification_time=request.modified_at)
     except RunExistsError as error:
-        raise RunExistsError(f"{error} To go on with it, give resume_run_id={run_id!r}; else choose another id.") from None
+        raise RunExistsError(
+            f"{error} To go on with it, give resume_run_id={run_id!r}; else choose another id."
+        ) from None
     return Opened(
         WriterBackend(writer, close_seconds=EXIT_SECONDS),
         run_id,

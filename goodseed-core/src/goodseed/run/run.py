@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
-from goodseed.run import reading
-from goodseed.run.attachments import Attachments
 from goodseed.run.ending import open_runs
 from goodseed.run.field import Field
 from goodseed.run.notices import notice
@@ -28,14 +26,16 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from goodseed.config import Storage
+    from goodseed.run.attachments import Attachments
     from goodseed.source_code import GitRef
 
 __all__ = ["Run"]
 
 _logger: Final = logging.getLogger("goodseed")
 _STATUSES: Final = ("finished", "failed")
-_FIXED_FIELDS: Final = frozenset({"sys/id", "sys/state", "sys/creation_time", "sys/modification_time", "sys/closed_time",
-                                      "sys/end_reason"})
+_FIXED_FIELDS: Final = frozenset(
+    {"sys/id", "sys/state", "sys/creation_time", "sys/modification_time", "sys/closed_time", "sys/end_reason"}
+)
 _MAX_FIELDS: Final = 10_000
 
 
@@ -110,7 +110,7 @@ class Run:
         name = _renamed(deprecated, "experiment_name", "name", name)
         run_id = _renamed(deprecated, "run_name", "run_id", run_id)
         if deprecated:
-            raise InvalidTypeError(f"Run() has no argument {sorted(deprecated)[0]!r}.")
+            raise InvalidTypeError(f"Run() has no argument {min(deprecated)!r}.")
         first = _first_fields(name, description, tags)
         namespace = None if monitoring_namespace is None else check_attribute_path(monitoring_namespace)
         self._request: Final = resolve(
@@ -138,6 +138,8 @@ class Run:
         self._log_number: Final = self._backend.log_number
         self._attachments: Attachments | None = None
         if self._opened.path is not None and not read_only:
+            from goodseed.run.attachments import Attachments  # what it needs takes as long to load as all the rest
+
             open_runs.add(self)
             self._start(first)
             self._attachments = Attachments(
@@ -317,6 +319,8 @@ class Run:
     def _stored_set(self, path: str) -> set[str]:
         if self._opened.path is None or self._is_closed:
             return set()
+        from goodseed.run import reading
+
         return reading.string_set(self._backend.files, path)
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -342,6 +346,8 @@ class Run:
         Raises:
             DisabledError: The run stores nothing.
         """
+        from goodseed.run import reading
+
         return reading.metric_paths(self._backend.files)
 
     def get_metric_data(
@@ -364,6 +370,8 @@ class Run:
             InvalidValueError: ``max_points`` is below 1.
             DisabledError: The run stores nothing.
         """
+        from goodseed.run import reading
+
         return reading.metric_data(self._backend.files, check_attribute_path(path), step_min, step_max, max_points)
 
     def get_string_paths(self) -> list[str]:
@@ -372,6 +380,8 @@ class Run:
         Raises:
             DisabledError: The run stores nothing.
         """
+        from goodseed.run import reading
+
         return reading.string_paths(self._backend.files)
 
     def get_string_data(
@@ -388,6 +398,8 @@ class Run:
             InvalidValueError: ``limit`` or ``offset`` is below 0.
             DisabledError: The run stores nothing.
         """
+        from goodseed.run import reading
+
         return reading.string_data(self._backend.files, check_attribute_path(path), limit, offset)
 
     def get_configs(self) -> list[dict[str, Any]]:
@@ -396,6 +408,8 @@ class Run:
         Raises:
             DisabledError: The run stores nothing.
         """
+        from goodseed.run import reading
+
         return reading.configs(self._backend.files)
 
     # -- the end --------------------------------------------------------------------------------------------------
@@ -430,13 +444,17 @@ class Run:
         report = self._backend.close(status, end, closed_at, is_patient=is_patient)
         open_runs.discard(self)
         if not report.is_stored:
-            _logger.warning("goodseed: run %s could not be stored whole; the rest is kept in %s-inbox, and "
-                            "whoever opens the run next stores it.", self.run_id, self.path)
+            _logger.warning(
+                "goodseed: run %s could not be stored whole; the rest is kept in %s-inbox, and "
+                "whoever opens the run next stores it.",
+                self.run_id,
+                self.path,
+            )
         if report.dropped:
             _logger.warning("goodseed: %d log calls of run %s found no room and are lost.", report.dropped, self.run_id)
         notice(f"Closed run {self.run_id} ({status})", is_quiet=self._request.is_quiet)
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Run:  # noqa: PYI034 - typing.Self came with Python 3.11
         return self
 
     def __exit__(

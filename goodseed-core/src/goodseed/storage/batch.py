@@ -91,7 +91,7 @@ class Batch:
 
     def _add_shared_row(self, shape: KnownShape, row: tuple[float, ...]) -> None:
         _, time, step = row[:3]
-        for series, value in zip(shape.series, row[3:]):
+        for series, value in zip(shape.series, row[3:], strict=True):
             self._add(series, time, step, value)
 
     def _add(self, series: int, time: float, step: float, value: float) -> None:
@@ -117,8 +117,8 @@ class Batch:
         self._tables.store(connection)
         _store_points(connection, sorted(self._series(), key=lambda entry: entry[0]))
         if self._texts:
-            # A stable sort: of two texts at one step, the later stays the later.
-            connection.executemany(_UPSERT_TEXT, sorted(self._texts, key=lambda text: text[:2]))
+            self._texts.sort(key=lambda text: text[:2])  # a stable sort: of two texts at one step, the later stays so
+            connection.executemany(_UPSERT_TEXT, self._texts)
         if self._configs:
             connection.executemany(_UPSERT_CONFIG, self._configs)
             # Readers of many runs look at run_meta alone.
@@ -127,9 +127,9 @@ class Batch:
 
     def _series(self) -> Iterator[tuple[int, Sequence[float], Sequence[float], Sequence[float]]]:
         for shape, rows in self._rows.items():
-            _, times, steps, *values = zip(*rows)
+            _, times, steps, *values = zip(*rows, strict=True)
             rounded = [round(time, 3) for time in times]
-            for series, column in zip(shape.series, values):
+            for series, column in zip(shape.series, values, strict=True):
                 yield series, steps, column, rounded
         for series, (steps_of, values_of, times_of) in self._columns.items():
             yield series, steps_of, values_of, times_of

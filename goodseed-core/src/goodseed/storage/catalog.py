@@ -224,9 +224,7 @@ class Catalog:
                 changed.append(run)  # its writer has died since, and left everything as it was
         return changed
 
-    def _read(
-        self, changed: list[FoundRun], on_progress: Callable[[int, int], None] | None
-    ) -> Iterator[IndexEntry]:
+    def _read(self, changed: list[FoundRun], on_progress: Callable[[int, int], None] | None) -> Iterator[IndexEntry]:
         reported_at = time.monotonic()
         for count, run in enumerate(changed, start=1):
             entry = self._read_one(run)

@@ -79,7 +79,10 @@ def downsample(
             "last_bucket": max_points - 1,
         },
     )
-    return [Bucket(*row[:6], math.nan if row[6] is None else row[6], row[7]) for row in rows]
+    return [
+        Bucket(first_step, last_step, count, low_y, high_y, mean, math.nan if last_y is None else last_y, bad)
+        for first_step, last_step, count, low_y, high_y, mean, last_y, bad in rows
+    ]
 
 
 def _scale(first: float, last: float, buckets: int) -> float:

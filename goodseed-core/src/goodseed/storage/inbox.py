@@ -25,10 +25,10 @@ from goodseed.storage.records import (
     pack_point,
     pack_sealed,
     pack_word,
-    unpack_word,
     row_record,
     shape_record,
     text_record,
+    unpack_word,
 )
 from goodseed.storage.segments import Segment, SegmentFile
 from goodseed.storage.waiting import wait_until
@@ -54,8 +54,8 @@ _RETRY_SECONDS: Final = 0.25
 
 now = clock.time
 
-# Where callers write, the high half of a record's word there, and the whole word of a POINT record: one tuple, so that a
-# caller never pairs the segment of one moment with the generation of another.
+# Where callers write, the high half of a record's word there, and the whole word of a POINT record: one tuple, so that
+# a caller never pairs the segment of one moment with the generation of another.
 Handle: TypeAlias = "tuple[Callable[[bytes], object], int, int]"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -55,7 +54,7 @@ class WriterLock:
             time.sleep(0.01)
         self._descriptor: int | None = descriptor
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
+        os.pwrite(descriptor, f"{os.getpid()} {_host()}\n".encode(), 0)
 
     def release(self) -> None:
         """Remove the lock file and drop the lock."""
@@ -103,6 +102,10 @@ def _is_same_file(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
+
+
+def _host() -> str:
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "this machine")
 
 
 def _holder(descriptor: int) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from goodseed.paths import RunFiles
 
-__all__ = ["ConfigRow", "LastPoint", "MetricPoint", "RunReader", "TextPoint"]
+__all__ = ["ConfigRow", "LastPoint", "MetricPoint", "RunReader", "TextPoint", "is_at_rest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,9 @@ class RunReader:
             raise RunNotFoundError(f"There is no run at {files.database}.")
         recover_if_abandoned(files)
         with _readable(files):
-            self._connection: Final = connect_read_only(files.database, is_at_rest=_is_at_rest(files))
+            self._connection: Final = connect_read_only(files.database, is_at_rest=is_at_rest(files))
 
-    def __enter__(self) -> RunReader:
+    def __enter__(self) -> RunReader:  # noqa: PYI034 - typing.Self came with Python 3.11
         return self
 
     def __exit__(
@@ -106,7 +106,10 @@ class RunReader:
         """Whether the run's writer died without closing it."""
         if is_locked(self._files.lock):  # asked before the status is read: a writer that is closing writes it first
             return False
-        return self.meta().get("status", "running") == "running" and not is_locked(self._files.lock)
+        meta = self.meta()
+        # Files of version 1 are written without a lock.
+        is_running = meta.get("status", "running") == "running" and meta.get("schema_version", "1") != "1"
+        return is_running and not is_locked(self._files.lock)
 
     def configs(self, prefix: str = "") -> list[ConfigRow]:
         """The configs whose path starts with ``prefix``, by path; ``sys/state`` as `state` has it."""
@@ -186,7 +189,8 @@ class RunReader:
             return self._connection.execute(query, parameters).fetchall()
 
 
-def _is_at_rest(files: RunFiles) -> bool:
+def is_at_rest(files: RunFiles) -> bool:
+    """Whether nobody writes the run, and everything is in the database itself."""
     if is_locked(files.lock):
         return False
     try:

@@ -2,7 +2,8 @@
 
 Every record starts with one 64-bit word: its length in bytes (28 bits), its kind (4 bits), and the low 32 bits of its
 segment's generation, so that what an earlier use of the segment left behind is never taken for a record.
-All numbers are in the machine's own byte order, as the inbox never leaves it; steps, times (seconds since the epoch) and values are IEEE doubles.
+All numbers are in the machine's own byte order, as the inbox never leaves it; steps, times (seconds since the epoch)
+and values are IEEE doubles.
 
 ========  ==========================================================================================
 kind      after the word
@@ -22,7 +23,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable  # noqa: TC003 - a NamedTuple looks at its annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import time
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from goodseed.errors import FileFormatError
 
@@ -30,9 +31,11 @@ __all__ = [
 
 SCHEMA_VERSION: Final = 2
 _CACHED_STATEMENTS: Final = 64
+_FIRST_QUERY_SECONDS: Final = 10.0
+_STEPS_BETWEEN_LOOKS: Final = 100_000
 
-# Columns and meanings are the specification's. Primary-key order and WITHOUT ROWID are what make points fast to write and
-# small; y is NULL for NaN, which SQLite can't hold.
+# Columns and meanings are the specification's. Primary-key order and WITHOUT ROWID are what make points fast to write
+# and small; y is NULL for NaN, which SQLite can't hold.
 _POINT_TABLES: Final = {
     "metric_points": """
         CREATE TABLE {name} (
@@ -66,7 +69,7 @@ _OTHER_TABLES: Final = (
     "CREATE TABLE metric_series (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)",
     "CREATE TABLE string_series (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)",
 )
-# There while a run is written: what the numbers in the inbox mean, and, under number 0, which of its segments are stored.
+# There while a run is written: what the numbers in the inbox mean and, under 0, which of its segments are stored.
 _INBOX_TABLE: Final = "CREATE TABLE inbox_shapes (number INTEGER PRIMARY KEY, paths TEXT NOT NULL)"
 
 
@@ -76,9 +79,7 @@ def connect_writer(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
     Raises:
         sqlite3.Error: It can't be opened, or is no database.
     """
-    connection = sqlite3.connect(
-        path, timeout=busy_seconds, isolation_level=None, cached_statements=_CACHED_STATEMENTS
-    )
+    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, cached_statements=_CACHED_STATEMENTS)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         # NORMAL: a commit survives the death of the process; `RunWriter.flush` makes it survive that of the machine.
@@ -103,16 +104,21 @@ def connect_read_only(path: Path, *, is_at_rest: bool, busy_seconds: float = 5.0
         FileFormatError: It is no run file, or of a newer version.
         sqlite3.Error: It can't be opened.
     """
+    from urllib.parse import quote
+
     for mode in ("immutable=1",) if is_at_rest else ("mode=ro", "immutable=1"):
         connection = sqlite3.connect(
-            f"file:{quote(str(path.absolute()))}?{mode}",
+            f"file:{quote(os.fsencode(path.absolute()))}?{mode}",
             uri=True,
             timeout=busy_seconds,
             isolation_level=None,
             check_same_thread=False,
         )
+        # A hostile file may hold a view without end in the place of a table.
+        connection.set_progress_handler(_Deadline(_FIRST_QUERY_SECONDS), _STEPS_BETWEEN_LOOKS)
         try:
             check_version(connection, path)
+            connection.set_progress_handler(None, 0)
             return connection
         except sqlite3.OperationalError:
             # A directory that can't be written to has no place for the shared memory of WAL.
@@ -123,6 +129,16 @@ def connect_read_only(path: Path, *, is_at_rest: bool, busy_seconds: float = 5.0
             connection.close()
             raise
     raise AssertionError("unreachable")
+
+
+class _Deadline:
+    """Ends a query that takes longer than that."""
+
+    def __init__(self, seconds: float) -> None:
+        self._deadline: Final = time.monotonic() + seconds
+
+    def __call__(self) -> bool:
+        return time.monotonic() > self._deadline
 
 
 def check_file(path: Path) -> None:

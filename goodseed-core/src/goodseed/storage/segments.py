@@ -11,11 +11,11 @@ import os
 import struct
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["HEADER_BYTES", "FoundSegment", "Segment", "SegmentFile", "read_segments"]
 

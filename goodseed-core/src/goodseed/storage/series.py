@@ -53,7 +53,8 @@ class KnownShape:
     Attributes:
         series: The id of each path's series.
         layout: Of the body of a ROW record: number, time, step and one value a path.
-        is_exclusive: No other shape holds any of its series, so that rows of different shapes need not be kept in order.
+        is_exclusive: No other shape holds any of its series, and its rows need not be kept in order
+            with theirs.
     """
 
     series: list[int]
@@ -73,7 +74,9 @@ class Shapes:
 
     def load(self, connection: sqlite3.Connection) -> None:
         """Learn the shapes that a dead session had stored."""
-        for number, paths in connection.execute("SELECT number, paths FROM inbox_shapes WHERE number > 0 ORDER BY number").fetchall():
+        for number, paths in connection.execute(
+            "SELECT number, paths FROM inbox_shapes WHERE number > 0 ORDER BY number"
+        ).fetchall():
             self._learn(number, json.loads(paths))
 
     def add(self, number: int, paths: Sequence[str]) -> list[KnownShape]:

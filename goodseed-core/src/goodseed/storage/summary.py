@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from goodseed.config import DEFAULT_PROJECT
 from goodseed.errors import FileFormatError
 from goodseed.paths import RUN_SUFFIX, RunFiles
 from goodseed.storage.lock import is_locked
-from goodseed.storage.reader import LastPoint
+from goodseed.storage.reader import LastPoint, is_at_rest
 from goodseed.storage.recovery import recover_if_abandoned
 from goodseed.storage.schema import connect_read_only
 from goodseed.values import decode_config
@@ -30,7 +29,7 @@ _MAX_TAGS_CHARACTERS: Final = 100_000
 _META: Final = f"""
     SELECT key, substr(value, 1, {_MAX_TEXT_CHARACTERS}) FROM run_meta
     WHERE key IN
-        ('status', 'project', 'name', 'experiment_name', 'created_at', 'modified_at', 'closed_at', 'trashed')"""
+        ('status', 'project', 'name', 'experiment_name', 'created_at', 'modified_at', 'closed_at', 'trashed', 'schema_version')"""
 _FIELDS: Final = f"""
     SELECT path, value FROM configs
     WHERE path IN ('sys/name', 'sys/tags', 'sys/modification_time') AND length(value) <= {_MAX_TAGS_CHARACTERS}"""
@@ -134,9 +133,9 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
     recover_if_abandoned(files)
     file_seconds = files.database.stat().st_mtime
     was_locked = is_locked(files.lock)  # asked before the status is read: a writer that is closing writes it first
-    is_at_rest = not was_locked and _is_log_empty(files)
+    is_resting = not was_locked and is_at_rest(files)
     try:
-        with closing(connect_read_only(files.database, is_at_rest=is_at_rest)) as connection:
+        with closing(connect_read_only(files.database, is_at_rest=is_resting)) as connection:
             connection.text_factory = _decode_text
             connection.execute("BEGIN")  # one state for all that follows
             meta = {key: value for key, value in connection.execute(_META) if isinstance(value, str)}
@@ -146,7 +145,8 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
     except sqlite3.Error as error:
         raise FileFormatError(f"{files.database} can't be read: {error}.") from error
     state = meta.get("status", "running")
-    if state == "running" and not was_locked and not is_locked(files.lock):
+    has_lock = meta.get("schema_version", "1") != "1"  # files of version 1 are written without one
+    if state == "running" and has_lock and not was_locked and not is_locked(files.lock):
         state = "crashed"
     elif state not in ("running", "finished"):
         state = "failed"
@@ -174,13 +174,6 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
         tags_text=json.dumps(_tags(fields.get("sys/tags"))),
         metrics_text=json.dumps([point for row in points if (point := _last_point(*row)) is not None]),
     )
-
-
-def _is_log_empty(files: RunFiles) -> bool:
-    try:
-        return os.stat(f"{files.database}-wal").st_size == 0
-    except FileNotFoundError:
-        return True
 
 
 def _decode_text(stored: bytes) -> str:

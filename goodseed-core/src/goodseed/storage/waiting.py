@@ -1,4 +1,4 @@
-"""Waking and waiting that a signal's handler may do too: `threading.Event` takes a lock that it could not take twice."""
+"""Waking and waiting that a signal's handler may do too: `threading.Event` takes a lock that can't be taken twice."""
 
 from __future__ import annotations
 

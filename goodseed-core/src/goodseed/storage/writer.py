@@ -191,8 +191,11 @@ class RunWriter:
         self._wake.set()
         give_up = time.monotonic() + timeout_seconds + _LAST_WAIT_SECONDS
         wait_until(
-            lambda: self._is_done
-            or time.monotonic() >= (self._stored_at + timeout_seconds + _LAST_WAIT_SECONDS if is_patient else give_up),
+            lambda: (
+                self._is_done
+                or time.monotonic()
+                >= (self._stored_at + timeout_seconds + _LAST_WAIT_SECONDS if is_patient else give_up)
+            ),
             None,
         )
         return CloseReport(self._is_stored, self.inbox.dropped)
@@ -242,7 +245,9 @@ class RunWriter:
             self._wake.wait(backoff or _INTERVAL_SECONDS)
             ending = self._ending
             now = time.monotonic()
-            is_urgent = ending or self._requests or self.inbox.is_large or now - self._stored_at >= _HELD_INTERVAL_SECONDS
+            is_urgent = (
+                ending or self._requests or self.inbox.is_large or now - self._stored_at >= _HELD_INTERVAL_SECONDS
+            )
             if session.is_wal_held and not is_urgent:
                 continue  # every commit makes the log longer: fewer and larger ones make it less so
             try:

@@ -1,0 +1,121 @@
+"""The command ``goodseed``: which commands there are, and how each of them ends."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from goodseed import __version__
+from goodseed.cli import list_runs
+from goodseed.cli.terminal import printable
+from goodseed.errors import GoodseedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from goodseed.cli.command import Command
+
+__all__ = ["main"]
+
+_COMMANDS: Final[tuple[Command, ...]] = (list_runs.COMMAND,)
+
+_DESCRIPTION: Final = """\
+Goodseed tracks machine-learning experiments. Each run is one SQLite file on your disk:
+
+    import goodseed
+
+    with goodseed.Run(project="digits") as run:
+        run["parameters"] = {"lr": 0.01}
+        for step in range(100):
+            run.log_metrics({"loss": 1 / (step + 1)}, step=step)
+"""
+_EXAMPLES: Final = """\
+examples:
+  goodseed list               the projects, and how many runs each has
+  goodseed list -p digits     the runs of a project, with their last metrics
+  goodseed list --help        more about one command
+
+Runs lie in ~/.goodseed/projects; GOODSEED_HOME moves ~/.goodseed elsewhere.
+"""
+
+_FAILED: Final = 1
+_BAD_ARGUMENTS: Final = 2
+_INTERRUPTED: Final = 130
+_BROKEN_PIPE: Final = 141
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence, and no page of usage before it."""
+        self.exit(_BAD_ARGUMENTS, f"{self.prog}: {printable(message)}. See {self.prog} --help.\n")
+
+
+class _HarmlessFormatter(logging.Formatter):
+    """What the library has to say may hold names of files, which may hold anything."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(record.getMessage())
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="goodseed",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"goodseed {__version__}", help="print the version")
+    commands = parser.add_subparsers(title="commands", metavar="<command>")
+    for command in _COMMANDS:
+        child = commands.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.add_arguments(child)
+        child.set_defaults(run=command.run)
+    parser.set_defaults(run=lambda _: parser.print_help())
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that ``argv`` asks for, by default the process's arguments.
+
+    Returns:
+        The exit status: 0, 1 for a failure that stderr names, 2 for bad arguments, 130 after Ctrl-C, 141 where whoever
+        read the output has stopped.
+    """
+    logger, handler = logging.getLogger("goodseed"), logging.StreamHandler()
+    handler.setFormatter(_HarmlessFormatter())
+    logger.addHandler(handler)
+    try:
+        return _run(argv)
+    finally:
+        logger.removeHandler(handler)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        try:
+            arguments = _make_parser().parse_args(argv)
+        except SystemExit as ending:  # --help, --version, and bad arguments
+            sys.stdout.flush()
+            return int(ending.code or 0)
+        status = int(arguments.run(arguments) or 0)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Python flushes stdout once more as it exits, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except (GoodseedError, OSError) as error:
+        print(f"goodseed: {printable(str(error))}", file=sys.stderr)
+        return _FAILED

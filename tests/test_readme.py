@@ -1,0 +1,78 @@
+"""What README and docs say can be done, can be done."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "goodseed-core" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+SCRIPTS = [(page, number, script) for page in PAGES for number, script in enumerate(blocks(page, "python"))]
+
+
+@pytest.mark.parametrize(
+    ("page", "number", "script"), SCRIPTS, ids=[f"{page.name}-{number}" for page, number, _ in SCRIPTS]
+)
+def test_scripts_run(page: Path, number: int, script: str, tmp_path: Path) -> None:
+    """Every script of the pages runs as it stands."""
+    if "hookimpl" in script or "import acme" in script:
+        compile(script, str(page), "exec")
+        return
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+
+    assert 0 == result.returncode, result.stderr
+
+
+def test_sessions_exist() -> None:
+    """Every nox session that a page names is one."""
+    noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    sessions = set(re.findall(r"^def (\w+)\(session", noxfile, re.MULTILINE))
+    lines = [line for page in PAGES for line in re.findall(r"nox -s ([^\n`|&]*)", page.read_text(encoding="utf-8"))]
+    named = {word for line in lines for word in line.split(" -- ")[0].split() if word.isalpha()}
+
+    assert {"demo", "tests", "lint", "typing", "bench", "torture"} <= named
+    assert set() == named - sessions
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link leads to a file."""
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_demo_runs(tmp_path: Path) -> None:
+    """The demo trains its models, one of which diverges, and lists their runs."""
+    command = [sys.executable, str(ROOT / "examples" / "digits.py"), "--home", str(tmp_path / "demo"), "--epochs", "2"]
+    environment = {**os.environ, "COLUMNS": "160"}
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300)
+
+    assert 0 == result.returncode, result.stderr
+    assert 6 == result.stdout.count("finished")
+    assert "nan" in result.stdout.lower()
+
+
+def test_torture_scenarios_of_the_guarantees_exist() -> None:
+    """Every scenario that the guarantees name is one."""
+    page = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    script = (ROOT / "tests" / "torture" / "run.py").read_text(encoding="utf-8")
+    named = {name for names in re.findall(r"--only ([a-z -]+)`", page) for name in names.split()}
+
+    assert named == set(re.findall(r'^    "([a-z-]+)":', script, re.MULTILINE))
