@@ -25,14 +25,19 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = directory / "bin" / "python"
     install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", f"goodseed=={VERSION}"]
     subprocess.run(install, check=True, timeout=300)
+    where = run_reference(python, "import goodseed; print(goodseed.__file__)")
+    assert str(directory) in where, where
     return python
+
+
+def environment() -> dict[str, str]:
+    """The environment of the test, without what would put our package in the place of the reference."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
 def run_reference(python: Path, script: str) -> str:
     """Run a script with the reference on the home of the test."""
-    result = subprocess.run(
-        [str(python), "-c", script], capture_output=True, text=True, env=dict(os.environ), timeout=120
-    )
+    result = subprocess.run([str(python), "-c", script], capture_output=True, text=True, env=environment(), timeout=120)
     assert 0 == result.returncode, result.stderr
     return result.stdout
 
@@ -133,6 +138,6 @@ def test_their_server_shows_ours(home: Path, reference: Path) -> None:
     with goodseed.Run(project="ws/p", run_id="shown") as run:
         run["loss"].log(1.0, step=0)
     command = [str(reference.parent / "goodseed"), "list", "-p", "ws/p"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=environment()).stdout
 
     assert "[finished] shown" in listed

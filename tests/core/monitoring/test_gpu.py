@@ -1,4 +1,4 @@
-"""What the parsers make of recorded outputs, and which devices count."""
+"""What the parsers make of outputs in the formats that the tools document, and which devices count."""
 
 from __future__ import annotations
 

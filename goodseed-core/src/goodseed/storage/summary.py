@@ -29,7 +29,8 @@ _MAX_TAGS_CHARACTERS: Final = 100_000
 _META: Final = f"""
     SELECT key, substr(value, 1, {_MAX_TEXT_CHARACTERS}) FROM run_meta
     WHERE key IN
-        ('status', 'project', 'name', 'experiment_name', 'created_at', 'modified_at', 'closed_at', 'trashed', 'schema_version')"""
+        ('status', 'project', 'name', 'experiment_name', 'created_at', 'modified_at', 'closed_at', 'trashed',
+         'schema_version')"""
 _FIELDS: Final = f"""
     SELECT path, value FROM configs
     WHERE path IN ('sys/name', 'sys/tags', 'sys/modification_time') AND length(value) <= {_MAX_TAGS_CHARACTERS}"""
