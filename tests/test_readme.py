@@ -51,6 +51,35 @@ def test_sessions_exist() -> None:
     assert set() == named - sessions
 
 
+def test_commands_exist() -> None:
+    """Every `goodseed` command and every option of it that a page names is one."""
+    commands = {
+        tuple(command.split())
+        for page in PAGES
+        for command in re.findall(
+            r"(?:^|`|\$ )goodseed ((?:--)?[a-z][^`\n|]*)", page.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
+    for name, *rest in commands:
+        listed = subprocess.run(
+            [sys.executable, "-m", "goodseed", *([] if name.startswith("-") else [name]), "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+        assert {word for word in (name, *rest) if word.startswith("-")} <= set(re.findall(r"--?[a-z]+", listed)), name
+
+
+def test_paths_exist() -> None:
+    """Every path of the repository that the pages for contributors name is there."""
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        for path in re.findall(
+            r"(?:goodseed-core|tests|examples|docs|benchmarks)/[\w/.-]+", page.read_text(encoding="utf-8")
+        ):
+            assert (ROOT / path.rstrip(".")).exists(), f"{page.name}: {path}"
+
+
 def test_links_lead_somewhere() -> None:
     """Every relative link leads to a file."""
     for page in PAGES:

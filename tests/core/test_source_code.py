@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import re
 import subprocess
 from pathlib import Path
 
@@ -98,6 +100,13 @@ def test_no_credentials(repository: Path, address: str, stored: str) -> None:
     assert "secret" not in str(facts)
 
 
+def test_no_credentials_behind_odd_names(repository: Path) -> None:
+    """The name of a remote does not hide the password in its address."""
+    git(repository, "config", "remote.a b.url", "https://user:secret@example.com/x.git")
+
+    assert "a b\thttps://example.com/x.git" == collect(repository)["source_code/git/remotes"]
+
+
 def test_nothing_that_the_repository_configures_is_executed(repository: Path, tmp_path: Path) -> None:
     """Filters, external diffs, textconv, fsmonitor, hooks, pagers and signature programs of a repository never run."""
     marker = tmp_path / "executed"
@@ -105,14 +114,14 @@ def test_nothing_that_the_repository_configures_is_executed(repository: Path, tm
     program.write_text(f"#!/bin/sh\necho $0 $* >> {marker}\ncat\n")
     program.chmod(0o755)
     for key in (
-        "filter.evil.clean", "filter.evil.smudge", "filter.evil.process", "filter.with=sign.clean", "diff.evil.command",
+        "filter.evil.clean", "filter.evil.smudge", "filter.evil.process", "diff.evil.command",
         "diff.evil.textconv", "diff.external", "core.fsmonitor", "core.pager", "core.sshCommand", "core.editor",
         "gpg.program", "credential.helper", "core.alternateRefsCommand", "pager.diff", "interactive.diffFilter",
     ):  # fmt: skip
         git(repository, "config", key, str(program))
     git(repository, "config", "filter.evil.required", "true")
     git(repository, "config", "log.showSignature", "true")
-    (repository / ".gitattributes").write_text("*.py filter=evil diff=evil\n*.txt filter=with=sign\n")
+    (repository / ".gitattributes").write_text("*.py filter=evil diff=evil\n")
     (repository / ".git" / "info" / "attributes").write_text("*.py filter=evil diff=evil\n")
     hooks = repository / ".git" / "hooks"
     hooks.mkdir(exist_ok=True)
@@ -126,12 +135,87 @@ def test_nothing_that_the_repository_configures_is_executed(repository: Path, tm
     assert "+lr = 2" in str(facts["source_code/diff"])
 
 
+@pytest.mark.parametrize("name", [b"filter.with=sign", b"filter." + b"x" * 70_000])
+def test_no_diff_where_a_filter_cannot_be_switched_off(repository: Path, tmp_path: Path, name: bytes) -> None:
+    """A filter whose name hides it from being switched off never runs: there is no diff, and the other facts are."""
+    marker = tmp_path / "executed"
+    driver = name.partition(b".")[2].decode()
+    with (repository / ".git" / "config").open("a") as file:
+        file.write(f'[filter "{driver}"]\n\tclean = touch {marker}\n')
+    (repository / ".gitattributes").write_text(f"*.py filter={driver}\n")
+    facts = collect(repository)
+
+    assert not marker.exists()
+    assert "source_code/diff" not in facts
+    assert git(repository, "rev-parse", "HEAD") == facts["source_code/git/commit_id"]
+
+
+def test_filters_with_names_in_no_encoding(repository: Path, tmp_path: Path) -> None:
+    """A filter whose name is not UTF-8 is switched off as well."""
+    marker = tmp_path / "executed"
+    with (repository / ".git" / "config").open("ab") as file:
+        file.write(b'[filter "\xff"]\n\tclean = touch ' + os.fsencode(marker) + b"\n")
+    (repository / ".gitattributes").write_bytes(b"*.py filter=\xff\n")
+    facts = collect(repository)
+
+    assert not marker.exists()
+    assert "+lr = 2" in str(facts["source_code/diff"])
+
+
+def test_missing_objects_are_not_fetched(repository: Path, tmp_path: Path) -> None:
+    """A partial clone that lacks what the diff needs does not make git run the remote's programs."""
+    marker = tmp_path / "executed"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {marker}\n")
+    program.chmod(0o755)
+    blob = git(repository, "rev-parse", "HEAD:train.py")
+    for key, value in (
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "evil"),
+        ("remote.evil.promisor", "true"),
+        ("remote.evil.url", str(repository)),
+        ("remote.evil.uploadpack", str(program)),
+    ):
+        git(repository, "config", key, value)
+    (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    facts = collect(repository)
+
+    assert not marker.exists()
+    assert "source_code/git/commit_id" in facts
+
+
+def test_the_diff_stays_in_the_repository(repository: Path, tmp_path: Path) -> None:
+    """A repository that names another directory as its working tree does not get that one's files into the diff."""
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "train.py").write_text("password = 1\n")
+    git(repository, "config", "core.worktree", str(tmp_path / "private"))
+    facts = collect(repository)
+
+    assert "password" not in str(facts)
+    assert "+lr = 2" in str(facts["source_code/diff"])
+
+
+def test_git_is_not_taken_from_the_repository(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program named git in the repository does not run, also with the working directory in PATH."""
+    marker = tmp_path / "executed"
+    (repository / "git").write_text(f"#!/bin/sh\ntouch {marker}\n")
+    (repository / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f".{os.pathsep}{os.environ['PATH']}")
+    for directory in (repository, tmp_path):
+        monkeypatch.chdir(directory)
+        collect(repository)
+
+    assert not marker.exists()
+
+
 def test_large_diffs_are_cut(repository: Path) -> None:
-    """A diff of over 4 MiB is cut, and says so."""
+    """A diff of over 4 MiB is cut, and says how much is missing."""
     (repository / "train.py").write_text("x" * 99 + "\n" + ("y" * 99 + "\n") * 100_000)
     diff = str(collect(repository)["source_code/diff"])
 
-    assert diff.endswith("[goodseed: cut at 4 MiB]\n")
+    assert re.search(r"\n\[goodseed: cut at 4 MiB, [56],\d{3},\d{3} bytes are missing\]\n$", diff)
     assert len(diff) < (4 << 20) + 100
 
 
@@ -151,6 +235,98 @@ def test_odd_repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert "source_code/git/commit_id" not in without_commit
     assert {"source_code/git/repository_path": str(broken)} == from_broken
     assert {"source_code/git/repository_path": str(empty)} == without_git
+
+
+def test_kinds_of_repositories(repository: Path, tmp_path: Path) -> None:
+    """A bare repository, a shallow one, a linked working tree and a detached head give the facts that they have."""
+    head = git(repository, "rev-parse", "HEAD")
+    git(repository, "clone", "-q", "--bare", str(repository), str(tmp_path / "bare"))
+    git(repository, "clone", "-q", "--depth=1", f"file://{repository}", str(tmp_path / "shallow"))
+    git(repository, "worktree", "add", "-q", "--detach", str(tmp_path / "linked"))
+    (tmp_path / "linked" / "train.py").write_text("lr = 4\n")
+    bare, shallow, linked = (collect(tmp_path / name) for name in ("bare", "shallow", "linked"))
+
+    assert {head} == {facts["source_code/git/commit_id"] for facts in (bare, shallow, linked)}
+    assert "source_code/git/dirty" not in bare
+    assert shallow["source_code/git/dirty"] is False
+    assert "-lr = 1\n+lr = 4\n" in str(linked["source_code/diff"])
+    assert "source_code/git/current_branch" not in linked
+
+
+def test_a_repository_of_somebody_else(repository: Path) -> None:
+    """A repository that git does not trust, as another user owns it, gives its path and no exception."""
+    if os.getuid() != 0:
+        pytest.skip("only root can give files away")
+    for path in (repository, repository / ".git"):
+        os.chown(path, 12345, 12345)
+
+    assert {"source_code/git/repository_path": str(repository)} == collect(repository)
+
+
+def test_odd_encodings(repository: Path) -> None:
+    """Names, messages and contents in other encodings come as text."""
+    (repository / os.fsdecode(b"caf\xe9.py")).write_bytes(b"\xe9\n")
+    git(repository, "add", ".")
+    git(repository, "-c", "i18n.commitEncoding=ISO-8859-1", "commit", "-qm", os.fsdecode("Café".encode("latin-1")))
+    (repository / os.fsdecode(b"caf\xe9.py")).write_bytes(b"\xe8\n")
+    facts = collect(repository)
+
+    assert "Café" == facts["source_code/git/commit_message"]
+    assert "-\ufffd\n+\ufffd\n" in str(facts["source_code/diff"])
+
+
+def test_large_files_are_only_told(repository: Path) -> None:
+    """A huge untracked file costs nothing, and a large tracked one is only told to differ."""
+    with (repository / "untracked.bin").open("wb") as file:
+        file.truncate(64 << 30)
+    (repository / "train.py").write_text("x = 1\n" * (4 << 20))
+    facts = collect(repository)
+
+    assert "Binary files a/train.py and b/train.py differ" in str(facts["source_code/diff"])
+    assert "untracked.bin" not in str(facts)
+
+
+def test_a_slow_diff_leaves_the_other_facts(repository: Path) -> None:
+    """Where there is no time for the diff, the facts that are quickly had are there, and that something differs."""
+    with (repository / "train.py").open("wb") as file:
+        file.truncate(64 << 30)
+    facts = collect(repository, deadline_seconds=2)
+
+    assert git(repository, "rev-parse", "HEAD") == facts["source_code/git/commit_id"]
+    assert facts["source_code/git/dirty"] is True
+    assert "source_code/diff" not in facts
+
+
+def test_a_run_without_a_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A run whose working directory is gone starts, and says once that the facts are missing."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with goodseed.Run(git_ref=True) as run:
+        run.log_metrics({"loss": 1.0}, step=0)
+    monkeypatch.chdir(tmp_path)
+
+    assert ["loss"] == run.get_metric_paths()
+    assert 1 == sum("facts of the source code" in record.message for record in caplog.records)
+
+
+def test_a_reference_that_leads_nowhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A GitRef to a directory without a repository is told once, and the run goes on."""
+    with goodseed.Run(git_ref=goodseed.GitRef(tmp_path / "nothing")) as run:
+        pass
+
+    assert 1 == sum("no git repository" in record.message for record in caplog.records)
+    assert not any(row["path"].startswith("source_code/git") for row in run.get_configs())
+
+
+def test_references_travel_between_processes(tmp_path: Path) -> None:
+    """A GitRef can be pickled, and DISABLED stays DISABLED."""
+    copied = pickle.loads(pickle.dumps(goodseed.GitRef(tmp_path)))
+
+    assert tmp_path == copied.repository_path
+    assert goodseed.GitRef.DISABLED is pickle.loads(pickle.dumps(goodseed.GitRef.DISABLED))
 
 
 def test_deadline(repository: Path) -> None:

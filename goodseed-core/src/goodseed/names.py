@@ -11,19 +11,20 @@ if TYPE_CHECKING:
 __all__ = ["candidates"]
 
 _ADJECTIVES: Final = """
-able agile airy alert alpine amber ample apt arctic ardent astral autumn azure balmy bold brave breezy bright brisk
-bronze calm candid canny cheery chief chilly civic civil clean clear clever close cloudy cobalt coral cordial cosmic
-cosy crisp crystal curious dainty dapper daring dawn deep deft dewy direct dusky eager early earnest easy elder
-elegant ember even exact fair famous fancy fast fine firm fleet floral fluent flying focal fond formal frank free
-fresh frosty full game gentle giant gilded glad gleaming global golden good grand grassy green happy hardy hazel
-hearty helpful hidden honest humble icy ideal indigo inner ivory jade jaunty jolly jovial joyful keen kind lasting
-late lean light lilac lively local lofty loyal lucid lucky lunar magic main major maple marble mellow merry mighty
-mild mint misty modest mossy native navy near neat nimble noble north novel oaken ocean olive onyx opal open orange
-outer patient pearl plain plucky polar polite prime proper proud pure quick quiet rapid rare ready regal rich robust
-rosy round royal ruby rustic sandy scarlet scenic serene sharp shiny silent silken silver simple sleek smart smooth
-snowy snug social solar solid sonic south spare spry stable steady stellar still stoic stout strong sturdy subtle
-sunny super sure swift tall tame tender tidal tidy timely topaz tranquil true trusty upbeat urban useful valiant vast
-velvet verdant vital vivid warm wary west whole wild willing windy winter wise witty woody young zesty
+able adept agile agreeable airy alert alpine amber ample apt arctic ardent astral autumn azure balmy blithe bold brave
+breezy bright brisk bronze buoyant calm candid canny cheery chief chilly chipper civic civil clean clear clever close
+cloudy cobalt coral cordial cosmic cosy crisp crystal curious dainty dapper daring dawn deep deft dewy direct dusky
+eager early earnest easy elder elegant ember even exact fair famous fancy fast festive fine firm fleet floral flowing
+fluent flying focal fond formal frank free fresh frosty full gallant game genial gentle giant gilded glad gleaming
+global golden good graceful grand grassy green happy hardy hazel hearty helpful hidden honest humble icy ideal indigo
+inner ivory jade jaunty jolly jovial joyful keen kind lasting late lean light lilac limber lively local lofty loyal
+lucid lucky lunar lush magic main major maple marble mellow merry mighty mild mindful mint misty modest mossy native
+navy near neat nimble noble north novel oaken ocean olive onyx opal open orange outer patient pearl placid plain plucky
+poised polar polite prime proper proud pure quick quiet rapid rare ready regal rich robust rosy round royal ruby rustic
+sandy scarlet scenic serene sharp shiny silent silken silver simple sincere sleek smart smooth snowy snug social solar
+solid sonic south spare spirited spry stable stately steady stellar still stoic stout strong sturdy subtle sunny super
+sure swift tall tame tender thrifty tidal tidy timely topaz tranquil true trusty upbeat urban useful valiant vast velvet
+verdant vibrant vital vivid warm wary west whole wild willing windy winter wise witty woody young zesty zippy
 """
 _NOUNS: Final = """
 acorn albatross alder alpaca anchor antelope apple arch aspen aster atlas aurora avocet badger bamboo basin bay beacon

@@ -57,6 +57,11 @@ def check_attribute_path(path: object) -> str:
         InvalidTypeError: It is no string.
         InvalidValueError: It is empty, over 4,096 characters, or holds NUL or unpaired surrogates.
     """
+    # Nearly every path there is, in a tenth of the time.
+    if type(path) is str and path.isascii() and path.isprintable() and 0 < len(path) <= MAX_PATH_CHARACTERS:
+        plain = path.lstrip("/")
+        if plain:
+            return plain
     if not isinstance(path, str):
         raise InvalidTypeError(
             f"An attribute path must be a string such as 'train/loss', not {type(path).__name__}: {path!r:.100}"

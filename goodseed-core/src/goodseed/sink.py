@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["Sink"]
 
@@ -22,6 +22,9 @@ class Sink(Protocol):
 
     def log_strings(self, data: Mapping[str, str], step: float, *, at_seconds: float | None = None) -> None:
         """Store one point in each named string series, at ``at_seconds`` since the epoch (default: now)."""
+
+    def log_lines(self, path: str, lines: Iterable[tuple[float, str, float]]) -> None:
+        """Store many points, each a step, a text and a time in seconds, in one string series."""
 
     def log_configs(self, data: Mapping[str, object]) -> None:
         """Set each named config."""

@@ -51,6 +51,8 @@ def as_number(path: str, value: object) -> float:
         InvalidTypeError: It is something else; the message names ``path`` and the type.
         InvalidValueError: It is an integer too large for a float.
     """
+    if type(value) is float:
+        return value
     if isinstance(value, (float, int)):
         number = value
     elif not hasattr(value, "__float__") or getattr(value, "ndim", 0) != 0:

@@ -18,7 +18,7 @@ import pytest
 import goodseed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
 _SOURCE = Path(goodseed.__file__).parent.parent
 
@@ -35,6 +35,9 @@ class Sink:
     def log_strings(self, data, step, *, at_seconds=None):
         for path, text in data.items():
             self.lines.setdefault(path.rsplit("/", 1)[1], {})[step] = text
+    def log_lines(self, path, lines):
+        for step, text, at_seconds in lines:
+            self.log_strings({path: text}, step, at_seconds=at_seconds)
     def log_configs(self, data):
         self.configs.update(data)
     def next_step(self, path):
@@ -69,6 +72,10 @@ class RecordingSink:
         for path, text in data.items():
             self.strings[path][step] = text
             self.times[path][step] = at_seconds
+
+    def log_lines(self, path: str, lines: Iterable[tuple[float, str, float]]) -> None:
+        for step, text, at_seconds in lines:
+            self.log_strings({path: text}, step, at_seconds=at_seconds)
 
     def log_configs(self, data: Mapping[str, object]) -> None:
         self.configs.update(data)

@@ -146,8 +146,7 @@ class _Channel:
         if dropped:
             noun = "line" if dropped == 1 else "lines"
             self._screen.note(f"[goodseed: {dropped:,} {noun} dropped]", time.time())
-        for line in self._screen.take_changed():
-            self._sink.log_strings({self._path: line.text}, line.step, at_seconds=line.at_seconds)
+        self._sink.log_lines(self._path, self._screen.take_changed())
 
 
 def _descriptor_of(name: str) -> int | None:

@@ -137,7 +137,7 @@ class Monitoring:
                 Task("sample the hardware", self._hardware.complete_first, _SECOND_READING_SECONDS, None),
                 Task("go on sampling the hardware", self._hardware.sample, interval, interval),
             ]
-        tasks.append(Task("gather facts", self._store_slow_facts, _SECOND_READING_SECONDS, None))
+        tasks.append(Task("gather facts", self._store_slow_facts, 0.0, None))
         return tasks
 
     def _hurry(self) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 from goodseed.errors import GoodseedError
 from goodseed.monitoring.manager import Monitoring, MonitoringOptions
 from goodseed.monitoring.traceback import exit_status, process_exception_watch
+from goodseed.run.ending import open_runs
 from goodseed.source_code import SourceCode
 from goodseed.values import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from goodseed.run.run import Run
@@ -46,6 +47,13 @@ class RunSink:
                 self._run._backend.add_text(path, as_text(text), float(step), at_seconds)
         except GoodseedError as error:
             _logger.debug("goodseed: a line came too late: %s", error)
+
+    def log_lines(self, path: str, lines: Iterable[tuple[float, str, float]]) -> None:
+        """Store many points of one string series."""
+        try:
+            self._run._backend.add_texts(path, ((step, as_text(text), time) for step, text, time in lines))
+        except GoodseedError as error:
+            _logger.debug("goodseed: lines came too late: %s", error)
 
     def log_configs(self, data: Mapping[str, object]) -> None:
         """Set each named config."""
@@ -130,6 +138,8 @@ class Attachments:
         traceback: TracebackType | None,
         thread: str | None,
     ) -> None:
+        if thread is None and issubclass(kind, KeyboardInterrupt):
+            open_runs.interrupt = error
         if exit_status(kind, error) == "failed":
             self._note(kind, error, traceback)
 

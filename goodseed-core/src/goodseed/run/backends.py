@@ -8,7 +8,7 @@ from goodseed.errors import DisabledError, ReadOnlyError
 from goodseed.storage.writer import CloseReport, RunWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from goodseed.paths import RunFiles
@@ -34,6 +34,10 @@ class Backend(Protocol):
     @property
     def add_text(self) -> Callable[[str, str, float, float | None], None]:
         """Take a path, a text, a step, and the time in seconds (None for now)."""
+
+    @property
+    def add_texts(self) -> Callable[[str, Iterable[tuple[float, str, float]]], None]:
+        """Take many points of one string series, each a step, a text and a time in seconds."""
 
     @property
     def add_configs(self) -> Callable[[Sequence[tuple[str, str, str, str]]], None]:
@@ -67,6 +71,7 @@ class WriterBackend:
         self.log_number: Final = inbox.log_number
         self.add_metrics: Final = inbox.add_metrics
         self.add_text: Final = inbox.add_text
+        self.add_texts: Final = inbox.add_texts
         self.add_configs: Final = inbox.add_configs
 
     @property
@@ -120,7 +125,8 @@ class ReadOnlyBackend(_Silent):
         def refuse(*_: object) -> None:
             raise ReadOnlyError("The run was opened with read_only=True. To write it, use resume_run_id.")
 
-        self.log_metrics = self.log_number = self.add_metrics = self.add_text = self.add_configs = refuse
+        self.log_metrics = self.log_number = self.add_metrics = refuse
+        self.add_text = self.add_texts = self.add_configs = refuse
 
 
 class DisabledBackend(_Silent):
@@ -130,7 +136,8 @@ class DisabledBackend(_Silent):
         def ignore(*_: object) -> None:
             return
 
-        self.log_metrics = self.log_number = self.add_metrics = self.add_text = self.add_configs = ignore
+        self.log_metrics = self.log_number = self.add_metrics = ignore
+        self.add_text = self.add_texts = self.add_configs = ignore
 
     @property
     def files(self) -> RunFiles:

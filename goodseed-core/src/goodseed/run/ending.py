@@ -6,6 +6,7 @@ import _thread
 import atexit
 import os
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,7 @@ class _OpenRuns:
         self._runs: list[Run] = []
         self._is_registered = False
         self._handled: dict[int, Any] = {}
+        self.interrupt: BaseException | None = None  # the KeyboardInterrupt that ends this process
         watch_forks(self)
 
     def add(self, run: Run) -> None:
@@ -58,6 +60,8 @@ class _OpenRuns:
                 is_patient = False
                 continue
             self.discard(run)
+        if self.interrupt is not None and getattr(sys, "last_value", None) is self.interrupt:
+            _be_interrupted()
 
     # -- signals: only those that nobody handles, as they would end the process without a word -------------------
 
@@ -91,12 +95,6 @@ class _OpenRuns:
 
     # -- forks ----------------------------------------------------------------------------------------------------
 
-    def before_fork(self) -> None:
-        """Nothing to bring to rest."""
-
-    def after_fork_in_parent(self) -> None:
-        """Go on."""
-
     def after_fork_in_child(self) -> None:
         """The runs are the parent's; the child's end is none of theirs."""
         for run in self._runs:
@@ -107,6 +105,18 @@ class _OpenRuns:
                 signal.signal(number, before)
         self._handled = {}
         watch_forks(self)
+
+
+def _be_interrupted() -> None:
+    """Let the exit code go on saying that Ctrl-C ended the process.
+
+    Python remembers an uncaught KeyboardInterrupt until some other text is executed as code, which the import of a
+    module with a dataclass does, in whatever thread.
+    """
+    try:
+        exec("raise KeyboardInterrupt")  # noqa: S102 - a constant, and the one way to make Python remember
+    except KeyboardInterrupt:
+        return
 
 
 open_runs: Final = _OpenRuns()

@@ -6,10 +6,12 @@ import logging
 import threading
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
+from goodseed.run.arguments import first_fields, renamed
+from goodseed.run.data import RunData
 from goodseed.run.ending import open_runs
 from goodseed.run.field import Field
 from goodseed.run.notices import notice
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from goodseed.config import Storage
+    from goodseed.paths import RunFiles
     from goodseed.run.attachments import Attachments
     from goodseed.source_code import GitRef
 
@@ -39,7 +42,15 @@ _FIXED_FIELDS: Final = frozenset(
 _MAX_FIELDS: Final = 10_000
 
 
-class Run:
+class _End(NamedTuple):
+    """How a run ended: what `Backend.close` writes."""
+
+    status: str
+    configs: list[tuple[str, str, str, str]]
+    closed_at: str
+
+
+class Run(RunData):
     """One experiment: its configs, metrics and texts, in one SQLite file.
 
     Logging is thread-safe, takes microseconds, waits for no disk, and what a call has accepted survives the death of
@@ -107,11 +118,11 @@ class Run:
         modified_at: str | datetime | None = None,
         **deprecated: str | None,
     ) -> None:
-        name = _renamed(deprecated, "experiment_name", "name", name)
-        run_id = _renamed(deprecated, "run_name", "run_id", run_id)
+        name = renamed(deprecated, "experiment_name", "name", name)
+        run_id = renamed(deprecated, "run_name", "run_id", run_id)
         if deprecated:
             raise InvalidTypeError(f"Run() has no argument {min(deprecated)!r}.")
-        first = _first_fields(name, description, tags)
+        first = first_fields(name, description, tags)
         namespace = None if monitoring_namespace is None else check_attribute_path(monitoring_namespace)
         self._request: Final = resolve(
             project=project,
@@ -130,6 +141,7 @@ class Run:
         self._is_closed = False
         self._is_foreign = False
         self._end_reason: str | None = None
+        self._end: _End | None = None
         self._fields: dict[str, Field] = {}
         self._sets: dict[str, set[str]] = {}
         self._opened: Final = open_backend(self._request)
@@ -319,9 +331,10 @@ class Run:
     def _stored_set(self, path: str) -> set[str]:
         if self._opened.path is None or self._is_closed:
             return set()
-        from goodseed.run import reading
+        return self._string_set(path)
 
-        return reading.string_set(self._backend.files, path)
+    def _run_files(self) -> RunFiles:
+        return self._backend.files
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything logged so far is in SQLite and on the disk itself (fsync).
@@ -337,80 +350,6 @@ class Run:
         if self._attachments is not None:
             self._attachments.flush()
         return self._backend.flush(timeout)
-
-    # -- reading --------------------------------------------------------------------------------------------------
-
-    def get_metric_paths(self) -> list[str]:
-        """The paths of the metrics, sorted.
-
-        Raises:
-            DisabledError: The run stores nothing.
-        """
-        from goodseed.run import reading
-
-        return reading.metric_paths(self._backend.files)
-
-    def get_metric_data(
-        self, path: str, *, step_min: float | None = None, step_max: float | None = None, max_points: int | None = None
-    ) -> dict[str, Any]:
-        """One metric, by step.
-
-        Args:
-            path: Its path; one without points gives none.
-            step_min: The first step wanted.
-            step_max: The last step wanted.
-            max_points: Where there are more points than that, give at most so many buckets instead.
-
-        Returns:
-            ``path``, ``downsampled``, and ``raw_points`` (``step``, ``y``), or, when downsampled, ``buckets``
-            (``step_first``, ``step_last``, ``count``, ``min``, ``max``, ``mean``, ``last``, ``non_finite``): exact over
-            the points of the bucket; ``min``, ``max`` and ``mean`` over the finite ones, None if there is none.
-
-        Raises:
-            InvalidValueError: ``max_points`` is below 1.
-            DisabledError: The run stores nothing.
-        """
-        from goodseed.run import reading
-
-        return reading.metric_data(self._backend.files, check_attribute_path(path), step_min, step_max, max_points)
-
-    def get_string_paths(self) -> list[str]:
-        """The paths of the string series, sorted.
-
-        Raises:
-            DisabledError: The run stores nothing.
-        """
-        from goodseed.run import reading
-
-        return reading.string_paths(self._backend.files)
-
-    def get_string_data(
-        self, path: str, *, limit: int | None = None, offset: int | None = None
-    ) -> list[dict[str, Any]]:
-        """The points of a string series by step, each with ``step`` and ``value``.
-
-        Args:
-            path: Its path; one without points gives none.
-            limit: At most so many.
-            offset: Leave out the first so many.
-
-        Raises:
-            InvalidValueError: ``limit`` or ``offset`` is below 0.
-            DisabledError: The run stores nothing.
-        """
-        from goodseed.run import reading
-
-        return reading.string_data(self._backend.files, check_attribute_path(path), limit, offset)
-
-    def get_configs(self) -> list[dict[str, Any]]:
-        """Every config by path, each with ``path``, ``type_tag``, ``value`` (as stored) and ``updated_at``.
-
-        Raises:
-            DisabledError: The run stores nothing.
-        """
-        from goodseed.run import reading
-
-        return reading.configs(self._backend.files)
 
     # -- the end --------------------------------------------------------------------------------------------------
 
@@ -432,16 +371,27 @@ class Run:
             self._is_closed = True
             return
         with self._lock:
-            was_closed, self._is_closed = self._is_closed, True
+            was_closed = self._end is not None
+            if not was_closed:
+                self._end = self._end_of(status)
+            self._is_closed = True
         if was_closed:
             return
+        self._finish_close(is_patient=is_patient)
+
+    def _end_of(self, status: str) -> _End:
+        closed_at = now_text()
+        rows = [("sys/state", "str", status, closed_at), ("sys/closed_time", "datetime", closed_at, closed_at)]
+        if self._end_reason is not None:
+            rows.append(("sys/end_reason", "str", self._end_reason, closed_at))
+        return _End(status, rows, closed_at)
+
+    def _finish_close(self, *, is_patient: bool) -> None:
+        """What a close does; may be called again when a signal broke it off, or to wait for one that goes on."""
+        assert self._end is not None
         if self._attachments is not None:
             self._attachments.stop()
-        closed_at = now_text()
-        end = [("sys/state", "str", status, closed_at), ("sys/closed_time", "datetime", closed_at, closed_at)]
-        if self._end_reason is not None:
-            end.append(("sys/end_reason", "str", self._end_reason, closed_at))
-        report = self._backend.close(status, end, closed_at, is_patient=is_patient)
+        report = self._backend.close(*self._end, is_patient=is_patient)
         open_runs.discard(self)
         if not report.is_stored:
             _logger.warning(
@@ -452,7 +402,7 @@ class Run:
             )
         if report.dropped:
             _logger.warning("goodseed: %d log calls of run %s found no room and are lost.", report.dropped, self.run_id)
-        notice(f"Closed run {self.run_id} ({status})", is_quiet=self._request.is_quiet)
+        notice(f"Closed run {self.run_id} ({self._end.status})", is_quiet=self._request.is_quiet)
 
     def __enter__(self) -> Run:  # noqa: PYI034 - typing.Self came with Python 3.11
         return self
@@ -471,8 +421,8 @@ class Run:
 
     def _close_at_exit(self, *, is_patient: bool) -> None:
         """The process ends: wait for a close that goes on, or close."""
-        if self._is_closed:
-            self._backend.close("", [], "", is_patient=is_patient)
+        if self._end is not None:
+            self._finish_close(is_patient=is_patient)
             return
         self._close("finished" if self._end_reason is None else "failed", is_patient=is_patient)
 
@@ -481,25 +431,3 @@ class Run:
         self._lock = threading.RLock()
         if self._attachments is not None:
             self._attachments.after_fork_in_child()
-
-
-def _renamed(given: dict[str, str | None], old: str, new: str, value: str | None) -> str | None:
-    if old not in given:
-        return value
-    warnings.warn(f"{old} is now {new}.", DeprecationWarning, stacklevel=3)
-    old_value = given.pop(old)
-    if value is not None:
-        raise InvalidTypeError(f"{old} is the old name of {new}: give one of the two.")
-    return old_value
-
-
-def _first_fields(name: str | None, description: str | None, tags: Iterable[str] | None) -> dict[str, object]:
-    fields: dict[str, object] = {}
-    for path, value in (("sys/name", name), ("sys/description", description)):
-        if value is not None:
-            if not isinstance(value, str):
-                raise InvalidTypeError(f"{path[4:]} must be a string, not {type(value).__name__}.")
-            fields[path] = as_text(value)
-    if tags is not None:
-        fields["sys/tags"] = tag_set(tags, "tags")
-    return fields

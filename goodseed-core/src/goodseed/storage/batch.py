@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Final
 from goodseed.storage.series import KnownShape, SeriesIds, Shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["Batch", "Tables"]
 
 # A thousand rows a statement: the interpreter is left to the training thread while SQLite steps through them.
 _ROWS_PER_STATEMENT: Final = (1000, 100, 10, 1) if sqlite3.sqlite_version_info >= (3, 32) else (200, 20, 1)
 
-_UPSERT_TEXT: Final = """
-    INSERT INTO string_points (series_id, step, value, ts) VALUES (?, ?, ?, ?)
-    ON CONFLICT (series_id, step) DO UPDATE SET value = excluded.value, ts = excluded.ts, uploaded = 0"""
 _UPSERT_CONFIG: Final = """
     INSERT INTO configs (path, type_tag, value, updated_at) VALUES (?, ?, ?, ?)
     ON CONFLICT (path) DO UPDATE SET
@@ -115,10 +112,10 @@ class Batch:
     def store(self, connection: sqlite3.Connection) -> None:
         """Write it all, inside the caller's transaction; may be called again if that one is rolled back."""
         self._tables.store(connection)
-        _store_points(connection, sorted(self._series(), key=lambda entry: entry[0]))
-        if self._texts:
-            self._texts.sort(key=lambda text: text[:2])  # a stable sort: of two texts at one step, the later stays so
-            connection.executemany(_UPSERT_TEXT, self._texts)
+        series = sorted(self._series(), key=lambda entry: entry[0])
+        _upsert(connection, "metric_points", "y", (_rows(*entry) for entry in series))
+        self._texts.sort(key=lambda text: text[:2])  # a stable sort: of two texts at one step, the later stays so
+        _upsert(connection, "string_points", "value", [chain.from_iterable(self._texts)])
         if self._configs:
             connection.executemany(_UPSERT_CONFIG, self._configs)
             # Readers of many runs look at run_meta alone.
@@ -135,29 +132,33 @@ class Batch:
             yield series, steps_of, values_of, times_of
 
 
-def _store_points(
-    connection: sqlite3.Connection, entries: Sequence[tuple[int, Sequence[float], Sequence[float], Sequence[float]]]
-) -> None:
-    parameters: list[float] = []
+def _rows(series: int, steps: Sequence[float], values: Sequence[float], times: Sequence[float]) -> Iterator[float]:
+    return chain.from_iterable(zip(repeat(series), steps, values, times, strict=False))
+
+
+def _upsert(connection: sqlite3.Connection, table: str, column: str, parts: Iterable[Iterable[float | str]]) -> None:
+    """Write rows of four values (series, step, value, time), which come one after another in ``parts``."""
+    parameters: list[float | str] = []
     full = _ROWS_PER_STATEMENT[0] * 4
-    for series, steps, values, times in entries:
-        parameters.extend(chain.from_iterable(zip(repeat(series), steps, values, times)))
+    for part in parts:
+        parameters.extend(part)
         if len(parameters) >= full:
             offset = 0
             while len(parameters) - offset >= full:
-                connection.execute(_upsert_points(_ROWS_PER_STATEMENT[0]), parameters[offset : offset + full])
+                statement = _upsert_statement(table, column, _ROWS_PER_STATEMENT[0])
+                connection.execute(statement, parameters[offset : offset + full])
                 offset += full
             del parameters[:offset]
     offset = 0
     for rows in _ROWS_PER_STATEMENT[1:]:
         while len(parameters) - offset >= rows * 4:
-            connection.execute(_upsert_points(rows), parameters[offset : offset + rows * 4])
+            connection.execute(_upsert_statement(table, column, rows), parameters[offset : offset + rows * 4])
             offset += rows * 4
 
 
-@lru_cache(maxsize=8)
-def _upsert_points(rows: int) -> str:
+@lru_cache(maxsize=16)
+def _upsert_statement(table: str, column: str, rows: int) -> str:
     places = ", ".join(["(?, ?, ?, ?)"] * rows)
     return f"""
-        INSERT INTO metric_points (series_id, step, y, ts) VALUES {places}
-        ON CONFLICT (series_id, step) DO UPDATE SET y = excluded.y, ts = excluded.ts, uploaded = 0"""
+        INSERT INTO {table} (series_id, step, {column}, ts) VALUES {places}
+        ON CONFLICT (series_id, step) DO UPDATE SET {column} = excluded.{column}, ts = excluded.ts, uploaded = 0"""

@@ -11,7 +11,7 @@ import threading
 import time as clock
 from collections import deque
 from collections.abc import Mapping
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from goodseed.errors import ForkedRunError, InvalidTypeError, InvalidValueError, RunClosedError
@@ -35,13 +35,14 @@ from goodseed.storage.waiting import wait_until
 from goodseed.values import as_number, as_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from goodseed.storage.waiting import Wake
 
 __all__ = ["Inbox"]
 
+_TEXTS_AT_ONCE: Final = 200
 _MAX_SHAPES: Final = 2_000
 _MAX_WIDTH: Final = MAX_RECORD_BYTES // 9
 _WORTH_WAKING_BYTES: Final = 1 << 20
@@ -164,6 +165,18 @@ class Inbox:
     def add_text(self, path: str, text: str, step: float, at_seconds: float | None = None) -> None:
         """Accept one point of a string series; the arguments are checked already."""
         self._append(text_record(path, text, step, now() if at_seconds is None else at_seconds))
+
+    def add_texts(self, path: str, points: Iterable[tuple[float, str, float]]) -> None:
+        """Accept many points of one string series, each a step, a text and a time; written some hundred at a time."""
+        remaining = iter(points)
+        while some := list(islice(remaining, _TEXTS_AT_ONCE)):
+            write, high, _ = self._active
+            records = [text_record(path, text, step, time, high) for step, text, time in some]
+            try:
+                write(b"".join(records))
+            except ValueError:  # they do not fit into what is left of the segment
+                for record in records:
+                    self._append(record)
 
     def add_configs(self, rows: Sequence[tuple[str, str, str, str]]) -> None:
         """Accept configs as (path, type tag, value, time of the change), all of them or none."""

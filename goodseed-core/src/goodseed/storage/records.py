@@ -100,10 +100,10 @@ def shape_record(number: int, paths: Sequence[str]) -> bytes:
     return _sealed(_SHAPE, _SHAPE_HEAD.pack(number) + _json(list(paths)))
 
 
-def text_record(path: str, text: str, step: float, time: float) -> bytes:
+def text_record(path: str, text: str, step: float, time: float, high: int = 0) -> bytes:
     """One point in a string series."""
     name = path.encode()
-    return _sealed(_TEXT, _TEXT_HEAD.pack(len(name), time, step) + name + text.encode())
+    return _sealed(_TEXT, _TEXT_HEAD.pack(len(name), time, step) + name + text.encode(), high)
 
 
 def config_record(rows: Sequence[tuple[str, str, str, str]]) -> bytes:
@@ -111,12 +111,12 @@ def config_record(rows: Sequence[tuple[str, str, str, str]]) -> bytes:
     return _sealed(_CONFIGS, _json(rows))
 
 
-def _sealed(kind: int, body: bytes) -> bytes:
-    """A record without its generation; it is unusable, and refused by the inbox, when over `MAX_RECORD_BYTES`."""
+def _sealed(kind: int, body: bytes, high: int = 0) -> bytes:
+    """A record, its generation given by ``high`` or later; of one over `MAX_RECORD_BYTES` the length alone is right."""
     size = _BODY + len(body)
     if size > MAX_RECORD_BYTES:
         return b"\0" * size
-    return pack_sealed(kind << _KIND_SHIFT | size, crc32(body)) + body
+    return pack_sealed(high | kind << _KIND_SHIFT | size, crc32(body)) + body
 
 
 def _json(value: object) -> bytes:

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import FileFormatError
+from goodseed.storage.forks import GatedConnection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +80,9 @@ def connect_writer(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
     Raises:
         sqlite3.Error: It can't be opened, or is no database.
     """
-    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, cached_statements=_CACHED_STATEMENTS)
+    connection = sqlite3.connect(
+        path, timeout=busy_seconds, isolation_level=None, cached_statements=_CACHED_STATEMENTS, factory=GatedConnection
+    )
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         # NORMAL: a commit survives the death of the process; `RunWriter.flush` makes it survive that of the machine.
@@ -113,6 +116,7 @@ def connect_read_only(path: Path, *, is_at_rest: bool, busy_seconds: float = 5.0
             timeout=busy_seconds,
             isolation_level=None,
             check_same_thread=False,
+            factory=GatedConnection,
         )
         # A hostile file may hold a view without end in the place of a table.
         connection.set_progress_handler(_Deadline(_FIRST_QUERY_SECONDS), _STEPS_BETWEEN_LOOKS)

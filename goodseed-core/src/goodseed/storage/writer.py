@@ -9,7 +9,6 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,7 +22,7 @@ from goodseed.storage.session import Session
 from goodseed.storage.waiting import Wake, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from goodseed.paths import RunFiles
 
@@ -34,7 +33,6 @@ _INTERVAL_SECONDS: Final = 0.25
 _HELD_INTERVAL_SECONDS: Final = 5.0
 _LONGEST_BACKOFF_SECONDS: Final = 5.0
 _DELETED_CHECK_SECONDS: Final = 2.0
-_FORK_WAIT_SECONDS: Final = 1.0
 _LAST_WAIT_SECONDS: Final = 1.0  # for what SQLite is in the middle of when the deadline comes
 
 
@@ -103,9 +101,6 @@ class RunWriter:
         self._ready: Final = threading.Event()
         self._is_done = False
         self._requests: Final[deque[_Request]] = deque()
-        self._at_work = threading.Lock()  # held while SQLite runs: a fork waits for it
-        self._is_fork_waiting = False
-        self._holds_work = False
         self._close_lock = threading.RLock()
         self._ending: _Ending | None = None
         self._stored_at = 0.0
@@ -202,21 +197,9 @@ class RunWriter:
 
     # -- forks ----------------------------------------------------------------------------------------------------
 
-    def before_fork(self) -> None:
-        """Wait until SQLite is at rest, so that the child finds none of its mutexes taken."""
-        self._is_fork_waiting = True
-        self._holds_work = self._at_work.acquire(timeout=_FORK_WAIT_SECONDS)
-
-    def after_fork_in_parent(self) -> None:
-        """Go on."""
-        self._is_fork_waiting = False
-        if self._holds_work:
-            self._at_work.release()
-
     def after_fork_in_child(self) -> None:
         """Own nothing: not the lock, not the connection, not the memory."""
         self._is_foreign = True
-        self._at_work = threading.Lock()
         self._close_lock = threading.RLock()
         self.inbox.after_fork_in_child()
         self._lock.abandon()
@@ -253,14 +236,12 @@ class RunWriter:
             try:
                 if now - checked_at >= _DELETED_CHECK_SECONDS or ending:
                     checked_at = now
-                    with self._sqlite():
-                        self._restore_if_deleted(session)
+                    self._restore_if_deleted(session)
                 is_all = self._store_all(session, ending)
                 if ending:
-                    with self._sqlite():
-                        session.write_end(ending.status, ending.meta, ending.configs)
-                        if is_all:
-                            session.finish()
+                    session.write_end(ending.status, ending.meta, ending.configs)
+                    if is_all:
+                        session.finish()
                     self._is_stored = is_all
                     return
                 backoff = 0.0
@@ -276,28 +257,19 @@ class RunWriter:
                 if ending:
                     backoff = min(backoff, _INTERVAL_SECONDS)
 
-    @contextmanager
-    def _sqlite(self) -> Iterator[None]:
-        """Around every use of SQLite; a fork that waits for the end of one goes before the next."""
-        wait_until(lambda: not self._is_fork_waiting, _FORK_WAIT_SECONDS)
-        with self._at_work:
-            yield
-
     def _store_all(self, session: Session, ending: _Ending | None) -> bool:
         """Store what the inbox holds; False when the process is to end before that is done."""
         give_up = math.inf if ending is None or ending.is_patient else time.monotonic() + ending.timeout_seconds
         requests = [self._requests[index] for index in range(len(self._requests))]
         is_more = True
         while is_more:
-            with self._sqlite():
-                is_more = session.drain(self.inbox)
-                session.checkpoint_if_long()
+            is_more = session.drain(self.inbox)
+            session.checkpoint_if_long()
             self._stored_at = time.monotonic()
             if is_more and self._stored_at >= give_up:
                 return False
         for request in requests:
-            with self._sqlite():
-                request.action(session)
+            request.action(session)
             self._requests.remove(request)
             request.is_done = True
         return True
@@ -315,8 +287,7 @@ class RunWriter:
 
     def _end(self, session: Session) -> None:
         try:
-            with self._sqlite():
-                session.close()
+            session.close()
         except sqlite3.Error as error:
             self._warn("storage", error)
         self.inbox.dispose(remove=self._is_stored)

@@ -1,0 +1,138 @@
+"""What can be read back from a run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from goodseed.errors import InvalidTypeError, InvalidValueError
+from goodseed.paths import check_attribute_path
+from goodseed.values import as_step, decode_config
+
+if TYPE_CHECKING:
+    from goodseed.paths import RunFiles
+    from goodseed.storage.reader import RunReader
+
+__all__ = ["RunData"]
+
+_MAX_BUCKETS: Final = 1_000_000
+
+
+class RunData:
+    """The methods of `goodseed.Run` that read."""
+
+    def _run_files(self) -> RunFiles:
+        """The run's files, with all that was logged in them."""
+        raise NotImplementedError
+
+    def _reader(self) -> RunReader:
+        from goodseed.storage.reader import RunReader  # most training scripts never read
+
+        return RunReader(self._run_files())
+
+    def get_metric_paths(self) -> list[str]:
+        """The paths of the metrics, sorted.
+
+        Raises:
+            DisabledError: The run stores nothing.
+        """
+        with self._reader() as reader:
+            return reader.metric_paths()
+
+    def get_metric_data(
+        self, path: str, *, step_min: float | None = None, step_max: float | None = None, max_points: int | None = None
+    ) -> dict[str, Any]:
+        """One metric, by step.
+
+        Args:
+            path: Its path; one without points gives none.
+            step_min: The first step wanted.
+            step_max: The last step wanted.
+            max_points: Where there are more points than that, give at most so many buckets instead.
+
+        Returns:
+            ``path``, ``downsampled``, and ``raw_points`` (``step``, ``y``), or, when downsampled, ``buckets``
+            (``step_first``, ``step_last``, ``count``, ``min``, ``max``, ``mean``, ``last``, ``non_finite``): exact over
+            the points of the bucket; ``min``, ``max`` and ``mean`` over the finite ones, None if there is none.
+
+        Raises:
+            InvalidValueError: ``max_points`` is below 1.
+            DisabledError: The run stores nothing.
+        """
+        path, limit = check_attribute_path(path), _count("max_points", max_points, 1)
+        low = None if step_min is None else as_step(step_min)
+        high = None if step_max is None else as_step(step_max)
+        with self._reader() as reader:
+            if limit is not None:
+                buckets = reader.metric_buckets(path, min(limit, _MAX_BUCKETS), step_min=low, step_max=high)
+                if buckets is not None:
+                    return {"path": path, "downsampled": True, "buckets": [asdict(bucket) for bucket in buckets]}
+            points = reader.metric_points(path, step_min=low, step_max=high)
+        return {
+            "path": path,
+            "downsampled": False,
+            "raw_points": [{"step": point.step, "y": point.y} for point in points],
+        }
+
+    def get_string_paths(self) -> list[str]:
+        """The paths of the string series, sorted.
+
+        Raises:
+            DisabledError: The run stores nothing.
+        """
+        with self._reader() as reader:
+            return reader.string_paths()
+
+    def get_string_data(
+        self, path: str, *, limit: int | None = None, offset: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The points of a string series by step, each with ``step`` and ``value``.
+
+        Args:
+            path: Its path; one without points gives none.
+            limit: At most so many.
+            offset: Leave out the first so many.
+
+        Raises:
+            InvalidValueError: ``limit`` or ``offset`` is below 0.
+            DisabledError: The run stores nothing.
+        """
+        path, count, skip = check_attribute_path(path), _count("limit", limit, 0), _count("offset", offset, 0)
+        with self._reader() as reader:
+            points = reader.text_points(path, limit=count, offset=skip or 0)
+        return [{"step": point.step, "value": point.value} for point in points]
+
+    def get_configs(self) -> list[dict[str, Any]]:
+        """Every config by path, each with ``path``, ``type_tag``, ``value`` (as stored) and ``updated_at``.
+
+        Raises:
+            DisabledError: The run stores nothing.
+        """
+        with self._reader() as reader:
+            return [asdict(row) for row in reader.configs()]
+
+    def _string_set(self, path: str) -> set[str]:
+        """The set of strings at ``path``; empty where there is no config.
+
+        Raises:
+            InvalidTypeError: The config there is something else.
+        """
+        with self._reader() as reader:
+            row = next((row for row in reader.configs(path) if row.path == path), None)
+        value = set() if row is None else decode_config(row.type_tag, row.value)
+        if not isinstance(value, set):
+            raise InvalidTypeError(
+                f"{path!r} holds {value!r:.60}, which is no set of strings to add to or remove from."
+            )
+        return value
+
+
+def _count(argument: str, value: int | None, least: int) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise InvalidTypeError(f"{argument} must be an integer, not {value!r:.60}.")
+    number = value.__index__()
+    if not least <= number < 2**63:
+        raise InvalidValueError(f"{argument} must be at least {least} and below 2**63, not {value}.")
+    return number

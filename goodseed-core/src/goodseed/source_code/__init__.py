@@ -1,0 +1,8 @@
+"""Which code a run ran: facts of its git repository, and what was changed in it and not committed."""
+
+from __future__ import annotations
+
+from goodseed.source_code.collector import GitRef, SourceCode
+from goodseed.source_code.facts import collect
+
+__all__ = ["GitRef", "SourceCode", "collect"]

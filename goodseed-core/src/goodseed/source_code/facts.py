@@ -1,0 +1,88 @@
+"""What git tells of a repository, as configs of a run."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Final
+
+from goodseed.source_code.git import Git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+__all__ = ["collect", "collect_parts"]
+
+_DEADLINE_SECONDS: Final = 5.0
+
+
+def collect(root: Path, *, deadline_seconds: float = _DEADLINE_SECONDS) -> Mapping[str, object]:
+    """Return what git tells of the repository at ``root``, by attribute path; what it does not tell is left out.
+
+    Args:
+        root: The directory that holds ``.git``, or a bare repository.
+        deadline_seconds: For all of it together.
+    """
+    facts: dict[str, object] = {}
+    for part in collect_parts(root, deadline_seconds=deadline_seconds):
+        facts |= part
+    return facts
+
+
+def collect_parts(root: Path, *, deadline_seconds: float = _DEADLINE_SECONDS) -> Iterator[Mapping[str, object]]:
+    """Yield the same as `collect` returns, what is had at once first: diffs may take all the time that there is."""
+    git = Git(root, time.monotonic() + deadline_seconds)
+    head = git.text("rev-parse", "--verify", "--quiet", "HEAD")
+    upstream = git.text("rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}")
+    base = git.text("merge-base", "HEAD", "@{upstream}") if upstream else None
+    yield {
+        f"source_code/git/{name}": value
+        for name, value in (
+            ("repository_path", str(root)),
+            ("commit_id", head),
+            *zip(("commit_message", "commit_author", "commit_date"), _commit(git, head), strict=False),
+            ("current_branch", git.text("symbolic-ref", "--short", "--quiet", "HEAD")),
+            ("remotes", _remotes(git)),
+            ("upstream_branch", upstream if base else None),
+            ("upstream_commit_id", base),
+        )
+        if value is not None
+    }
+    if head:
+        is_dirty = git.differs("HEAD")
+        if is_dirty is not None:
+            yield {"source_code/git/dirty": is_dirty}
+        yield from _diff(git, "source_code/diff", "HEAD")
+    if base and base != head:
+        yield from _diff(git, f"source_code/diff_upstream_{base}", base)
+
+
+def _commit(git: Git, commit: str | None) -> list[str]:
+    """The first line of its message, its author's name and its date."""
+    if commit is None:
+        return []
+    shown = git.text("show", "-s", "--no-show-signature", "--no-color", "--format=%s%x00%an%x00%cI", commit)
+    return shown.split("\0") if shown else []
+
+
+def _diff(git: Git, path: str, commit: str) -> Iterator[Mapping[str, object]]:
+    diff = git.diff(commit)
+    if diff and diff.strip():
+        yield {path: diff}
+
+
+def _remotes(git: Git) -> str | None:
+    """A line for each remote."""
+    listed = git.text("config", "-z", "--get-regexp", r"^remote\..*\.url$")
+    return "\n".join(_remote(entry) for entry in listed.strip("\0").split("\0")) if listed else None
+
+
+def _remote(entry: str) -> str:
+    """``remote.<name>.url``, a line feed and an address as name and address, without passwords and tokens."""
+    key, _, address = entry.partition("\n")
+    name = key.removeprefix("remote.").removesuffix(".url")
+    # The greedy part takes all up to the last @ before the path: a password may hold an @ itself.
+    without_user = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*(?:::[^/]*)?://)[^/]*@", r"\1", address)
+    without_user = re.sub(r"^[^/@:]+:[^/@]*@(?=[^/]+:)", "", without_user)
+    return f"{name}\t{re.sub(r'[?#].*$', '', without_user)}"
