@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from goodseed.config import Storage
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.run.arguments import first_fields, renamed
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from goodseed.config import Storage
     from goodseed.paths import RunFiles
     from goodseed.run.attachments import Attachments
     from goodseed.source_code import GitRef
@@ -177,12 +177,13 @@ class Run(RunData):
         request = self._request
         verb = "Run" if self._opened.is_new else "Resumed run"
         notice(f"{verb} {self.run_id} in project {self.project}: {self.path}", is_quiet=request.is_quiet)
-        if not request.is_storage_chosen and request.storage.value == "local":
-            notice(
-                "No API key, so the run stays on this machine. To sync it later: set GOODSEED_API_KEY, then "
-                f"goodseed upload -p {self.project} --run-id {self.run_id}",
-                is_quiet=request.is_quiet,
-            )
+        sync = f"goodseed upload -p {self.project} --run-id {self.run_id}"
+        if not request.is_storage_chosen and request.storage is Storage.LOCAL:
+            text = f"No API key, so the run stays on this machine. To sync it, once a version that can is out: {sync}"
+            notice(text, is_quiet=request.is_quiet)
+        elif request.storage is Storage.CLOUD:
+            text = f"This version keeps the run on this machine, with all of it pending for: {sync}"
+            notice(text, is_quiet=request.is_quiet)
 
     # -- what it is -----------------------------------------------------------------------------------------------
 
