@@ -66,7 +66,7 @@ def test_child_may_open_its_own(home: Path) -> None:
             run.log_metrics({f"m/{index}": step for index in range(50)}, step=step)
             step += 1
 
-    threads = [threading.Thread(target=log) for _ in range(2)]
+    threads = [threading.Thread(target=log, daemon=True) for _ in range(2)]
     for thread in threads:
         thread.start()
 

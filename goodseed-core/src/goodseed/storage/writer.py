@@ -30,6 +30,7 @@ __all__ = ["CloseReport", "RunWriter"]
 
 _logger: Final = logging.getLogger("goodseed")
 _INTERVAL_SECONDS: Final = 0.25
+_OPEN_SECONDS: Final = 60.0
 _HELD_INTERVAL_SECONDS: Final = 5.0
 _LONGEST_BACKOFF_SECONDS: Final = 5.0
 _DELETED_CHECK_SECONDS: Final = 2.0
@@ -128,7 +129,8 @@ class RunWriter:
             raise RunNotFoundError(f"There is no run {self.files.database.stem!r} at {self.files.database}.")
         self._thread = threading.Thread(target=self._work, name="goodseed-writer", daemon=True)
         self._thread.start()
-        self._ready.wait()
+        if not self._ready.wait(_OPEN_SECONDS):
+            raise OSError(f"SQLite has not opened {self.files.database} within {_OPEN_SECONDS:.0f} s.")
         if self._failure is not None:
             if self._is_new:
                 for suffix in ("", "-wal", "-shm", "-inbox"):
