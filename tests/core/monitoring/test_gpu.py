@@ -242,6 +242,35 @@ def test_numbers_of_rocm_smi() -> None:
     assert parse_rocm_smi("WARNING: AMD GPU device(s) is/are in a low-power state.\n" + json.dumps(ROCM)) == expected
 
 
+def test_rocm_smi_as_recorded() -> None:
+    """What users of several generations recorded of rocm-smi is understood: labels, cases, and what was left out."""
+    recorded = [
+        {"GPU use (%)": "0", "VRAM Total Memory (B)": "21458059264", "VRAM Total Used Memory (B)": "27856896"},
+        {"Average Graphics Package Power (W)": "222.0", "Temperature (Sensor mem) (c)": "79.0", "Fan Speed (%)": "45",
+         "Temperature (Sensor junction) (c)": "103.0", "Temperature (Sensor edge) (c)": "77.0"},
+        {"Max Graphics Package Power (W)": "560.0", "Average Graphics Package Power (W)": "128.0", "GPU use (%)": "100",
+         "GFX Activity": "1141796410", "GPU memory use (%)": "0", "Memory Activity": "237430125"},
+    ]  # fmt: skip
+    readings = [parse_rocm_smi(json.dumps({"card0": card})) for card in recorded]
+
+    assert [
+        [GpuReading(0.0, 27856896.0, pytest.approx(0.1298, abs=1e-4), None, None)],
+        [GpuReading(None, None, None, 222.0, 77.0)],
+        [GpuReading(100.0, None, 0.0, 128.0, None)],
+    ] == readings
+
+
+def test_amd_smi_as_recorded() -> None:
+    """What users recorded of amd-smi is understood, a device that tells nothing included."""
+    quiet = {"timestamp": 1769014607, "gpu": 0, "usage": "N/A", "power": {"socket_power": "N/A", "gfx_voltage": "N/A"}}
+    percent = {name: {"value": value, "unit": "%"} for name, value in (("gfx_activity", 42), ("umc_activity", 1))}
+    busy = {"gpu": 0, "usage": {**percent, "vcn_activity": [{"value": 0, "unit": "%"}, "N/A", "N/A", "N/A"]}}
+
+    assert [[GpuReading(None, None, None, None, None)], [GpuReading(42.0, None, None, None, None)]] == [
+        parse_amd_smi(json.dumps([device])) for device in (quiet, busy)
+    ]
+
+
 @pytest.mark.parametrize("output", [AMD, {"gpu_data": AMD}])
 def test_numbers_of_amd_smi(output: object) -> None:
     """Both forms of the answer are understood; megabytes become bytes."""

@@ -100,7 +100,7 @@ def _rocm_reading(card: Mapping[str, object]) -> GpuReading:
     def first(*patterns: str) -> float | None:
         for pattern in patterns:
             for label, value in card.items():
-                number = as_number(value) if re.fullmatch(pattern, label) else None
+                number = as_number(value) if re.fullmatch(pattern, label, re.IGNORECASE) else None
                 if number is not None:
                     return number
         return None
