@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import random
 import signal
@@ -27,18 +26,19 @@ def killed_at_random_moments(home: Path, rng: random.Random, kills: int) -> str:
 
 
 def _one_kill(home: Path, run_id: str, workload: Workload, rng: random.Random) -> int:
-    acknowledged = mmap.mmap(-1, 64)
-    _ACKNOWLEDGED.pack_into(acknowledged, 0, -1)
+    acknowledged = os.open(home, os.O_TMPFILE | os.O_RDWR)
+    os.pwrite(acknowledged, _ACKNOWLEDGED.pack(-1), 0)
     child = os.fork()
     if child == 0:
         _log_for_ever(home, run_id, workload, acknowledged)
     deadline = time.monotonic() + 30
-    while _ACKNOWLEDGED.unpack_from(acknowledged)[0] < 0 and time.monotonic() < deadline:
+    while _last_acknowledged(acknowledged) < 0 and time.monotonic() < deadline:
         time.sleep(0.0005)
     time.sleep(rng.choice((0.0, 0.002, 0.02, 0.06)) * rng.random() * (4 if rng.random() < 0.05 else 1))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    returned = _ACKNOWLEDGED.unpack_from(acknowledged)[0] + 1
+    returned = _last_acknowledged(acknowledged) + 1
+    os.close(acknowledged)
     assert returned > 0, "the process never logged"
     run = read(home, run_id)
     stored = calls_in(run, workload)
@@ -48,6 +48,10 @@ def _one_kill(home: Path, run_id: str, workload: Workload, rng: random.Random) -
     check_file(run.path)
     run.path.unlink()
     return int(returned)
+
+
+def _last_acknowledged(descriptor: int) -> int:
+    return int(_ACKNOWLEDGED.unpack(os.pread(descriptor, _ACKNOWLEDGED.size, 0))[0])
 
 
 def _check_the_rest(run: object, returned: int) -> None:
@@ -60,13 +64,13 @@ def _check_the_rest(run: object, returned: int) -> None:
         assert int(configs["last/call"]) >= (returned - 2) // 10 * 10
 
 
-def _log_for_ever(home: Path, run_id: str, workload: Workload, acknowledged: mmap.mmap) -> None:
+def _log_for_ever(home: Path, run_id: str, workload: Workload, acknowledged: int) -> None:
     try:
         run = open_run(home, run_id=run_id)
         call = 0
         while True:
             workload.log(run, call)
-            _ACKNOWLEDGED.pack_into(acknowledged, 0, call)
+            os.pwrite(acknowledged, _ACKNOWLEDGED.pack(call), 0)
             call += 1
     finally:
         os._exit(1)

@@ -21,6 +21,7 @@ __all__ = ["WriterLock", "is_locked"]
 
 # A reader that asks whether a writer lives holds a shared lock for microseconds: try again that long.
 _ACQUIRE_SECONDS: Final = 0.5
+_DROP_SECONDS: Final = 0.03
 
 
 class WriterLock:
@@ -79,9 +80,34 @@ def is_locked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _lock(descriptor, exclusive=False)
+        return not _lock(descriptor, exclusive=False) and not _is_being_dropped(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_being_dropped(descriptor: int) -> bool:
+    """Wait for the lock of a process that has just died: Linux drops it some milliseconds later."""
+    pid, host = _pid_and_host(descriptor)
+    if not pid or host != _host() or _is_alive(pid):
+        return False
+    deadline = time.monotonic() + _DROP_SECONDS
+    while not _lock(descriptor, exclusive=False):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.001)
+    return True
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name == "nt":  # where signal 0 is no question
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _lock(descriptor: int, *, exclusive: bool) -> bool:
@@ -108,9 +134,14 @@ def _host() -> str:
     return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "this machine")
 
 
-def _holder(descriptor: int) -> str:
+def _pid_and_host(descriptor: int) -> tuple[int, str]:
     try:
         pid, _, host = os.pread(descriptor, 300, 0).decode(errors="replace").strip().partition(" ")
     except OSError:
-        return "another process"
+        return 0, ""
+    return (int(pid), host) if pid.isdecimal() and len(pid) < 10 else (0, "")
+
+
+def _holder(descriptor: int) -> str:
+    pid, host = _pid_and_host(descriptor)
     return f"the live process {pid} on {host}" if pid else "another process"
