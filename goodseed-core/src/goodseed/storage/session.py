@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "now_text"]
 
-BATCH_POINTS: Final = 150_000  # transactions this large write each page of the table once; some 15 MB of memory
+BATCH_POINTS: Final = 260_000  # transactions this large write each page of the table once; some 25 MB of memory
 _HURRIED_BATCH_POINTS: Final = 30_000
 _BUSY_SECONDS: Final = 0.5  # callers may be waiting, none of them for a second
 _CHECKPOINT_BYTES: Final = 16 << 20
