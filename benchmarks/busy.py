@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import random
+import statistics
 import struct
 import subprocess
 import sys
 import time
-from functools import partial
+from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
 
 from calls import work
-from measuring import Result, figure, in_process, in_turns, ratio, table
+from measuring import Result, figure, in_process, progress, table
 from targets import Target, open_goodseed
-from workloads import names
+from workloads import names, random_rows
 
-__all__ = ["open_nothing", "open_other_process", "report_busy"]
+__all__ = ["report_busy", "slowdowns_of", "store_from_pipe"]
 
 # (what is logged, metrics a call, seconds of computing between two calls)
 _RATES = (
@@ -23,8 +25,11 @@ _RATES = (
     ("100 metrics every 5 ms", 100, 5e-3),
     ("100 metrics every ms", 100, 1e-3),
 )
-_LOOP_SECONDS = 1.0
-_HEAD = struct.Struct("=qI")  # step, count
+_LOOP_SECONDS = 0.4
+_WARM_SECONDS = 0.2  # before each of them: by then the writer is at work
+_REST_SECONDS = 0.15  # after each of them: by then it has stored what was logged
+_OPENING_SECONDS = 1.0  # for what goes on in the background once a run is open
+_HEAD = struct.Struct("=qI")  # step, how many values
 
 
 def open_nothing(directory: str) -> Target:
@@ -68,17 +73,42 @@ def store_from_pipe(directory: str) -> None:
     stdin = sys.stdin.buffer
     paths: list[str] = []
     while head := stdin.read(_HEAD.size):
-        step, count = _HEAD.unpack(head)
-        if count != len(paths):
-            paths = names(count)
-        target.log(dict(zip(paths, struct.unpack(f"={count}d", stdin.read(8 * count)), strict=True)), step)
+        step, width = _HEAD.unpack(head)
+        if width != len(paths):
+            paths = names(width)
+        target.log(dict(zip(paths, struct.unpack(f"={width}d", stdin.read(8 * width)), strict=True)), step)
     target.close()
 
 
-def loops_for(directory: str, seconds: float) -> Result:
-    """How many loops of `calls.work` take so long."""
-    best = min(_seconds_of(100_000) for _ in range(10))
-    return {"loops": int(100_000 * seconds / best)}
+def slowdowns_of(directory: str, width: int, work_seconds: float, rounds: int) -> Result:
+    """How much longer a loop takes that logs after each ``work_seconds`` of computing; the kinds take turns here.
+
+    Returns:
+        Medians over the rounds: of ``thread`` and ``process`` to nothing, and of the one to the other, ``between``.
+    """
+    loops = int(100_000 * work_seconds / min(_seconds_of(100_000) for _ in range(10)))
+    targets = {"nothing": open_nothing(directory)}
+    for name, opener in (("thread", open_goodseed), ("process", open_other_process)):
+        home = Path(directory, name)
+        home.mkdir()
+        targets[name] = opener(str(home))
+    time.sleep(_OPENING_SECONDS)
+    seconds: dict[str, list[float]] = {name: [] for name in targets}
+    steps = count()
+    order = list(targets)
+    for _ in range(rounds):
+        random.shuffle(order)
+        for name in order:
+            _loop(targets[name], steps, width, loops, int(_WARM_SECONDS / work_seconds))
+            seconds[name].append(_loop(targets[name], steps, width, loops, int(_LOOP_SECONDS / work_seconds)))
+            time.sleep(_REST_SECONDS)
+    for target in targets.values():
+        target.close()
+    return {
+        "thread": _median_ratio(seconds["thread"], seconds["nothing"]),
+        "process": _median_ratio(seconds["process"], seconds["nothing"]),
+        "between": _median_ratio(seconds["thread"], seconds["process"]),
+    }
 
 
 def _seconds_of(loops: int) -> float:
@@ -87,32 +117,30 @@ def _seconds_of(loops: int) -> float:
     return time.perf_counter() - started
 
 
+def _loop(target: Target, steps: Iterator[int], width: int, loops: int, calls: int) -> float:
+    paths, row = names(width), random_rows(1, width)[0]
+    started = time.perf_counter()
+    for step in islice(steps, calls):
+        work(loops)
+        target.log(dict(zip(paths, row)), step)  # noqa: B905 - as short as a loop that trains would be
+    return time.perf_counter() - started
+
+
+def _median_ratio(some: list[float], others: list[float]) -> float:
+    return statistics.median(one / other for one, other in zip(some, others, strict=True))
+
+
 def report_busy(rounds: int) -> None:
     """Print a line a rate."""
-    rounds = 2 * rounds - 1  # differences are small here
+    rounds *= 2  # the differences are small here
     rows = []
     for label, width, seconds in _RATES:
-        loops = int(in_process("busy:loops_for", seconds=seconds)["loops"])
-        size: dict[str, Any] = {"calls": int(_LOOP_SECONDS / seconds), "width": width, "work_loops": loops}
-        nothing, thread, process = in_turns(
-            {
-                opener: partial(in_process, "calls:log_while_busy", opener=opener, **size)
-                for opener in ("busy:open_nothing", "targets:open_goodseed", "busy:open_other_process")
-            },
-            rounds,
-        ).values()
-        rows.append(
-            [
-                label,
-                f"{figure(ratio(thread, nothing, 'seconds'))} ×",
-                f"{figure(ratio(process, nothing, 'seconds'))} ×",
-                f"{figure(ratio(thread, process, 'seconds'))} ×",
-                "≤ 1",
-            ]
-        )
+        progress(f"a busy main thread: {label}")
+        result = in_process("busy:slowdowns_of", width=width, work_seconds=seconds, rounds=rounds)
+        rows.append([label, *(f"{figure(result[key])} ×" for key in ("thread", "process", "between")), "≤ 1"])
     table(
         "A main thread busy in pure Python, against one that logs nothing",
         ["", "our thread", "a process that stores", "thread ÷ process", "bound"],
         rows,
-        f"Loops of about {_LOOP_SECONDS:.0f} s in {rounds} rounds, after the run was opened; closing left out.",
+        f"Medians of {rounds} rounds, in which loops of {_LOOP_SECONDS} s take turns; opening and closing left out.",
     )

@@ -6,7 +6,7 @@ import gc
 import importlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from measuring import Result, clock_nanoseconds
@@ -15,10 +15,7 @@ from workloads import names, random_rows
 if TYPE_CHECKING:
     from targets import Target
 
-__all__ = ["log_for_caller", "log_to_the_end", "log_while_busy", "work"]
-
-
-_OPENING_SECONDS = 0.4  # for what goes on in the background once a run is open
+__all__ = ["log_for_caller", "log_to_the_end", "work"]
 
 
 def _open(opener: str, directory: str) -> Target:
@@ -107,19 +104,3 @@ def log_to_the_end(directory: str, opener: str, calls: int, width: int, seconds:
         "p50": sorted(times)[len(times) // 2],
         "is_cut": len(times) < calls,
     }
-
-
-def log_while_busy(directory: str, opener: str, calls: int, width: int, work_loops: int) -> Result:
-    """How long a loop takes that computes in pure Python and logs after each step; opening and closing left out."""
-    paths = names(width)
-    rows: Iterator[Sequence[float]] = iter(random_rows(calls, width))
-    target = _open(opener, directory)
-    _settle()
-    time.sleep(_OPENING_SECONDS)
-    started = time.perf_counter()
-    for step, row in enumerate(rows):
-        work(work_loops)
-        target.log(dict(zip(paths, row)), step)  # noqa: B905 - as short as a loop that trains would be
-    seconds = time.perf_counter() - started
-    target.close()
-    return {"seconds": seconds}

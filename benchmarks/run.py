@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cache", type=Path, default=Path("~/.cache/goodseed-bench"), help="where the peers' environments are kept"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="how often each comparison is made (default: 3)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each comparison is made (default: 5)")
     parser.add_argument(
         "--sections",
         nargs="+",

@@ -422,6 +422,22 @@ def test_old_names(home: Path) -> None:
     assert [{"step": 0.0, "value": "x"}] == named.get_string_data("t")
 
 
+def test_empty_calls_are_nothing(home: Path) -> None:
+    """A call without metrics stores nothing, and takes nothing with it of what comes before and after."""
+    with goodseed.Run() as run:
+        run["before"] = 1
+        run.log_metrics({}, step=0)
+        run.log_configs({})
+        run.log_strings({}, step=0)
+        for step in range(10):
+            run.log_metrics({"loss": step}, step=step)
+        run["after"] = 2
+        assert run.flush()
+
+    assert 10 == len(run.get_metric_data("loss")["raw_points"])
+    assert {"before": "1", "after": "2"} == configs(run)
+
+
 def test_threads_log_at_once(home: Path) -> None:
     """What many threads log at once is all there."""
     with goodseed.Run() as run:

@@ -76,13 +76,17 @@ class Inbox:
             wake: Set when there is more for the writer to do than can wait.
             on_full: Called, from the caller's thread, when the disk or the memory gives no room.
         """
+        self.path: Final = path
         self._file: Final = SegmentFile(path)
         self._wake: Final = wake
         self._on_full: Final = on_full
         self._lock = threading.RLock()
         self._shape_lock = threading.RLock()
         self._shapes: dict[tuple[str, ...], Shape] = {}
-        self._last: tuple[list[str], Callable[..., bytes], int, int] = ([], *Shape.of(0, 0))
+        self._last: tuple[list[str], Callable[..., bytes], int, int] = (
+            ["\0"],
+            *Shape.of(0, 0),
+        )  # no call has that path
         self._points: dict[str, int] = {}  # path -> number of the shape that holds it alone
         self._shape_numbers: Final = count(1)
         self._no_room_until = 0.0

@@ -39,6 +39,7 @@ class Segment:
         size: Its length in bytes.
         order: Which use of a segment this is, counted over all of them.
         generation: The same, counted over those in the file; 0 for one that is in memory only.
+        used: How many bytes were, once sealed; 0 before.
         memory: The mapping; its position is where the next record goes.
     """
 
@@ -47,14 +48,15 @@ class Segment:
     order: int
     generation: int
     memory: mmap.mmap = field(repr=False)
+    used: int = 0
 
     def seal(self) -> None:
         """Let no further record in: a write at the end of a mapping fails. Does nothing the second time."""
         if self.is_sealed:
             return
-        used = self.memory.tell()
+        self.used = self.memory.tell()
         self.memory.seek(self.size)
-        self.memory[:HEADER_BYTES] = _header(self.size, self.generation, used)
+        self.memory[:HEADER_BYTES] = _header(self.size, self.generation, self.used)
 
     @property
     def is_sealed(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import time
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "now_text"]
 
+_logger: Final = logging.getLogger("goodseed")
 BATCH_POINTS: Final = 260_000  # transactions this large write each page of the table once; some 25 MB of memory
 _HURRIED_BATCH_POINTS: Final = 30_000
 _BUSY_SECONDS: Final = 0.5  # callers may be waiting, none of them for a second
@@ -111,7 +113,9 @@ class Session:
         batch = Batch(self._tables)
         taken = 0
         for segment in segments:
-            replay(memoryview(segment.memory), HEADER_BYTES, segment.generation, batch)
+            end = replay(memoryview(segment.memory), HEADER_BYTES, segment.generation, batch)
+            if end < segment.used:  # can't be, and is no reason to say nothing
+                _logger.error("goodseed: %s: %d bytes can't be read, and are lost.", inbox.path, segment.used - end)
             taken += 1
             # Callers that wait for room want it soon.
             if batch.size >= (_HURRIED_BATCH_POINTS if inbox.is_large else BATCH_POINTS):
