@@ -236,7 +236,7 @@ class Catalog:
                 reported_at = time.monotonic()
                 on_progress(count, len(changed))
 
-    def _read_one(self, run: FoundRun) -> IndexEntry | None:
+    def _read_one(self, run: FoundRun, *, is_second_try: bool = False) -> IndexEntry | None:
         """What the file says; None for nothing yet, as it is just being made, or gone."""
         files = RunFiles(self.root / run.relative_path)
         token = run.fingerprint if run.is_settled else f"read at {time.time_ns()}"
@@ -248,6 +248,8 @@ class Catalog:
         except (GoodseedError, OSError) as error:
             if is_locked(files.lock):
                 return None
+            if not is_second_try:  # it may have been made, and its run closed, since it was opened
+                return self._read_one(run, is_second_try=True)
             content = str(error)
         except Exception as error:  # a file can be damaged in more ways than one can list, and must not hide the others
             _logger.info("goodseed: %s can't be read", files.database, exc_info=True)
