@@ -54,6 +54,11 @@ class MonitoringOptions:
     capture_fd: bool = False
     interval_seconds: float = 10.0
 
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is to be monitored; if not, only the facts that cost nothing are stored."""
+        return self.stdout or self.stderr or self.hardware or self.traceback
+
 
 class Monitoring:
     """Watches one run from `start` to `stop`. No method raises because of its own trouble.
@@ -86,7 +91,8 @@ class Monitoring:
         try:
             self._console.start()
             self._store_facts({"hostname": self._hostname, "pid": os.getpid(), "tid": self._tid, **process_facts()})
-            self._thread.start()
+            if self._options.is_any:
+                self._thread.start()
         except Exception:
             _logger.warning("goodseed: monitoring could not start.", exc_info=True)
 

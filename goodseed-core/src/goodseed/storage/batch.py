@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from functools import lru_cache
-from itertools import chain, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 from goodseed.storage.series import KnownShape, SeriesIds, Shapes
@@ -113,9 +113,15 @@ class Batch:
         """Write it all, inside the caller's transaction; may be called again if that one is rolled back."""
         self._tables.store(connection)
         series = sorted(self._series(), key=lambda entry: entry[0])
-        _upsert(connection, "metric_points", "y", (_rows(*entry) for entry in series))
+        points = _Upsert(connection, "metric_points", "y")
+        for id_, steps, values, times in series:
+            points.add(repeat(id_, len(times)), steps, values, times)
+        points.finish()
         self._texts.sort(key=lambda text: text[:2])  # a stable sort: of two texts at one step, the later stays so
-        _upsert(connection, "string_points", "value", [chain.from_iterable(self._texts)])
+        if self._texts:
+            texts = _Upsert(connection, "string_points", "value")
+            texts.add(*zip(*self._texts, strict=True))
+            texts.finish()
         if self._configs:
             connection.executemany(_UPSERT_CONFIG, self._configs)
             # Readers of many runs look at run_meta alone.
@@ -132,28 +138,41 @@ class Batch:
             yield series, steps_of, values_of, times_of
 
 
-def _rows(series: int, steps: Sequence[float], values: Sequence[float], times: Sequence[float]) -> Iterator[float]:
-    return chain.from_iterable(zip(repeat(series), steps, values, times, strict=False))
+class _Upsert:
+    """Writes rows of four values (series, step, value, time), a statement for a thousand of them.
 
+    Columns are gathered, and each goes into its places of the parameters by one slice: a third of the price of going
+    through the rows.
+    """
 
-def _upsert(connection: sqlite3.Connection, table: str, column: str, parts: Iterable[Iterable[float | str]]) -> None:
-    """Write rows of four values (series, step, value, time), which come one after another in ``parts``."""
-    parameters: list[float | str] = []
-    full = _ROWS_PER_STATEMENT[0] * 4
-    for part in parts:
-        parameters.extend(part)
-        if len(parameters) >= full:
-            offset = 0
-            while len(parameters) - offset >= full:
-                statement = _upsert_statement(table, column, _ROWS_PER_STATEMENT[0])
-                connection.execute(statement, parameters[offset : offset + full])
-                offset += full
-            del parameters[:offset]
-    offset = 0
-    for rows in _ROWS_PER_STATEMENT[1:]:
-        while len(parameters) - offset >= rows * 4:
-            connection.execute(_upsert_statement(table, column, rows), parameters[offset : offset + rows * 4])
-            offset += rows * 4
+    def __init__(self, connection: sqlite3.Connection, table: str, column: str) -> None:
+        self._connection: Final = connection
+        self._table: Final = table
+        self._column: Final = column
+        self._columns: Final[tuple[list[float | str], ...]] = ([], [], [], [])
+
+    def add(self, *columns: Iterable[float | str]) -> None:
+        """Write some rows, now or later."""
+        for mine, more in zip(self._columns, columns, strict=True):
+            mine.extend(more)
+        if len(self._columns[0]) >= _ROWS_PER_STATEMENT[0]:
+            self._write(_ROWS_PER_STATEMENT[0])
+
+    def finish(self) -> None:
+        """Write what is left."""
+        for rows in _ROWS_PER_STATEMENT[1:]:
+            self._write(rows)
+
+    def _write(self, rows: int) -> None:
+        statement = _upsert_statement(self._table, self._column, rows)
+        parameters: list[float | str] = [0] * (4 * rows)
+        end = len(self._columns[0]) // rows * rows
+        for offset in range(0, end, rows):
+            for place, column in enumerate(self._columns):
+                parameters[place::4] = column[offset : offset + rows]
+            self._connection.execute(statement, parameters)
+        for column in self._columns:
+            del column[:end]
 
 
 @lru_cache(maxsize=16)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Wake", "wait_until"]
+__all__ = ["Done", "Wake", "wait_until"]
 
 _FIRST_PAUSE_SECONDS: Final = 0.0005
 _LONGEST_PAUSE_SECONDS: Final = 0.01
@@ -36,13 +36,43 @@ class Wake:
         self._lock.acquire(timeout=timeout_seconds)
 
 
-def wait_until(condition: Callable[[], bool], timeout_seconds: float | None) -> bool:
-    """Wait until ``condition()`` holds, at most that long; returns whether it does."""
+class Done:
+    """Something that comes to pass once; unlike `threading.Event`, a signal's handler may wait for it too.
+
+    Waiting is taking the lock and giving it back. A handler that interrupts its own thread between the two looks again
+    after a pause, as `wait_until` does.
+    """
+
+    __slots__ = ("_lock", "is_set")
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._lock: Final = threading.Lock()
+        self._lock.acquire()
+
+    def set(self) -> None:
+        """It has come to pass; the second call does nothing."""
+        if not self.is_set:
+            self.is_set = True
+            self._lock.release()
+
+    def pause(self, seconds: float) -> None:
+        """Wait for it, at most that long."""
+        if self._lock.acquire(timeout=seconds):
+            self._lock.release()
+
+
+def wait_until(condition: Callable[[], bool], timeout_seconds: float | None, done: Done | None = None) -> bool:
+    """Wait until ``condition()`` holds, at most that long; returns whether it does.
+
+    It is looked at every 10 ms, and at once when ``done`` comes to pass.
+    """
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    sleep = time.sleep if done is None else done.pause
     pause = _FIRST_PAUSE_SECONDS
     while not condition():
         if deadline is not None and time.monotonic() >= deadline:
             return condition()
-        time.sleep(pause)
+        sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
     return True

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +19,7 @@ from goodseed.storage.forks import watch_forks
 from goodseed.storage.inbox import Inbox
 from goodseed.storage.lock import WriterLock
 from goodseed.storage.session import Session
-from goodseed.storage.waiting import Wake, wait_until
+from goodseed.storage.waiting import Done, Wake, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +43,7 @@ class _Request:
 
     action: Callable[[Session], None]
     error: Exception | None = None
-    is_done: bool = False
+    done: Done = field(default_factory=Done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class RunWriter:
         self._modification_time: Final = modification_time
         self._wake: Final = Wake()
         self._ready: Final = threading.Event()
-        self._is_done = False
+        self._done: Final = Done()
         self._requests: Final[deque[_Request]] = deque()
         self._close_lock = threading.RLock()
         self._ending: _Ending | None = None
@@ -153,8 +153,8 @@ class RunWriter:
         request = _Request(action)
         self._requests.append(request)
         self._wake.set()
-        wait_until(lambda: request.is_done or self._is_done, timeout)
-        return self._is_stored if not request.is_done else request.error is None
+        wait_until(lambda: request.done.is_set or self._done.is_set, timeout, request.done)
+        return self._is_stored if not request.done.is_set else request.error is None
 
     def close(
         self,
@@ -189,11 +189,12 @@ class RunWriter:
         give_up = time.monotonic() + timeout_seconds + _LAST_WAIT_SECONDS
         wait_until(
             lambda: (
-                self._is_done
+                self._done.is_set
                 or time.monotonic()
                 >= (self._stored_at + timeout_seconds + _LAST_WAIT_SECONDS if is_patient else give_up)
             ),
             None,
+            self._done,
         )
         return CloseReport(self._is_stored, self.inbox.dropped)
 
@@ -273,14 +274,14 @@ class RunWriter:
         for request in requests:
             request.action(session)
             self._requests.remove(request)
-            request.is_done = True
+            request.done.set()
         return True
 
     def _answer(self, error: Exception) -> None:
         while self._requests:
             request = self._requests.popleft()
             request.error = error
-            request.is_done = True
+            request.done.set()
 
     def _restore_if_deleted(self, session: Session) -> None:
         if session.is_deleted():
@@ -295,7 +296,7 @@ class RunWriter:
         self.inbox.dispose(remove=self._is_stored)
         self._lock.release()
         self._answer(OSError("The run was closed before."))
-        self._is_done = True
+        self._done.set()
 
     def _warn(self, kind: str, error: Exception) -> None:
         """Say what goes wrong once, not at every try."""
