@@ -92,6 +92,15 @@ def test_default_root(root: Path) -> None:
         assert ["a"] == [run.run_id for run in catalog.runs()]
 
 
+def test_home_as_root(root: Path) -> None:
+    """The home directory shows the same projects as the one below it."""
+    write_run("a", "team/vision")
+    with Catalog(root.parent) as catalog:
+        names = [project.name for project in catalog.projects()]
+
+    assert ["team/vision"] == names
+
+
 def test_projects_are_the_directories(root: Path) -> None:
     """A project's name is where its runs lie, however deep, and its runs are counted."""
     write_run("a", "digits")

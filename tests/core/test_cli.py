@@ -83,9 +83,9 @@ def test_module() -> None:
     assert 0 == process.returncode
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["list", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"]])
 def test_help_teaches(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Help, which is also what no command gives, has an example to type."""
+    """Help has an example to type."""
     assert 0 == main(arguments)
     assert "goodseed list -p digits" in capsys.readouterr().out
 
@@ -103,10 +103,10 @@ def test_bad_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str])
 
 
 def test_unknown_project(capsys: pytest.CaptureFixture[str]) -> None:
-    """A project that is not there ends with 1, and the one that may be meant is named."""
+    """A project that is not there ends with 2, and the one that may be meant is named."""
     write_run("a", "team/digits")
     for wanted in ("digits", "Team/Digits", "team/digit"):
-        assert 1 == main(["list", "-p", wanted])
+        assert 2 == main(["list", "-p", wanted])
         printed = capsys.readouterr()
 
         assert ("", 1) == (printed.out, printed.err.count("\n"))
@@ -114,8 +114,8 @@ def test_unknown_project(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_missing_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A directory that was asked for and is not there ends with 1 and a sentence."""
-    assert 1 == main(["list", str(tmp_path / "nowhere")])
+    """A directory that was asked for and is not there ends with 2 and a sentence."""
+    assert 2 == main(["list", str(tmp_path / "nowhere")])
     assert "there is no directory" in capsys.readouterr().err
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -138,6 +139,37 @@ def test_killed_run_can_be_resumed(home: Path) -> None:
     assert (-9, "failed") == killed
     assert "running" == state
     assert 4 == len(run.get_metric_data("a")["raw_points"])
+
+
+def test_closed_while_somebody_holds_the_file(home: Path) -> None:
+    """A close that can't write gives up in seconds; the end that it had to write is there once somebody looks."""
+    run = goodseed.Run(run_id="r")
+    run["a"].log(1.0, step=0)
+    assert run.path is not None
+    holder = sqlite3.connect(run.path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    run["a"].log(2.0, step=1)
+    run.close()
+    holder.execute("ROLLBACK")
+    holder.close()
+    with goodseed.Run(run_id="r", read_only=True, storage="local") as seen:
+        state = {row["path"]: row["value"] for row in seen.get_configs()}["sys/state"]
+
+    assert "finished" == state
+    assert [1.0, 2.0] == [point["y"] for point in seen.get_metric_data("a")["raw_points"]]
+
+
+def test_inbox_that_is_none(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An inbox of a dead process that can't be read is warned of, and the run is read."""
+    process = start("run = open_run()\n" + LOG + "run.flush(); os.kill(os.getpid(), signal.SIGKILL)")
+    process.communicate(timeout=30)
+    (inbox,) = home.rglob("*-inbox")
+    inbox.write_bytes(b"\x17" * 100_000)
+    with goodseed.Run(run_id="r", read_only=True, storage="local") as run:
+        points = run.get_metric_data("a")["raw_points"]
+
+    assert 3 == len(points)
+    assert [str(inbox)] == [str(inbox) for record in caplog.records if str(inbox) in record.getMessage()]
 
 
 def test_logging_in_a_signal_handler(home: Path) -> None:

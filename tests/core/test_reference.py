@@ -105,6 +105,33 @@ def test_theirs_opens_in_ours(home: Path, reference: Path) -> None:
     assert '["a", "b", "c"]' == tags
 
 
+def test_theirs_is_not_resumed_while_it_is_written(home: Path, reference: Path) -> None:
+    """A run that a live process of the reference writes is refused, and can be resumed once that process is gone."""
+    script = f"""
+import goodseed, sys
+run = goodseed.Run(project='ws/p', run_id='live', storage='local', {QUIET})
+run['loss'].log(1.0, step=0)
+print('open', flush=True)
+sys.stdin.read()
+run.close()
+"""
+    command = [str(reference), "-c", script]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        while process.stdout.readline().strip() != "open":
+            assert process.poll() is None
+        with pytest.raises(goodseed.RunInUseError, match="older version"):
+            goodseed.Run(project="ws/p", resume_run_id="live")
+        process.communicate(timeout=30)
+    assert 0 == process.returncode
+    with goodseed.Run(project="ws/p", resume_run_id="live") as run:
+        run["loss"].log(2.0, step=1)
+
+    assert [[0.0, 1.0], [1.0, 2.0]] == ours("live")["metrics"]["loss"]
+
+
 def test_ours_opens_in_theirs(home: Path, reference: Path) -> None:
     """A run that ours wrote is resumed by the reference, which adds to it; then ours reads both parts."""
     with goodseed.Run(project="ws/p", run_id="ours", tags=["z"]) as run:

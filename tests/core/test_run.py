@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import collections
 import dataclasses
+import enum
 import math
 import random
 import sqlite3
 import threading
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,6 +96,81 @@ def test_numbers_of_other_libraries(home: Path) -> None:
     assert {"config/np": "0.1", "config/array": "7", "config/flag": "true"} == stored
 
 
+class Width(enum.IntEnum):
+    """Members that are numbers."""
+
+    NARROW = 1
+
+
+class Loss(str, enum.Enum):
+    """Members that are strings."""
+
+    L1 = "l1"
+
+
+class Mode(enum.Enum):
+    """Members that are neither."""
+
+    TRAIN = object()
+
+
+def test_members_of_enums(home: Path) -> None:
+    """A member that is a number or a string is stored as such, any other by its name, in every version of Python."""
+    with goodseed.Run() as run:
+        run["e"] = {"int": Width.NARROW, "str": Loss.L1, "other": Mode.TRAIN, "list": [Mode.TRAIN]}
+        stored = configs(run)
+
+    assert {"e/int": "1", "e/str": "l1", "e/other": "Mode.TRAIN", "e/list": '["Mode.TRAIN"]'} == stored
+
+
+def test_sequences_of_other_libraries(home: Path) -> None:
+    """Deques and arrays become JSON text as lists do, an array of over 10,000 elements its str()."""
+    large = np.arange(20_000)
+    with goodseed.Run() as run:
+        run["s"] = {"deque": collections.deque([1, 2]), "array": np.array([[0.5, 1.0]]), "large": large}
+        stored = configs(run)
+
+    assert {"s/deque": "[1, 2]", "s/array": "[[0.5, 1.0]]", "s/large": str(large)} == stored
+
+
+class Odd:
+    """Whatever is asked of it, it raises an exception that nobody expects."""
+
+    def __float__(self) -> float:
+        raise ZeroDivisionError("odd")
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError("odd")
+
+
+def test_objects_that_raise(home: Path) -> None:
+    """What a foreign object raises as it is converted becomes an InvalidTypeError, and nothing is stored."""
+    with goodseed.Run() as run:
+        for call in (
+            lambda: run.log_metrics({"a": Odd()}, step=0),  # type: ignore[dict-item]
+            lambda: run.log_metrics({"a": 1.0, "b": Odd()}, step=0),  # type: ignore[dict-item]
+            lambda: run["a"].log(1.0, step=Odd()),  # type: ignore[arg-type]
+            lambda: run.log_strings({"a": Odd()}, step=0),
+            lambda: run.__setitem__("a", Odd()),
+        ):
+            with pytest.raises(goodseed.InvalidTypeError, match="odd"):
+                call()
+        stored = configs(run), run.get_metric_paths(), run.get_string_paths()
+
+    assert ({}, [], []) == stored
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"capture_stdout": "no"}, {"read_only": 1}, {"git_ref": "some/path"}, {"capture_traceback": None}]
+)
+def test_wrong_switches(home: Path, arguments: dict[str, Any]) -> None:
+    """A switch that is neither True nor False raises, naming the argument, and nothing is written."""
+    with pytest.raises(goodseed.InvalidTypeError, match=next(iter(arguments))):
+        goodseed.Run(**arguments)
+
+    assert not home.exists()
+
+
 @pytest.mark.parametrize("value", [None, "0.5", [1.0], np.array([1.0]), np.array([1.0, 2.0]), {"a": 1}, 1j, object()])
 def test_wrong_value_is_named(home: Path, value: object) -> None:
     """A value that is no number raises at once, naming path and type, and nothing of the call is stored."""
@@ -106,7 +184,7 @@ def test_wrong_value_is_named(home: Path, value: object) -> None:
     assert [] == paths
 
 
-@pytest.mark.parametrize("step", [None, "1", math.nan, math.inf, True, [1], np.array([1])])
+@pytest.mark.parametrize("step", [None, "1", math.nan, math.inf, True, np.bool_(True), [1], np.array([1])])
 def test_wrong_step(home: Path, step: object) -> None:
     """A step that is no finite number raises at once."""
     with goodseed.Run() as run:
@@ -161,6 +239,8 @@ def test_fields_of_the_run_itself(home: Path) -> None:
         connection.execute("SELECT * FROM run_meta")
     ).items()
     connection.close()
+    with goodseed.Run() as run, pytest.raises(goodseed.InvalidValueError, match="sys/state"):
+        run["sys/state"].log(1.0, step=0)
 
 
 def test_times_of_the_run(home: Path) -> None:

@@ -7,8 +7,11 @@ import sqlite3
 import stat
 import time
 from datetime import datetime, timezone
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -131,11 +134,30 @@ def test_steps_beyond_exact_integers(home: Path) -> None:
     with goodseed.Run() as run:
         run["a"].log(1.0, step=2**60)
         run.log_metrics({"a": 2.0}, step=-(2**53))
-        for step in (2**53 + 1, -(2**60) - 1, 10**400):
+        run["a"].log(4.0, step=Decimal(2**54))
+        for step in (
+            2**53 + 1,
+            -(2**60) - 1,
+            10**400,
+            Decimal(2**53 + 1),
+            Fraction(2**53 + 1),
+            np.longdouble(2**53) + 1,
+        ):
             with pytest.raises(goodseed.InvalidValueError, match="float"):
                 run["a"].log(3.0, step=step)
 
-    assert [(-(2.0**53), 2.0), (2.0**60, 1.0)] == rows(run, "SELECT step, y FROM metric_points ORDER BY step")
+    assert [(-(2.0**53), 2.0), (2.0**54, 4.0), (2.0**60, 1.0)] == rows(
+        run, "SELECT step, y FROM metric_points ORDER BY step"
+    )
+
+
+def test_infinite_bounds(home: Path) -> None:
+    """The bounds of what is read may be infinite, as those of what is logged may not."""
+    with goodseed.Run() as run:
+        run["a"].log(1.0, step=3)
+        data = run.get_metric_data("a", step_min=-math.inf, step_max=math.inf)
+
+    assert [{"step": 3.0, "y": 1.0}] == data["raw_points"]
 
 
 def test_same_step_overwrites(home: Path) -> None:

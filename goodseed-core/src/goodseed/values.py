@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import sys
+from collections import deque
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
@@ -32,6 +33,7 @@ ConfigValue = Union[bool, int, float, str, datetime, None, "set[str]"]
 
 MAX_EXACT_INTEGER: Final = 2**53
 _MAX_DEPTH: Final = 64
+_MAX_ELEMENTS: Final = 10_000
 _PLAIN: Final = (bool, int, float, str, type(None))
 
 
@@ -66,7 +68,7 @@ def as_number(path: str, value: object) -> float:
         return float(number)
     except OverflowError:
         raise InvalidValueError(f"Metric {path!r}: the integer is too large for a float: {str(value)[:40]}…") from None
-    except (TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # whatever a foreign __float__ may raise
         raise InvalidTypeError(f"Metric {path!r} can't store {_describe(value)}: {error}") from error
 
 
@@ -84,36 +86,40 @@ def as_step(step: object) -> float:
         InvalidTypeError: It is no number.
         InvalidValueError: It is not finite, or an integer that no float holds exactly: two steps would become one.
     """
-    if isinstance(step, bool) or not hasattr(step, "__float__") or getattr(step, "ndim", 0) != 0:
+    is_boolean = isinstance(step, bool) or getattr(getattr(step, "dtype", None), "kind", None) == "b"
+    if is_boolean or not hasattr(step, "__float__") or getattr(step, "ndim", 0) != 0:
         raise InvalidTypeError(f"step must be a number such as 10 or 2.5, not {_describe(step)}.")
-    integral = hasattr(step, "__index__") and not isinstance(step, float)
     try:
         number = float(step)
     except OverflowError:
         raise InvalidValueError(f"step is too large for a float: {str(step)[:40]}…") from None
-    except (TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # whatever a foreign __float__ may raise
         raise InvalidTypeError(f"step must be a number such as 10 or 2.5, not {_describe(step)}: {error}") from error
     if not math.isfinite(number):
         raise InvalidValueError(f"step must be finite, not {number}.")
-    if integral and abs(number) >= MAX_EXACT_INTEGER and _integer(step) != int(number):
+    if abs(number) >= MAX_EXACT_INTEGER and not isinstance(step, float) and _exact(step) != number:
         raise InvalidValueError(
             f"step {step} is beyond 2**53 and no float holds it exactly: it would share a step with {int(number)}."
         )
     return number + 0.0  # -0.0 and 0.0 are one step
 
 
-def _integer(step: object) -> int:
+def _exact(step: object) -> object:
+    """What ``step`` is before it becomes a float: an int where it is one, or what compares exactly with a float."""
     import operator
 
     try:
         return operator.index(step)  # type: ignore[arg-type]
-    except TypeError:  # a float tensor has __index__ and refuses it
-        return int(float(step))  # type: ignore[arg-type]
+    except TypeError:  # a Decimal, a Fraction, a longdouble; a float tensor has __index__ and refuses it
+        return step
 
 
 def as_text(value: object) -> str:
     """Return ``value`` as text that UTF-8 can hold; unpaired surrogates become their escapes."""
-    text = str(value)
+    try:
+        text = str(value)
+    except Exception as error:  # whatever a foreign __str__ may raise
+        raise InvalidTypeError(f"{_describe(value)} can't be made text: {error}") from error
     if is_encodable(text):
         return text
     return text.encode("utf-8", "backslashreplace").decode()
@@ -122,13 +128,19 @@ def as_text(value: object) -> str:
 def encode_config(value: object) -> Encoded:
     """Return ``value`` with the tag of its type.
 
-    Beyond the types that have a tag: numpy and torch scalars become the number they hold, lists, tuples
-    and mappings JSON text, an ``Enum`` its ``str()``, as does anything else.
+    Beyond the types that have a tag: numpy and torch scalars become the number they hold; lists, tuples, deques,
+    mappings and arrays (of up to 10,000 elements) JSON text; a member of an ``Enum`` its value where that is a number
+    or a string by type (``IntEnum``), else ``Class.NAME``; anything else its ``str()``.
+
+    Raises:
+        InvalidTypeError: Its ``str()`` fails.
     """
     if value is None:
         return Encoded("null", "")
-    if isinstance(value, Enum):
-        return Encoded("str", as_text(value))
+    if isinstance(value, Enum):  # its str() is not the same in every version of Python
+        if isinstance(value, (int, float, str)):
+            return encode_config(value.value)
+        return Encoded("str", as_text(f"{type(value).__name__}.{value.name}"))
     if isinstance(value, bool):
         return Encoded("bool", "true" if value else "false")
     if isinstance(value, int):
@@ -143,8 +155,8 @@ def encode_config(value: object) -> Encoded:
         return Encoded("str", value.isoformat())
     if isinstance(value, AbstractSet):
         return Encoded("string_set", json.dumps(sorted(as_text(item) for item in value), ensure_ascii=False))
-    if isinstance(value, (list, tuple, Mapping)):
-        return Encoded("str", _json_text(value))
+    if isinstance(value, (list, tuple, deque, Mapping)):
+        return Encoded("str", _json_text(list(value) if isinstance(value, deque) else value))
     return _encode_scalar_object(value)
 
 
@@ -165,6 +177,8 @@ def _encode_scalar_object(value: object) -> Encoded:
             plain = None
         if isinstance(plain, (bool, int, float, str)):
             return encode_config(plain)
+    elif hasattr(value, "tolist") and isinstance(size := getattr(value, "size", None), int) and size <= _MAX_ELEMENTS:
+        return Encoded("str", _json_text(value.tolist()))
     return Encoded("str", as_text(value))
 
 

@@ -76,7 +76,7 @@ def _list_projects(
 
 def _fail(sentence: str) -> int:
     print(f"goodseed list: {printable(sentence)}", file=sys.stderr)
-    return 1
+    return 2
 
 
 def _unknown_project(wanted: str, names: Sequence[str], catalog: Catalog) -> str:

@@ -11,7 +11,7 @@ from goodseed.values import as_text, tag_set
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["first_fields", "renamed"]
+__all__ = ["check_git_ref", "check_switches", "first_fields", "renamed"]
 
 
 def renamed(given: dict[str, str | None], old: str, new: str, value: str | None) -> str | None:
@@ -23,6 +23,33 @@ def renamed(given: dict[str, str | None], old: str, new: str, value: str | None)
     if value is not None:
         raise InvalidTypeError(f"{old} is the old name of {new}: give one of the two.")
     return old_value
+
+
+def check_switches(**switches: object) -> None:
+    """Make sure that each argument is true or false: ``"no"`` would be true.
+
+    Raises:
+        InvalidTypeError: One of them is something else.
+    """
+    for argument, value in switches.items():
+        if not isinstance(value, bool):
+            raise InvalidTypeError(f"{argument} must be True or False, not {value!r:.60}.")
+
+
+def check_git_ref(git_ref: object) -> None:
+    """Make sure that ``git_ref`` says where the source code is, or that there is none.
+
+    Raises:
+        InvalidTypeError: It is something else.
+    """
+    if git_ref is None or isinstance(git_ref, bool):
+        return
+    from goodseed.source_code import GitRef  # whoever has one has imported it
+
+    if not isinstance(git_ref, GitRef):
+        raise InvalidTypeError(
+            f"git_ref must be a goodseed.GitRef or False, not {git_ref!r:.60}: GitRef(repository_path=…)."
+        )
 
 
 def first_fields(name: str | None, description: str | None, tags: Iterable[str] | None) -> dict[str, object]:

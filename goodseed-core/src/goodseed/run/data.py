@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,8 +47,8 @@ class RunData:
 
         Args:
             path: Its path; one without points gives none.
-            step_min: The first step wanted.
-            step_max: The last step wanted.
+            step_min: The first step wanted; may be infinite.
+            step_max: The last step wanted; may be infinite.
             max_points: Where there are more points than that, give at most so many buckets instead.
 
         Returns:
@@ -60,8 +61,7 @@ class RunData:
             DisabledError: The run stores nothing.
         """
         path, limit = check_attribute_path(path), _count("max_points", max_points, 1)
-        low = None if step_min is None else as_step(step_min)
-        high = None if step_max is None else as_step(step_max)
+        low, high = _bound(step_min), _bound(step_max)
         with self._reader() as reader:
             if limit is not None:
                 buckets = reader.metric_buckets(path, min(limit, _MAX_BUCKETS), step_min=low, step_max=high)
@@ -125,6 +125,10 @@ class RunData:
                 f"{path!r} holds {value!r:.60}, which is no set of strings to add to or remove from."
             )
         return value
+
+
+def _bound(step: float | None) -> float | None:
+    return step if step in (None, math.inf, -math.inf) else as_step(step)
 
 
 def _count(argument: str, value: int | None, least: int) -> int | None:

@@ -207,7 +207,7 @@ def _open_run(request: Request, run_id: str) -> Opened:
         writer = RunWriter(files, meta, is_new=not request.is_resumed, modification_time=request.modified_at)
     except RunExistsError as error:
         raise RunExistsError(
-            f"{error} To go on with it, give resume_run_id={run_id!r}; else choose another id."
+            f"{error}. To go on with it, give resume_run_id={run_id!r}; else choose another id."
         ) from None
     return Opened(
         WriterBackend(writer, close_seconds=EXIT_SECONDS),

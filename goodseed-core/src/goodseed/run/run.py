@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from goodseed.config import Storage
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
-from goodseed.run.arguments import first_fields, renamed
+from goodseed.run.arguments import check_git_ref, check_switches, first_fields, renamed
 from goodseed.run.data import RunData
 from goodseed.run.ending import open_runs
 from goodseed.run.field import Field
@@ -40,6 +40,12 @@ _FIXED_FIELDS: Final = frozenset(
     {"sys/id", "sys/state", "sys/creation_time", "sys/modification_time", "sys/closed_time", "sys/end_reason"}
 )
 _MAX_FIELDS: Final = 10_000
+
+
+def _own(path: str) -> str:
+    if path in _FIXED_FIELDS:
+        raise InvalidValueError(f"{path} is kept by the run itself (sys/state is set by close).")
+    return path
 
 
 class _End(NamedTuple):
@@ -124,6 +130,14 @@ class Run(RunData):
             raise InvalidTypeError(f"Run() has no argument {min(deprecated)!r}.")
         first = first_fields(name, description, tags)
         namespace = None if monitoring_namespace is None else check_attribute_path(monitoring_namespace)
+        check_switches(
+            read_only=read_only,
+            capture_stdout=capture_stdout,
+            capture_stderr=capture_stderr,
+            capture_hardware_metrics=capture_hardware_metrics,
+            capture_traceback=capture_traceback,
+        )
+        check_git_ref(git_ref)
         self._request: Final = resolve(
             project=project,
             run_id=run_id,
@@ -293,18 +307,22 @@ class Run(RunData):
         self._set_configs(flatten_configs(check_attribute_path(path), value))
 
     def __getitem__(self, path: str) -> Field:
-        """The attribute at ``path``, to ``log`` to, or to ``add`` to and ``remove`` from when it is a set."""
+        """The attribute at ``path``, to ``log`` to, or to ``add`` to and ``remove`` from when it is a set.
+
+        Raises:
+            InvalidTypeError: ``path`` is no string.
+            InvalidValueError: ``path`` can't be, or the run itself sets this field (``sys/id``, ``sys/state``, …).
+        """
         field = self._fields.get(path)
         if field is None:
-            field = Field(self, check_attribute_path(path))
+            field = Field(self, _own(check_attribute_path(path)))
             if len(self._fields) < _MAX_FIELDS:
                 self._fields[path] = field
         return field
 
     def _set_configs(self, leaves: Mapping[str, object]) -> None:
         for path in leaves:
-            if path in _FIXED_FIELDS:
-                raise InvalidValueError(f"{path} is kept by the run itself (sys/state is set by close).")
+            _own(path)
         with self._lock:
             values = {path: tag_set(value, path) if path == "sys/tags" else value for path, value in leaves.items()}
             rows = self._encode(values)

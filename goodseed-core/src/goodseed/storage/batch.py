@@ -17,6 +17,7 @@ __all__ = ["Batch", "Tables"]
 # A thousand rows a statement: the interpreter is left to the training thread while SQLite steps through them.
 _ROWS_PER_STATEMENT: Final = (1000, 100, 10, 1) if sqlite3.sqlite_version_info >= (3, 32) else (200, 20, 1)
 
+_META_KEYS: Final = {"sys/name": "name", "sys/state": "status", "sys/closed_time": "closed_at"}
 _UPSERT_CONFIG: Final = """
     INSERT INTO configs (path, type_tag, value, updated_at) VALUES (?, ?, ?, ?)
     ON CONFLICT (path) DO UPDATE SET
@@ -125,8 +126,8 @@ class Batch:
         if self._configs:
             connection.executemany(_UPSERT_CONFIG, self._configs)
             # Readers of many runs look at run_meta alone.
-            names = [(row[2],) for row in self._configs if row[0] == "sys/name"]
-            connection.executemany("INSERT OR REPLACE INTO run_meta (key, value) VALUES ('name', ?)", names)
+            meta = [(_META_KEYS[row[0]], row[2]) for row in self._configs if row[0] in _META_KEYS]
+            connection.executemany("INSERT OR REPLACE INTO run_meta (key, value) VALUES (?, ?)", meta)
 
     def _series(self) -> Iterator[tuple[int, Sequence[float], Sequence[float], Sequence[float]]]:
         for shape, rows in self._rows.items():

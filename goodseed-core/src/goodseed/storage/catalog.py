@@ -29,6 +29,7 @@ _logger: Final = logging.getLogger("goodseed")
 _BATCH_SECONDS: Final = 1.0  # an interrupted first listing loses no more than this
 _PROGRESS_SECONDS: Final = 0.1
 _Answer = TypeVar("_Answer")
+_PROJECTS: Final = "projects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,11 @@ class Catalog:
         """Nothing is read yet.
 
         Args:
-            root: The directory; by default ``projects`` in the home directory of Goodseed. It need not exist.
+            root: The directory; by default ``projects`` in the home directory of Goodseed. It need not exist. A
+                directory that holds no other than ``projects`` is taken for a home directory.
             max_age_seconds: How long a call may answer from the last look at the directory before it takes another.
         """
-        self.root: Final = Path(os.path.realpath(home_directory() / "projects" if root is None else root))
+        self.root: Final = _root_of(home_directory() / _PROJECTS if root is None else root)
         self._max_age_seconds: Final = max_age_seconds
         self._lock: Final = threading.Lock()
         self._index: CatalogIndex | None = None
@@ -277,3 +279,13 @@ class Catalog:
         for entry in batch:
             self._entries[entry.relative_path] = entry
             self._tokens[entry.relative_path] = entry.token
+
+
+def _root_of(chosen: str | os.PathLike[str]) -> Path:
+    root = Path(os.path.realpath(chosen))
+    try:
+        with os.scandir(root) as listing:
+            names = [entry.name for entry in listing if not entry.name.startswith(".")]
+    except OSError:
+        return root
+    return root / _PROJECTS if names == [_PROJECTS] else root

@@ -61,7 +61,10 @@ def recover(connection: sqlite3.Connection, files: RunFiles) -> int:
     tables = Tables(connection)
     drained = _load_state(connection, tables)
     found = 0
-    for segment in read_segments(files.inbox):
+    segments = list(read_segments(files.inbox))
+    if not segments and files.inbox.stat().st_size:
+        _logger.warning("goodseed: %s is no inbox, or damaged; what it held is lost.", files.inbox)
+    for segment in segments:
         if segment.generation <= drained:
             continue
         if segment.generation != drained + 1:

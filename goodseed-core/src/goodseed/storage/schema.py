@@ -10,7 +10,7 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Final
 
-from goodseed.errors import FileFormatError
+from goodseed.errors import FileFormatError, RunInUseError
 from goodseed.storage.forks import GatedConnection
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     "drop_inbox_table",
     "migrate",
     "read_meta",
+    "refuse_if_open",
     "set_drained",
 ]
 
@@ -209,6 +210,25 @@ def drop_inbox_table(connection: sqlite3.Connection) -> None:
 def set_drained(connection: sqlite3.Connection, generation: int) -> None:
     """The segments of the inbox up to this one are stored, as soon as the caller's transaction is."""
     connection.execute("INSERT OR REPLACE INTO inbox_shapes (number, paths) VALUES (0, ?)", (str(generation),))
+
+
+def refuse_if_open(connection: sqlite3.Connection, path: Path) -> None:
+    """Make sure that nobody else has the file open; for files whose writer holds no lock that would tell.
+
+    Raises:
+        RunInUseError: Somebody has.
+        sqlite3.Error: It can't be found out.
+    """
+    try:
+        # Leaving WAL takes the file for one's own, which SQLite grants to the only connection there is.
+        mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+        mode = "wal"
+    if mode == "wal":
+        raise RunInUseError(f"A process has {path} open, written by an older version: wait for its end.")
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:

@@ -15,6 +15,7 @@ from goodseed.storage.batch import Batch, Tables
 from goodseed.storage.records import replay
 from goodseed.storage.recovery import recover
 from goodseed.storage.schema import (
+    SCHEMA_VERSION,
     check_file,
     check_version,
     connect_writer,
@@ -22,6 +23,7 @@ from goodseed.storage.schema import (
     create_tables,
     drop_inbox_table,
     migrate,
+    refuse_if_open,
     set_drained,
 )
 from goodseed.storage.segments import HEADER_BYTES
@@ -74,7 +76,10 @@ class Session:
         self._connection = connect_writer(files.database, busy_seconds=_BUSY_SECONDS)
         try:
             if not is_new:
-                migrate(self._connection, check_version(self._connection, files.database))
+                version = check_version(self._connection, files.database)
+                if version < SCHEMA_VERSION:
+                    refuse_if_open(self._connection, files.database)
+                migrate(self._connection, version)
                 if files.inbox.exists():
                     recover(self._connection, files)
             self._connection.execute("BEGIN IMMEDIATE")

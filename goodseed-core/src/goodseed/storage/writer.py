@@ -181,6 +181,7 @@ class RunWriter:
         with self._close_lock:
             if self._ending is None:
                 self._stored_at = time.monotonic()
+                self.inbox.add_configs(configs)  # the end is stored, too, should there be no time to write it now
                 self.inbox.close()
                 self._ending = _Ending(status, meta, configs, is_patient, timeout_seconds)
             elif not is_patient:  # a close goes on, and now the process is to end
