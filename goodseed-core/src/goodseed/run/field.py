@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from goodseed.run.run import Run
+    from goodseed.run.writing import RunWriting
 
 __all__ = ["Field"]
 
@@ -17,13 +17,13 @@ class Field:
 
     __slots__ = ("_log_number", "_path", "_run")
 
-    def __init__(self, run: Run, path: str) -> None:
+    def __init__(self, run: RunWriting, path: str) -> None:
         self._run = run
         self._path = path
         self._log_number = run._log_number
 
     def __repr__(self) -> str:
-        return f"<goodseed field {self._path!r} of run {self._run.run_id!r}>"
+        return f"<goodseed field {self._path!r} of {self._run!r}>"
 
     @property
     def path(self) -> str:

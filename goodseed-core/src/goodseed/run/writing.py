@@ -1,0 +1,161 @@
+"""What can be written to a run."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from goodseed.errors import InvalidTypeError, InvalidValueError
+from goodseed.paths import check_attribute_path
+from goodseed.run.data import RunData
+from goodseed.run.field import Field
+from goodseed.storage.session import now_text
+from goodseed.values import as_step, as_text, encode_config, tag_set
+from goodseed.values import flatten as flatten_configs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from goodseed.run.backends import Backend
+
+__all__ = ["RunWriting"]
+
+_FIXED_FIELDS: Final = frozenset(
+    {"sys/id", "sys/state", "sys/creation_time", "sys/modification_time", "sys/closed_time", "sys/end_reason"}
+)
+_MAX_FIELDS: Final = 10_000
+
+
+def _own(path: str) -> str:
+    if path in _FIXED_FIELDS:
+        raise InvalidValueError(f"{path} is kept by the run itself (sys/state is set by close).")
+    return path
+
+
+class RunWriting(RunData):
+    """The methods of `goodseed.Run` that write, for a subclass that opens and closes the run."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend: Final = backend
+        self._log_metrics: Final = backend.log_metrics
+        self._log_number: Final = backend.log_number
+        self._lock = threading.RLock()
+        self._fields: dict[str, Field] = {}
+        self._sets: dict[str, set[str]] = {}
+
+    def log_metrics(self, data: Mapping[str, float], step: float) -> None:
+        """Add one point to each of several metrics.
+
+        Args:
+            data: Numbers by path: whatever is a scalar and has ``__float__`` (Python's and numpy's numbers, 0-d arrays
+                and tensors). NaN and infinities are stored as they are.
+            step: Integer or float; a point that is there already at this step is replaced.
+
+        Raises:
+            InvalidTypeError: A value is no number; nothing of the call is stored.
+            InvalidValueError: A path can't be, or the step is not finite, or an integer that no float holds exactly.
+            RunClosedError: The run is closed.
+        """
+        self._log_metrics(data, step)
+
+    def log_strings(self, data: Mapping[str, object], step: float) -> None:
+        """Add one point to each of several string series; values become strings.
+
+        Args:
+            data: Texts by path.
+            step: Integer or float; a point that is there already at this step is replaced.
+
+        Raises:
+            InvalidTypeError: ``data`` is no mapping, or the step is no number.
+            InvalidValueError: A path or the step can't be.
+            RunClosedError: The run is closed.
+        """
+        if not isinstance(data, Mapping):
+            raise InvalidTypeError(f"Texts come as a mapping of paths to strings, not as a {type(data).__name__}.")
+        number = as_step(step)
+        texts = [(check_attribute_path(path), as_text(value)) for path, value in data.items()]
+        for path, text in texts:
+            self._backend.add_text(path, text, number, None)
+
+    def log_string_series(self, data: Mapping[str, object], step: float) -> None:
+        """Old name of `log_strings`."""
+        warnings.warn("log_string_series is now log_strings.", DeprecationWarning, stacklevel=2)
+        self.log_strings(data, step)
+
+    def log_configs(self, data: Mapping[str, object], flatten: bool = True) -> None:
+        """Set several configs, all of them or none.
+
+        Args:
+            data: Values by path: bool, int, float, str, datetime, None and sets of strings keep their type, numpy and
+                torch scalars become numbers, lists become JSON text, anything else its ``str()``.
+            flatten: Make nested mappings, namespaces and dataclasses one config a leaf, their keys joined by ``/``;
+                otherwise such a value becomes JSON text.
+
+        Raises:
+            InvalidTypeError: ``data`` is no mapping.
+            InvalidValueError: A path can't be, or the run itself sets this field (``sys/id``, ``sys/state``, …).
+            RunClosedError: The run is closed.
+        """
+        if not isinstance(data, Mapping):
+            raise InvalidTypeError(f"Configs come as a mapping of paths to values, not as a {type(data).__name__}.")
+        if flatten:
+            self._set_configs(flatten_configs("", data))
+        else:
+            self._set_configs({check_attribute_path(path): value for path, value in data.items()})
+
+    def __setitem__(self, path: str, value: object) -> None:
+        """Set the config at ``path``, or, for a mapping, a namespace or a dataclass, one config a leaf under it.
+
+        Raises:
+            InvalidTypeError: ``path`` is no string.
+            InvalidValueError: ``path`` can't be, or the run itself sets this field (``sys/id``, ``sys/state``, …).
+            RunClosedError: The run is closed.
+        """
+        self._set_configs(flatten_configs(check_attribute_path(path), value))
+
+    def __getitem__(self, path: str) -> Field:
+        """The attribute at ``path``, to ``log`` to, or to ``add`` to and ``remove`` from when it is a set.
+
+        Raises:
+            InvalidTypeError: ``path`` is no string.
+            InvalidValueError: ``path`` can't be, or the run itself sets this field (``sys/id``, ``sys/state``, …).
+        """
+        field = self._fields.get(path)
+        if field is None:
+            field = Field(self, _own(check_attribute_path(path)))
+            if len(self._fields) < _MAX_FIELDS:
+                self._fields[path] = field
+        return field
+
+    def _set_configs(self, leaves: Mapping[str, object]) -> None:
+        for path in leaves:
+            _own(path)
+        with self._lock:
+            values = {path: tag_set(value, path) if path == "sys/tags" else value for path, value in leaves.items()}
+            rows = self._encode(values)
+            if rows:
+                self._backend.add_configs(rows)
+            for path, value in values.items():
+                self._sets.pop(path, None)
+                if isinstance(value, set):
+                    self._sets[path] = {as_text(item) for item in value}
+
+    def _encode(self, values: Mapping[str, object]) -> list[tuple[str, str, str, str]]:
+        now = now_text()
+        return [(path, *encode_config(value), now) for path, value in values.items()]
+
+    def _change_set(self, path: str, change: str, values: str | Iterable[str]) -> None:
+        changed = tag_set(values, f"run[{path!r}].{change}()")
+        with self._lock:
+            current = self._sets.get(path)
+            if current is None:
+                current = self._stored_set(path)
+            current = current | changed if change == "add" else current - changed
+            self._backend.add_configs(self._encode({path: current}))
+            self._sets[path] = current
+
+    def _stored_set(self, path: str) -> set[str]:
+        """The set of strings at ``path`` as the run has it; empty where there is nothing to read."""
+        raise NotImplementedError
