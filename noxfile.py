@@ -17,6 +17,7 @@ TEST_REQUIREMENTS = [
     "ipython>=8.18",  # replaces stdout and the exception hooks
     "scikit-learn>=1.3",  # the demo's data set
     "build>=1.2",  # builds the wheel and the sdist that the tests install
+    "schemathesis>=4",  # asks the server what its OpenAPI document allows, and much that it does not
     "virtualenv>=20.26",  # environments for the reference and for the built wheel, in a second
 ]
 

@@ -43,6 +43,11 @@ def _script(name: str, *arguments: str) -> Callable[[_Options], None]:
     return run
 
 
+def _serving(options: _Options) -> None:
+    reference = next((peer.python for peer in options.peers if peer.name == "goodseed" and peer.python), None)
+    _script("serving.py", *(["--reference", reference] if reference else []))(options)
+
+
 _SECTIONS: dict[str, Callable[[_Options], None]] = {
     "calls": lambda options: caller.report_calls(options.rounds),
     "pauses": lambda options: caller.report_pauses(options.rounds),
@@ -53,8 +58,9 @@ _SECTIONS: dict[str, Callable[[_Options], None]] = {
     "start": lambda options: footprint.report_start(options.rounds, options.peers),
     "monitoring": _script("monitoring.py"),
     "catalog": _script("catalog.py"),
+    "serving": _serving,
 }
-_ON_REQUEST = ("monitoring", "catalog")  # minutes each
+_ON_REQUEST = ("monitoring", "catalog", "serving")  # minutes each
 
 
 def main() -> None:
@@ -83,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         choices=list(_SECTIONS),
         default=[name for name in _SECTIONS if name not in _ON_REQUEST],
-        help=f"only these (default: all but {' and '.join(_ON_REQUEST)})",
+        help=f"only these (default: all but {', '.join(_ON_REQUEST)})",
     )
     return parser
 

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "hookspecs": set(),
     "plugins": BASE | {"hookspecs", "monitoring"},
     "run": BASE | {"storage", "sync", "remote", "monitoring", "source_code", "plugins"},
-    "server": BASE | {"storage", "plugins"},
+    "server": BASE | {"storage", "plugins", "__version__"},
     "cli": None,  # anything
     "__main__": {"cli"},
     "__init__": BASE | {"run", "source_code"},

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import goodseed
+from goodseed.storage.schema import connect_read_only
 from goodseed.values import decode_config
 
 
@@ -149,6 +150,39 @@ def test_steps_beyond_exact_integers(home: Path) -> None:
     assert [(-(2.0**53), 2.0), (2.0**54, 4.0), (2.0**60, 1.0)] == rows(
         run, "SELECT step, y FROM metric_points ORDER BY step"
     )
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        "CREATE VIEW Metric_Points AS SELECT 1 AS series_id",
+        "CREATE TRIGGER t AFTER INSERT ON configs BEGIN SELECT 1; END",
+    ],
+)
+def test_view_in_the_place_of_a_table(home: Path, disguise: str) -> None:
+    """A file whose tables are views, or that has triggers, is refused: they could be queries without end."""
+    with goodseed.Run(run_id="r") as run:
+        pass
+    connection = sqlite3.connect(run.path)
+    if "VIEW" in disguise:
+        connection.execute("DROP TABLE metric_points")
+    connection.execute(disguise)
+    connection.commit()
+    connection.close()
+
+    with pytest.raises(goodseed.FileFormatError, match="view"):
+        goodseed.Run(run_id="r", read_only=True, storage="local").get_configs()
+    with pytest.raises(goodseed.FileFormatError, match="view"):
+        goodseed.Run(resume_run_id="r")
+
+
+def test_file_that_goes_as_it_is_opened(tmp_path: Path) -> None:
+    """Opening a file to read never makes one in its place."""
+    for is_at_rest in (False, True):
+        with pytest.raises(sqlite3.OperationalError):
+            connect_read_only(tmp_path / "gone.sqlite", is_at_rest=is_at_rest)
+
+    assert [] == list(tmp_path.glob("*.sqlite"))
 
 
 def test_infinite_bounds(home: Path) -> None:

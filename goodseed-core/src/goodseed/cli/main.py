@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from goodseed import __version__
-from goodseed.cli import list_runs
+from goodseed.cli import list_runs, serve
 from goodseed.cli.terminal import printable
 from goodseed.errors import GoodseedError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_COMMANDS: Final[tuple[Command, ...]] = (list_runs.COMMAND,)
+_COMMANDS: Final[tuple[Command, ...]] = (serve.COMMAND, list_runs.COMMAND)
 
 _DESCRIPTION: Final = """\
 Goodseed tracks machine-learning experiments. Each run is one SQLite file on your disk:
@@ -34,6 +34,7 @@ Goodseed tracks machine-learning experiments. Each run is one SQLite file on you
 """
 _EXAMPLES: Final = """\
 examples:
+  goodseed                    the runs in a browser; the same as goodseed serve
   goodseed list               the projects, and how many runs each has
   goodseed list -p digits     the runs of a project, with their last metrics
   goodseed list --help        more about one command
@@ -69,7 +70,7 @@ def _make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"goodseed {__version__}", help="print the version")
-    commands = parser.add_subparsers(title="commands", metavar="<command>")
+    commands = parser.add_subparsers(title="commands", metavar="<command>", required=True)
     for command in _COMMANDS:
         child = commands.add_parser(
             command.name,
@@ -80,7 +81,6 @@ def _make_parser() -> argparse.ArgumentParser:
         )
         command.add_arguments(child)
         child.set_defaults(run=command.run)
-    parser.set_defaults(run=lambda _: parser.print_help())
     return parser
 
 
@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     try:
         try:
-            arguments = _make_parser().parse_args(argv)
+            arguments = _make_parser().parse_args((sys.argv[1:] if argv is None else argv) or [serve.COMMAND.name])
         except SystemExit as ending:  # --help, --version, and bad arguments
             sys.stdout.flush()
             return int(ending.code or 0)

@@ -29,6 +29,7 @@ _COLUMNS: Final = """
     text_count INTEGER, tags_text TEXT, metrics_text TEXT"""
 _TABLE: Final = f"""
     CREATE TABLE entry (relative_path BLOB PRIMARY KEY, token TEXT NOT NULL, problem TEXT, {_COLUMNS}) WITHOUT ROWID"""
+_TRASHED: Final = 8  # where `trashed` is among the columns after `project`; SQLite has no bool
 _UPSERT: Final = f"INSERT OR REPLACE INTO entry VALUES ({', '.join('?' * 18)})"
 _PROJECTS: Final = """
     SELECT project, count(*), sum(state = 'running'), sum(trashed), max(modified_seconds)
@@ -143,7 +144,9 @@ class CatalogIndex:
         if project is None:
             return IndexEntry(path, token, problem or "can't be read")
         run_id = path.rpartition("/")[2].removesuffix(RUN_SUFFIX)
-        return IndexEntry(path, token, RunSummary(self._root + path, run_id, os.fsdecode(project), *columns))  # type: ignore[arg-type]
+        before, trashed, after = columns[:_TRASHED], bool(columns[_TRASHED]), columns[_TRASHED + 1 :]
+        summary = RunSummary(self._root + path, run_id, os.fsdecode(project), *before, trashed, *after)  # type: ignore[call-arg,arg-type]
+        return IndexEntry(path, token, summary)
 
     def projects(self) -> list[ProjectSummary]:
         """The projects, the one that changed last first."""

@@ -71,6 +71,11 @@ _OTHER_TABLES: Final = (
     "CREATE TABLE metric_series (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)",
     "CREATE TABLE string_series (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)",
 )
+# A view may be a query without end, and a trigger runs with every write.
+_DISGUISED: Final = """
+    SELECT 1 FROM sqlite_master
+    WHERE lower(tbl_name) IN ('run_meta', 'configs', 'metric_series', 'metric_points', 'string_series', 'string_points')
+        AND (type IN ('view', 'trigger') OR sql LIKE 'CREATE VIRTUAL%')"""
 # There while a run is written: what the numbers in the inbox mean and, under 0, which of its segments are stored.
 _INBOX_TABLE: Final = "CREATE TABLE inbox_shapes (number INTEGER PRIMARY KEY, paths TEXT NOT NULL)"
 
@@ -110,7 +115,8 @@ def connect_read_only(path: Path, *, is_at_rest: bool, busy_seconds: float = 5.0
     """
     from urllib.parse import quote
 
-    for mode in ("immutable=1",) if is_at_rest else ("mode=ro", "immutable=1"):
+    immutable = "mode=ro&immutable=1"  # immutable alone would make a file that somebody has just removed
+    for mode in (immutable,) if is_at_rest else ("mode=ro", immutable):
         connection = sqlite3.connect(
             f"file:{quote(os.fsencode(path.absolute()))}?{mode}",
             uri=True,
@@ -128,7 +134,7 @@ def connect_read_only(path: Path, *, is_at_rest: bool, busy_seconds: float = 5.0
         except sqlite3.OperationalError:
             # A directory that can't be written to has no place for the shared memory of WAL.
             connection.close()
-            if mode == "immutable=1":
+            if mode == immutable:
                 raise
         except BaseException:
             connection.close()
@@ -163,6 +169,8 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
         sqlite3.OperationalError: It can't be read.
     """
     try:
+        if connection.execute(_DISGUISED).fetchone() is not None:
+            raise FileFormatError(f"{path} has a view, a trigger or a virtual table where a run has tables.")
         text = read_meta(connection).get("schema_version") or "1"
     except sqlite3.OperationalError as error:
         if "no such table" not in str(error):

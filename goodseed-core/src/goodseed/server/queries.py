@@ -1,0 +1,257 @@
+"""What the JSON API reads of a run beyond what `RunReader` offers: long series, a piece at a time."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from goodseed.server.routes import SeriesPaths
+from goodseed.storage.reader import RunReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from goodseed.paths import RunFiles
+
+__all__ = ["Batch", "IndexWindow", "PointBucket", "ServedRun"]
+
+_BATCH_CHARACTERS: Final = 1 << 18
+_BATCH_ROWS: Final = 4096
+_STEPS_BETWEEN_LOOKS: Final = 100_000
+_LONGEST_QUERY_SECONDS: Final = 30.0
+
+_METRICS: Final = """
+    SELECT id, path FROM metric_series AS s
+    WHERE EXISTS (SELECT 1 FROM metric_points WHERE series_id = s.id) ORDER BY path"""
+_TEXTS: Final = """
+    SELECT id, path FROM string_series AS s
+    WHERE EXISTS (SELECT 1 FROM string_points WHERE series_id = s.id) ORDER BY path"""
+_METRIC_POINTS: Final = "SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step > ? ORDER BY step LIMIT ?"
+_METRIC_POINTS_FROM: Final = _METRIC_POINTS.replace("step >", "step >=")
+_TEXT_POINTS: Final = "SELECT step, value, ts FROM string_points WHERE series_id = ? AND step > ? ORDER BY step"
+_TEXT_COUNT: Final = "SELECT count(*) FROM string_points WHERE series_id = ?"
+_TEXT_STEP_AT: Final = "SELECT step FROM string_points WHERE series_id = ? ORDER BY step LIMIT 1 OFFSET ?"
+_METRIC_COUNT: Final = "SELECT count(*) FROM metric_points WHERE series_id = ?"
+_METRIC_AT: Final = """
+    SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1 OFFSET ?"""
+# abs(y) <= the largest double is true of finite values alone; NULL stands for NaN and makes it NULL.
+_BUCKET: Final = """
+    SELECT avg(step), avg(finite), min(finite), max(finite), max(step)
+    FROM (
+        SELECT step, CASE WHEN abs(y) <= 1.7976931348623157e308 THEN y END AS finite
+        FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?
+    )"""
+
+
+class Batch(NamedTuple):
+    """Points of one series, by step.
+
+    Attributes:
+        path: The series.
+        rows: The step, the value (None for NaN) and the time in seconds since the epoch of each, as the file has them.
+    """
+
+    path: str
+    rows: Sequence[tuple[float, float | str | None, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class PointBucket:
+    """Some points that follow one another, or a single one.
+
+    Attributes:
+        step: The mean of their steps.
+        value: The mean of the finite values; NaN without one, as with ``lowest`` and ``highest``.
+        lowest: The lowest finite value.
+        highest: The highest finite value.
+        time_seconds: When the one in the middle was logged.
+        is_aggregate: False for a single point given as it is.
+    """
+
+    step: float
+    value: float
+    lowest: float
+    highest: float
+    time_seconds: float
+    is_aggregate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IndexWindow:
+    """The points from one index to another, both included, of the ``total`` that a metric has."""
+
+    first: int
+    last: int
+    total: int
+    buckets: list[PointBucket]
+    is_downsampled: bool
+
+
+class _Deadline:
+    """Ends a query that takes too long: a hostile file may hold a view without end in the place of a table."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def __call__(self) -> bool:
+        return time.monotonic() > self.at
+
+
+class ServedRun(RunReader):
+    """A run as the server reads it.
+
+    What a method yields is read in short queries: however slowly it is consumed, no snapshot is held meanwhile, so
+    that a run's writer can go on moving its log into the file. Invalid text comes with replacement characters. Besides
+    what `RunReader` raises, any method may raise `sqlite3.Error` for a file that is damaged.
+    """
+
+    def __init__(self, files: RunFiles) -> None:
+        super().__init__(files)
+        self._deadline: Final = _Deadline()
+        self._connection.text_factory = _decode_text
+        self._connection.set_progress_handler(self._deadline, _STEPS_BETWEEN_LOOKS)
+        self._deadline.at = time.monotonic() + _LONGEST_QUERY_SECONDS
+
+    def series_paths(self) -> SeriesPaths:
+        """The paths of the series that hold a point."""
+        with self._snapshot():
+            return SeriesPaths(
+                tuple(path for _, path in self._execute(_METRICS)), tuple(path for _, path in self._execute(_TEXTS))
+            )
+
+    def stored_configs(self) -> list[tuple[str, str, str | None]]:
+        """Path, type tag and text of each config, by path; ``sys/state`` as `state` has it."""
+        state = self.state()
+        rows = self._execute("SELECT path, type_tag, value FROM configs ORDER BY path")
+        return [(path, tag, state if path == "sys/state" else value) for path, tag, value in rows]
+
+    def iterate_metrics(self, path: str | None = None) -> Iterator[Batch]:
+        """The points of one metric or, by path, of all; by step, some thousand at a time."""
+        for series, name in self._execute(_METRICS):
+            if path is None or path == name:
+                after = -math.inf
+                while rows := self._execute(_METRIC_POINTS, series, after, _BATCH_ROWS):
+                    yield Batch(name, rows)
+                    after = rows[-1][0]
+                    if len(rows) < _BATCH_ROWS:
+                        break
+
+    def text_total(self, path: str | None = None) -> int:
+        """How many points one string series has, or all of them."""
+        return sum(self._execute(_TEXT_COUNT, series)[0][0] for series, _ in self._text_series(path))
+
+    def iterate_texts(
+        self, path: str | None = None, *, limit: int | None = None, offset: int = 0, from_end: bool = False
+    ) -> Iterator[Batch]:
+        """The points of one string series or, by path, of all; by step, about as many at a time as a page holds.
+
+        Args:
+            path: The series; None for all.
+            limit: How many at most; None for all.
+            offset: How many to leave out first.
+            from_end: Of each series take the last ones; the series are still taken by path until ``limit`` is reached.
+        """
+        for series, name in self._text_series(path):
+            count = self._execute(_TEXT_COUNT, series)[0][0]
+            if from_end and limit is not None:
+                offset = max(0, count - limit)
+            if offset >= count:
+                offset -= count
+                continue
+            after = self._execute(_TEXT_STEP_AT, series, offset - 1)[0][0] if offset else -math.inf
+            offset = 0
+            while limit is None or limit > 0:
+                rows = self._text_rows(series, after, limit)
+                if not rows:
+                    break
+                yield Batch(name, rows)
+                after = rows[-1][0]
+                limit = None if limit is None else limit - len(rows)
+
+    def _text_series(self, path: str | None) -> list[tuple[int, str]]:
+        return [(series, name) for series, name in self._execute(_TEXTS) if path is None or path == name]
+
+    def _text_rows(self, series: int, after: float, limit: int | None) -> list[tuple[float, str, float]]:
+        rows: list[tuple[float, str, float]] = []
+        characters = 0
+        self._deadline.at = time.monotonic() + _LONGEST_QUERY_SECONDS
+        with closing(self._connection.execute(_TEXT_POINTS, (series, after))) as cursor:
+            for row in cursor:
+                rows.append(row)
+                characters += len(str(row[1]))
+                if characters >= _BATCH_CHARACTERS or len(rows) in (limit, _BATCH_ROWS):
+                    break
+        return rows
+
+    def metric_window(self, path: str, max_points: int, first: int | None, last: int | None) -> IndexWindow:
+        """The points of a metric between two indexes, in the order of their steps, as at most ``max_points`` buckets.
+
+        All buckets but the last hold the same number of points, the smallest power of two that does. The first and the
+        last point stand beside them as they are, where no bucket has just their step.
+        """
+        with self._snapshot():
+            found = self._execute("SELECT id FROM metric_series WHERE path = ?", path)
+            total = self._execute(_METRIC_COUNT, found[0][0])[0][0] if found else 0
+            if not total:
+                return IndexWindow(0, 0, 0, [], is_downsampled=False)
+            low, high = max(0, first or 0), total - 1 if last is None else min(total - 1, last)
+            if low > high:
+                return IndexWindow(low, high, total, [], is_downsampled=False)
+            buckets = self._buckets(found[0][0], low, high - low + 1, max_points)
+            return IndexWindow(low, high, total, buckets, is_downsampled=high - low + 1 > max_points)
+
+    def _buckets(self, series: int, skipped: int, count: int, max_points: int) -> list[PointBucket]:
+        first = self._point_at(series, -math.inf, skipped)
+        start = first[0]
+        if count <= max_points:
+            return [_single(*row) for row in self._execute(_METRIC_POINTS_FROM, series, start, count)]
+        size = 1
+        while -(-count // size) > max_points:
+            size *= 2
+        buckets: list[PointBucket] = []
+        for done in range(0, count, size):
+            held = min(size, count - done)
+            step, value, lowest, highest, last_step = self._execute(_BUCKET, series, start, held)[0]
+            _, _, time_seconds = self._point_at(series, start, held // 2)
+            buckets.append(PointBucket(step, _nan(value), _nan(lowest), _nan(highest), time_seconds, is_aggregate=True))
+            if done + held < count:
+                start = self._point_at(series, last_step, 1)[0]
+        last = self._point_at(series, last_step, 0)
+        if buckets[0].step != first[0]:
+            buckets.insert(0, _single(*first))
+        if buckets[-1].step != last[0]:
+            buckets.append(_single(*last))
+        return buckets
+
+    def _point_at(self, series: int, start: float, index: int) -> tuple[float, float | None, float]:
+        """The point that comes ``index`` points after the first one at or behind the step ``start``."""
+        step, y, time_seconds = self._execute(_METRIC_AT, series, start, index)[0]
+        return step, y, time_seconds
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK")
+
+    def _execute(self, query: str, *parameters: object) -> list[Any]:
+        self._deadline.at = time.monotonic() + _LONGEST_QUERY_SECONDS
+        return self._connection.execute(query, parameters).fetchall()
+
+
+def _single(step: float, y: float | None, time_seconds: float) -> PointBucket:
+    value = _nan(y)
+    return PointBucket(step, value, value, value, time_seconds, is_aggregate=False)
+
+
+def _nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _decode_text(stored: bytes) -> str:
+    return stored.decode("utf-8", "replace")

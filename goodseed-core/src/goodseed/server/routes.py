@@ -1,0 +1,126 @@
+"""What a request, an answer and a route are, without HTTP: another server can offer the same routes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from goodseed.errors import GoodseedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from goodseed.server.queries import ServedRun
+    from goodseed.storage.catalog import ProjectSummary, RunSummary
+
+__all__ = ["JSON", "Answer", "Request", "RequestError", "Route", "SeriesPaths", "Store"]
+
+JSON: Final = "application/json"
+
+
+class RequestError(GoodseedError, ValueError):
+    """A request that can't be answered; its message goes to the client.
+
+    Attributes:
+        status: The HTTP status, 400 to 499.
+        code: A short name of the fault for programs, such as ``bad_filter``.
+        hint: What to do instead, or empty.
+        details: Further fields of the error, such as the column of a fault in a filter.
+    """
+
+    def __init__(
+        self, message: str, *, status: int = 400, code: str = "bad_request", hint: str = "", **details: object
+    ) -> None:
+        super().__init__(message)
+        self.status: Final = status
+        self.code: Final = code
+        self.hint: Final = hint
+        self.details: Final = details
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPaths:
+    """The paths of a run's series that hold a point, each tuple sorted."""
+
+    metrics: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+class Store(Protocol):
+    """Where the runs come from: a `goodseed.storage.catalog.Catalog` behind a lock, or the hub's database."""
+
+    def projects(self) -> list[ProjectSummary]:
+        """Every project, by name."""
+
+    def runs(self, project: str | None = None) -> list[RunSummary]:
+        """The runs of one project, or all, the newest first."""
+
+    def find(self, project: str, run_id: str) -> RunSummary:
+        """One run; `RunNotFoundError` when there is none."""
+
+    def open(self, project: str, run_id: str) -> ServedRun:
+        """A reader of one run, for the caller to close; `RunNotFoundError` when there is none."""
+
+    def series_paths(self, run: RunSummary) -> SeriesPaths:
+        """Which series ``run`` has; none where it can't be read any more."""
+
+    def set_trashed(self, project: str, run_id: str, *, is_trashed: bool) -> None:
+        """Move a run to the trash or back; `RunInUseError` while it is written, `RunNotFoundError` if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a handler gets to see.
+
+    Attributes:
+        parameters: The decoded parts of the path that the route's pattern names.
+        query: The decoded query string.
+        body: The decoded JSON body, None without one.
+        headers: The headers that a handler may need, with lower-case names (``accept``, ``if-none-match``).
+    """
+
+    parameters: Mapping[str, str]
+    query: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler gives back.
+
+    Attributes:
+        content: Anything that JSON can say (NaN and infinities already made strings), or bytes, or an iterable of
+            bytes that is sent chunk by chunk.
+        status: The HTTP status.
+        content_type: The type of ``content`` when it is bytes.
+        headers: Further headers, such as ``ETag``.
+    """
+
+    content: Any = None
+    status: int = 200
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address of the API.
+
+    Attributes:
+        method: ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
+        pattern: The path; ``{name}`` stands for one part, ``{name:path}`` for one that may hold slashes.
+        handler: Answers a request out of a store.
+        summary: What it is for, in one line.
+        operation: Further fields of its OpenAPI operation: parameters, requestBody, responses.
+        is_public: Whether pages of other origins may read it (CORS); only GETs of the specification's API are.
+        changes_state: Whether it needs the same origin and the token.
+    """
+
+    method: str
+    pattern: str
+    handler: Callable[[Store, Request], Answer]
+    summary: str
+    operation: Mapping[str, Any] = field(default_factory=dict)
+    is_public: bool = False
+    changes_state: bool = False

@@ -1,0 +1,153 @@
+"""The store of `goodseed serve`: a catalog whose answers several requests share."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Final, final
+
+from goodseed.errors import GoodseedError, RunNotFoundError
+from goodseed.server import trash
+from goodseed.server.queries import ServedRun
+from goodseed.server.routes import SeriesPaths
+from goodseed.server.series_cache import SeriesCache
+from goodseed.storage.catalog import Catalog, ProjectSummary, RunSummary
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["CatalogStore"]
+
+_MAX_AGE_SECONDS: Final = 1.0
+
+
+@final
+class _Listing:
+    """What one look at the directory found."""
+
+    __slots__ = ("by_name", "by_project", "looked_at", "projects", "runs")
+
+    def __init__(self, catalog: Catalog, on_progress: Callable[[int, int], None] | None) -> None:
+        self.looked_at: Final = time.monotonic()
+        self.runs: Final = catalog.runs(on_progress=on_progress)
+        self.by_name: Final[dict[tuple[str, str], RunSummary]] = {}
+        self.by_project: Final[dict[str, list[RunSummary]]] = {}
+        for run in self.runs:
+            self.by_project.setdefault(run.project, []).append(run)
+            known = self.by_name.setdefault((run.project, run.run_id), run)
+            if known is not run and known.files.database.parent.name != "runs":
+                self.by_name[run.project, run.run_id] = run
+        self.projects: Final = [_summarise(project, runs) for project, runs in sorted(self.by_project.items())]
+
+
+@final
+class CatalogStore:
+    """The runs under a directory, for any number of threads. A change shows within a second.
+
+    Use `close` at the end.
+    """
+
+    def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
+        self._catalog: Final = Catalog(root)
+        self._series: Final = SeriesCache(self._catalog.root)
+        self._lock: Final = threading.Lock()
+        self._listing: _Listing | None = None
+
+    @property
+    def root(self) -> Path:
+        """The directory."""
+        return self._catalog.root
+
+    def close(self) -> None:
+        """Close the index and the cache."""
+        with self._lock:
+            self._catalog.close()
+            self._series.close()
+
+    def look(self, on_progress: Callable[[int, int], None] | None = None) -> None:
+        """Look at the directory now, so that the first request need not wait for it.
+
+        Args:
+            on_progress: Called now and then with how many of how many changed runs have been read.
+        """
+        with self._lock:
+            self._listing = _Listing(self._catalog, on_progress)
+
+    def projects(self) -> list[ProjectSummary]:
+        """Every project, by name."""
+        return list(self._current().projects)
+
+    def runs(self, project: str | None = None) -> list[RunSummary]:
+        """The runs of one project, or all, the newest first."""
+        listing = self._current()
+        return list(listing.runs if project is None else listing.by_project.get(project, ()))
+
+    def find(self, project: str, run_id: str) -> RunSummary:
+        """One run; of two with these names the one whose place says so.
+
+        Raises:
+            RunNotFoundError: There is none.
+        """
+        run = self._current().by_name.get((project, run_id))
+        if run is None:
+            raise RunNotFoundError(f"Run not found: {project}/{run_id}")
+        return run
+
+    def open(self, project: str, run_id: str) -> ServedRun:
+        """A reader of one run, for the caller to close.
+
+        Raises:
+            RunNotFoundError: There is none.
+            FileFormatError: Its file is damaged.
+        """
+        return ServedRun(self.find(project, run_id).files)
+
+    def series_paths(self, run: RunSummary) -> SeriesPaths:
+        """Which series ``run`` has; none where it can't be read any more."""
+        known = self._series.get(run)
+        if known is not None:
+            return known
+        try:
+            reader = ServedRun(run.files)
+        except (GoodseedError, OSError):
+            return SeriesPaths((), ())
+        try:
+            paths = reader.series_paths()
+        finally:
+            reader.close()
+        self._series.put(run, paths)
+        return paths
+
+    def set_trashed(self, project: str, run_id: str, *, is_trashed: bool) -> None:
+        """Move a run to the trash or back; the next listing says so.
+
+        Raises:
+            RunNotFoundError: There is none.
+            RunInUseError: It is being written.
+            FileFormatError: Its file can't be written.
+        """
+        self._forget_listing()
+        trash.set_trashed(self.find(project, run_id), is_trashed=is_trashed)
+        self._forget_listing()
+
+    def _forget_listing(self) -> None:
+        with self._lock:
+            self._listing = None
+
+    def _current(self) -> _Listing:
+        with self._lock:
+            if self._listing is None or time.monotonic() - self._listing.looked_at >= _MAX_AGE_SECONDS:
+                self._listing = _Listing(self._catalog, None)
+            return self._listing
+
+
+def _summarise(name: str, runs: list[RunSummary]) -> ProjectSummary:
+    return ProjectSummary(
+        name,
+        run_count=len(runs),
+        running_count=sum(run.state == "running" for run in runs),
+        trashed_count=sum(run.trashed for run in runs),
+        modified_seconds=max(run.modified_seconds for run in runs),
+    )
