@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "goodseed-core" / "src" / "goodseed"
-BASE = {"errors", "values", "names", "paths", "config", "sink"}
+BASE = {"errors", "values", "names", "paths", "config", "credentials", "sink"}
 MAY_IMPORT = {
     "storage": BASE,
     "remote": BASE,
@@ -19,9 +19,10 @@ MAY_IMPORT = {
     "plugins": BASE | {"hookspecs", "monitoring"},
     "run": BASE | {"storage", "sync", "remote", "monitoring", "source_code", "plugins"},
     "server": BASE | {"storage", "plugins", "__version__"},
+    "projects": BASE | {"storage", "remote"},
     "cli": None,  # anything
     "__main__": {"cli"},
-    "__init__": BASE | {"run", "source_code"},
+    "__init__": BASE | {"run", "source_code", "projects"},
     **dict.fromkeys(BASE, BASE),
 }
 OUTSIDE = {"psutil", "pluggy", "pynvml", "IPython"}  # the two dependencies, and what is looked for where it is there

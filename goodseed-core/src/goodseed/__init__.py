@@ -14,7 +14,10 @@ from goodseed.errors import (
     GoodseedError,
     InvalidTypeError,
     InvalidValueError,
+    ProjectNotFoundError,
     ReadOnlyError,
+    RemoteError,
+    RemoteRefusedError,
     RunClosedError,
     RunExistsError,
     RunInUseError,
@@ -22,6 +25,7 @@ from goodseed.errors import (
 )
 
 if TYPE_CHECKING:
+    from goodseed.projects import list_projects, list_runs
     from goodseed.run.run import Run
     from goodseed.source_code import GitRef
 
@@ -37,7 +41,10 @@ __all__ = [
     "GoodseedError",
     "InvalidTypeError",
     "InvalidValueError",
+    "ProjectNotFoundError",
     "ReadOnlyError",
+    "RemoteError",
+    "RemoteRefusedError",
     "Run",
     "RunClosedError",
     "RunExistsError",
@@ -45,9 +52,16 @@ __all__ = [
     "RunNotFoundError",
     "Storage",
     "__version__",
+    "list_projects",
+    "list_runs",
 ]
 
-_LATER = {"Run": "goodseed.run.run", "GitRef": "goodseed.source_code"}
+_LATER = {
+    "Run": "goodseed.run.run",
+    "GitRef": "goodseed.source_code",
+    "list_projects": "goodseed.projects",
+    "list_runs": "goodseed.projects",
+}
 
 
 def __getattr__(name: str) -> object:

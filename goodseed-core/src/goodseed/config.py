@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["DEFAULT_PROJECT", "Settings", "Storage", "get_run_db_path"]
+__all__ = ["DEFAULT_API_URL", "DEFAULT_PROJECT", "Settings", "Storage", "get_run_db_path"]
 
 DEFAULT_PROJECT: Final = "default"
+DEFAULT_API_URL: Final = "https://api.goodseed.ai"
 
 
 class Storage(str, Enum):
@@ -52,6 +53,8 @@ class Settings:
         run_id: ``GOODSEED_RUN_ID``.
         api_key: ``GOODSEED_API_KEY``; not shown by ``repr``.
         storage: ``GOODSEED_STORAGE``.
+        api_url: ``GOODSEED_API_URL``, the remote's address.
+        is_http_allowed: ``GOODSEED_ALLOW_HTTP``: a key may be sent without encryption, to any host.
         is_quiet: ``GOODSEED_QUIET``: the lines at the start and the end of a run are left out.
         is_descriptor_captured: ``GOODSEED_CAPTURE_FD``: what C libraries and child processes print is stored too.
     """
@@ -60,6 +63,8 @@ class Settings:
     run_id: str | None
     api_key: str | None
     storage: Storage | None
+    api_url: str
+    is_http_allowed: bool
     is_quiet: bool
     is_descriptor_captured: bool
 
@@ -80,6 +85,8 @@ class Settings:
             run_id=env.get("GOODSEED_RUN_ID") or None,
             api_key=env.get("GOODSEED_API_KEY") or None,
             storage=Storage.of(storage, "GOODSEED_STORAGE") if storage else None,
+            api_url=env.get("GOODSEED_API_URL") or DEFAULT_API_URL,
+            is_http_allowed=_is_on(env.get("GOODSEED_ALLOW_HTTP")),
             is_quiet=_is_on(env.get("GOODSEED_QUIET")),
             is_descriptor_captured=_is_on(env.get("GOODSEED_CAPTURE_FD")),
         )

@@ -14,7 +14,10 @@
     ├── RunInUseError       (RuntimeError)  another live process writes this run
     ├── FileFormatError     (ValueError)    not a run file, a damaged one, or one of a newer version
     ├── ConfigurationError  (ValueError)    an environment variable or a combination of arguments
-    └── AuthenticationError (PermissionError)    a key is missing, wrong, or has no access
+    ├── AuthenticationError (PermissionError)    a key is missing, wrong, or has no access
+    ├── ProjectNotFoundError (FileNotFoundError) the remote has no such project
+    └── RemoteError         (ConnectionError)    the remote can't be reached, fails, or is none
+        └── RemoteRefusedError  (ValueError)     the remote refuses what was sent, and would again
 """
 
 from __future__ import annotations
@@ -28,7 +31,10 @@ __all__ = [
     "GoodseedError",
     "InvalidTypeError",
     "InvalidValueError",
+    "ProjectNotFoundError",
     "ReadOnlyError",
+    "RemoteError",
+    "RemoteRefusedError",
     "RunClosedError",
     "RunExistsError",
     "RunInUseError",
@@ -86,3 +92,33 @@ class ConfigurationError(GoodseedError, ValueError):
 
 class AuthenticationError(GoodseedError, PermissionError):
     """An API key is missing, wrong, or has no access."""
+
+
+class ProjectNotFoundError(GoodseedError, FileNotFoundError):
+    """The remote has no project of this name."""
+
+
+class RemoteError(GoodseedError, ConnectionError):
+    """The remote can't be reached, fails, or is no Goodseed server; the same may work later.
+
+    Attributes:
+        retry_after_seconds: How long the remote asks to be left alone; None where it says nothing.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RemoteRefusedError(RemoteError, ValueError):
+    """The remote refuses what was sent, and would refuse it again.
+
+    Attributes:
+        status: The HTTP status, 400 to 499.
+        code: The remote's ``error_code``.
+    """
+
+    def __init__(self, message: str, *, status: int, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code

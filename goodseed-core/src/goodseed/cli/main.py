@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from goodseed import __version__
-from goodseed.cli import list_runs, serve
+from goodseed.cli import download, list_runs, login, serve, upload
 from goodseed.cli.terminal import printable
 from goodseed.errors import GoodseedError
 
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_COMMANDS: Final[tuple[Command, ...]] = (serve.COMMAND, list_runs.COMMAND)
+_COMMANDS: Final[tuple[Command, ...]] = (
+    serve.COMMAND,
+    list_runs.COMMAND,
+    upload.COMMAND,
+    download.COMMAND,
+    login.LOGIN,
+    login.LOGOUT,
+    login.WHOAMI,
+)
 
 _DESCRIPTION: Final = """\
 Goodseed tracks machine-learning experiments. Each run is one SQLite file on your disk:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from goodseed.errors import InvalidTypeError
+from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.values import as_text, tag_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["check_git_ref", "check_switches", "first_fields", "renamed"]
+__all__ = ["check_git_ref", "check_seconds", "check_switches", "first_fields", "renamed"]
 
 
 def renamed(given: dict[str, str | None], old: str, new: str, value: str | None) -> str | None:
@@ -34,6 +34,23 @@ def check_switches(**switches: object) -> None:
     for argument, value in switches.items():
         if not isinstance(value, bool):
             raise InvalidTypeError(f"{argument} must be True or False, not {value!r:.60}.")
+
+
+def check_seconds(argument: str, seconds: object) -> float | None:
+    """Return ``seconds`` as a float; None stays None.
+
+    Raises:
+        InvalidTypeError: It is no number.
+        InvalidValueError: It is negative, or NaN.
+    """
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not hasattr(seconds, "__float__"):
+        raise InvalidTypeError(f"{argument} is a number of seconds, not {seconds!r:.60}.")
+    number = float(seconds)
+    if not number >= 0.0:
+        raise InvalidValueError(f"{argument} is a number of seconds from 0, not {number}.")
+    return number
 
 
 def check_git_ref(git_ref: object) -> None:

@@ -66,11 +66,11 @@ class RunSink:
         """The step after the last one stored under ``path``."""
         if self._run._opened.is_new:
             return 0  # what monitors a run counts its own steps, and nobody was before it
-        from goodseed.storage.reader import RunReader
+        from goodseed.run.source import LocalRun
 
         try:
-            with RunReader(self._run._backend.files) as reader:
-                last = reader.last_step(path)
+            source = self._run._backend.source()
+            last = source.last_step(path) if isinstance(source, LocalRun) else None
         except GoodseedError as error:
             _logger.warning("goodseed: the last step of %s is not known: %s", path, error)
             return 0

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from goodseed.paths import RunFiles
+    from goodseed.run.source import LocalRun, Source
 
 __all__ = ["Backend", "DisabledBackend", "ReadOnlyBackend", "WriterBackend"]
 
@@ -43,27 +43,41 @@ class Backend(Protocol):
     def add_configs(self) -> Callable[[Sequence[tuple[str, str, str, str]]], None]:
         """Take configs as (path, type tag, value, time of the change)."""
 
-    @property
-    def files(self) -> RunFiles:
-        """The run file to read from, brought up to date.
+    def source(self) -> Source:
+        """What to read from, brought up to date.
 
         Raises:
-            DisabledError: There is none.
+            DisabledError: There is nothing.
         """
 
     def flush(self, timeout: float | None) -> bool:
         """Wait until all is on the disk."""
 
+    def sync(self) -> None:
+        """Upload soon what is not uploaded yet."""
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until all is stored, and uploaded where it is to be."""
+
     def close(
-        self, status: str, configs: Sequence[tuple[str, str, str, str]], closed_at: str, *, is_patient: bool
+        self,
+        status: str,
+        configs: Sequence[tuple[str, str, str, str]],
+        closed_at: str,
+        *,
+        is_patient: bool,
+        timeout: float | None,
     ) -> CloseReport:
-        """Store everything and write the run's end; as long as it takes, or, when not patient, for some seconds."""
+        """Store everything and write the run's end; as long as it takes, or, when not patient, for some seconds.
+
+        ``timeout`` bounds the upload alone.
+        """
 
 
 class WriterBackend:
     """A run that is written."""
 
-    def __init__(self, writer: RunWriter, *, close_seconds: float) -> None:
+    def __init__(self, writer: RunWriter, close_seconds: float) -> None:
         self._writer: Final = writer
         self._close_seconds: Final = close_seconds
         inbox = writer.inbox
@@ -79,18 +93,32 @@ class WriterBackend:
         """The run file."""
         return self._writer.files.database
 
-    @property
-    def files(self) -> RunFiles:
-        """The run's files, after all that was logged is in them."""
+    def source(self) -> LocalRun:
+        """The run's file, after all that was logged is in it."""
+        from goodseed.run.source import LocalRun  # most training scripts never read
+
         self._writer.settle()
-        return self._writer.files
+        return LocalRun(self._writer.files)
 
     def flush(self, timeout: float | None) -> bool:
         """Wait until all is on the disk."""
         return self._writer.flush(timeout)
 
+    def sync(self) -> None:
+        """There is nowhere to upload to."""
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until all is stored."""
+        return self._writer.settle(timeout)
+
     def close(
-        self, status: str, configs: Sequence[tuple[str, str, str, str]], closed_at: str, *, is_patient: bool
+        self,
+        status: str,
+        configs: Sequence[tuple[str, str, str, str]],
+        closed_at: str,
+        *,
+        is_patient: bool,
+        timeout: float | None,
     ) -> CloseReport:
         """Store everything and write the run's end; as long as it takes, or, when not patient, for some seconds."""
         return self._writer.close(
@@ -109,8 +137,21 @@ class _Silent:
         """Nothing is to be written."""
         return True
 
+    def sync(self) -> None:
+        """Nothing is to be uploaded."""
+
+    def wait(self, timeout: float | None) -> bool:
+        """Nothing is to be uploaded."""
+        return True
+
     def close(
-        self, status: str, configs: Sequence[tuple[str, str, str, str]], closed_at: str, *, is_patient: bool
+        self,
+        status: str,
+        configs: Sequence[tuple[str, str, str, str]],
+        closed_at: str,
+        *,
+        is_patient: bool,
+        timeout: float | None,
     ) -> CloseReport:
         """Nothing is to be written."""
         return CloseReport(is_stored=True, dropped=0)
@@ -119,14 +160,18 @@ class _Silent:
 class ReadOnlyBackend(_Silent):
     """A run that is read."""
 
-    def __init__(self, files: RunFiles) -> None:
-        self.files: Final = files
+    def __init__(self, source: Source) -> None:
+        self._source: Final = source
 
         def refuse(*_: object) -> None:
             raise ReadOnlyError("The run was opened with read_only=True. To write it, use resume_run_id.")
 
         self.log_metrics = self.log_number = self.add_metrics = refuse
         self.add_text = self.add_texts = self.add_configs = refuse
+
+    def source(self) -> Source:
+        """What it is read from."""
+        return self._source
 
 
 class DisabledBackend(_Silent):
@@ -139,7 +184,6 @@ class DisabledBackend(_Silent):
         self.log_metrics = self.log_number = self.add_metrics = ignore
         self.add_text = self.add_texts = self.add_configs = ignore
 
-    @property
-    def files(self) -> RunFiles:
-        """There are none."""
+    def source(self) -> Source:
+        """There is none."""
         raise DisabledError('The run has storage="disabled": nothing was stored, and there is nothing to read.')

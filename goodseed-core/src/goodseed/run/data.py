@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.values import as_step, decode_config
 
 if TYPE_CHECKING:
-    from goodseed.paths import RunFiles
-    from goodseed.storage.reader import RunReader
+    from goodseed.run.source import Source
 
 __all__ = ["RunData"]
-
-_MAX_BUCKETS: Final = 1_000_000
 
 
 class RunData:
     """The methods of `goodseed.Run` that read."""
 
-    def _run_files(self) -> RunFiles:
-        """The run's files, with all that was logged in them."""
+    def _source(self) -> Source:
+        """What the run is read from, with all that was logged in it."""
         raise NotImplementedError
-
-    def _reader(self) -> RunReader:
-        from goodseed.storage.reader import RunReader  # most training scripts never read
-
-        return RunReader(self._run_files())
 
     def get_metric_paths(self) -> list[str]:
         """The paths of the metrics, sorted.
 
         Raises:
             DisabledError: The run stores nothing.
+            RemoteError: The run is one of the remote, which is not to be had.
         """
-        with self._reader() as reader:
-            return reader.metric_paths()
+        return self._source().metric_paths()
 
     def get_metric_data(
         self, path: str, *, step_min: float | None = None, step_max: float | None = None, max_points: int | None = None
@@ -59,29 +50,20 @@ class RunData:
         Raises:
             InvalidValueError: ``max_points`` is below 1.
             DisabledError: The run stores nothing.
+            RemoteError: The run is one of the remote, which is not to be had.
         """
         path, limit = check_attribute_path(path), _count("max_points", max_points, 1)
         low, high = _bound(step_min), _bound(step_max)
-        with self._reader() as reader:
-            if limit is not None:
-                buckets = reader.metric_buckets(path, min(limit, _MAX_BUCKETS), step_min=low, step_max=high)
-                if buckets is not None:
-                    return {"path": path, "downsampled": True, "buckets": [asdict(bucket) for bucket in buckets]}
-            points = reader.metric_points(path, step_min=low, step_max=high)
-        return {
-            "path": path,
-            "downsampled": False,
-            "raw_points": [{"step": point.step, "y": point.y} for point in points],
-        }
+        return self._source().metric_data(path, step_min=low, step_max=high, max_points=limit)
 
     def get_string_paths(self) -> list[str]:
         """The paths of the string series, sorted.
 
         Raises:
             DisabledError: The run stores nothing.
+            RemoteError: The run is one of the remote, which is not to be had.
         """
-        with self._reader() as reader:
-            return reader.string_paths()
+        return self._source().string_paths()
 
     def get_string_data(
         self, path: str, *, limit: int | None = None, offset: int | None = None
@@ -96,20 +78,19 @@ class RunData:
         Raises:
             InvalidValueError: ``limit`` or ``offset`` is below 0.
             DisabledError: The run stores nothing.
+            RemoteError: The run is one of the remote, which is not to be had.
         """
         path, count, skip = check_attribute_path(path), _count("limit", limit, 0), _count("offset", offset, 0)
-        with self._reader() as reader:
-            points = reader.text_points(path, limit=count, offset=skip or 0)
-        return [{"step": point.step, "value": point.value} for point in points]
+        return list(self._source().string_data(path, limit=count, offset=skip or 0))
 
     def get_configs(self) -> list[dict[str, Any]]:
         """Every config by path, each with ``path``, ``type_tag``, ``value`` (as stored) and ``updated_at``.
 
         Raises:
             DisabledError: The run stores nothing.
+            RemoteError: The run is one of the remote, which is not to be had.
         """
-        with self._reader() as reader:
-            return [asdict(row) for row in reader.configs()]
+        return self._source().configs()
 
     def _string_set(self, path: str) -> set[str]:
         """The set of strings at ``path``; empty where there is no config.
@@ -117,9 +98,8 @@ class RunData:
         Raises:
             InvalidTypeError: The config there is something else.
         """
-        with self._reader() as reader:
-            row = next((row for row in reader.configs(path) if row.path == path), None)
-        value = set() if row is None else decode_config(row.type_tag, row.value)
+        row = next((row for row in self._source().configs() if row["path"] == path), None)
+        value = set() if row is None else decode_config(row["type_tag"], row["value"])
         if not isinstance(value, set):
             raise InvalidTypeError(
                 f"{path!r} holds {value!r:.60}, which is no set of strings to add to or remove from."

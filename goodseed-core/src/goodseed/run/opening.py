@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from goodseed import names
 from goodseed.config import DEFAULT_PROJECT, Settings, Storage
+from goodseed.credentials import find_key
 from goodseed.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -29,6 +30,7 @@ from goodseed.storage.writer import RunWriter
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
 __all__ = ["Opened", "Request", "open_backend", "resolve"]
 
@@ -45,6 +47,9 @@ class Request:
         is_resumed: The run must be there already.
         is_read_only: Nothing is to be written.
         storage: Where the data goes.
+        api_key: The key for the remote; not shown by ``repr``.
+        api_url: The remote's address.
+        is_http_allowed: The key may be sent without encryption.
         is_storage_chosen: By an argument or the environment, not by default.
         home: The base directory; None for the default.
         log_dir: The directory of the file itself; None for the default.
@@ -60,6 +65,9 @@ class Request:
     is_resumed: bool
     is_read_only: bool
     storage: Storage
+    api_key: str | None = field(repr=False)
+    api_url: str
+    is_http_allowed: bool
     is_storage_chosen: bool
     home: str | os.PathLike[str] | None
     log_dir: str | os.PathLike[str] | None
@@ -109,12 +117,13 @@ def resolve(
     if read_only and resume_run_id is not None:
         raise ConfigurationError("resume_run_id writes to the run: to read it, give run_id with read_only=True.")
     chosen = Storage.of(storage, "storage") if storage is not None else settings.storage
-    has_key = bool(api_key or settings.api_key)
-    if chosen is Storage.CLOUD and not has_key:
+    key = None if chosen in (Storage.LOCAL, Storage.DISABLED) else find_key(settings, api_key)
+    if chosen is Storage.CLOUD and key is None:
         raise AuthenticationError(
-            'storage="cloud" needs an API key: set GOODSEED_API_KEY or give api_key=…, or use storage="local".'
+            'storage="cloud" needs an API key: run goodseed login, set GOODSEED_API_KEY, or give api_key=…; '
+            'or use storage="local".'
         )
-    effective = Storage.CLOUD if chosen is None and has_key else chosen or Storage.LOCAL
+    effective = Storage.CLOUD if chosen is None and key is not None else chosen or Storage.LOCAL
     wanted = resume_run_id if resume_run_id is not None else run_id if run_id is not None else settings.run_id
     if wanted is not None:
         check_run_id(wanted, "resume_run_id" if resume_run_id is not None else "run_id")
@@ -126,6 +135,9 @@ def resolve(
         is_resumed=resume_run_id is not None,
         is_read_only=read_only,
         storage=effective,
+        api_key=key,
+        api_url=settings.api_url,
+        is_http_allowed=settings.is_http_allowed,
         is_storage_chosen=chosen is not None,
         home=goodseed_home,
         log_dir=log_dir,
@@ -177,11 +189,15 @@ def open_backend(request: Request) -> Opened:
 def _open_reader(request: Request) -> Opened:
     assert request.run_id is not None
     if request.storage is Storage.CLOUD:
-        raise ConfigurationError('This version reads runs of this machine: use storage="local" with read_only=True.')
+        from goodseed.run.cloud import open_remote
+
+        return Opened(open_remote(request), request.run_id, request.project, "", None, is_new=False)
     files = run_files(request.project, request.run_id, home=request.home, log_dir=request.log_dir)
     if not files.database.is_file():
         raise RunNotFoundError(f"There is no run {request.run_id!r} in project {request.project!r}: {files.database}")
-    return Opened(ReadOnlyBackend(files), request.run_id, request.project, "", files.database, is_new=False)
+    from goodseed.run.source import LocalRun
+
+    return Opened(ReadOnlyBackend(LocalRun(files)), request.run_id, request.project, "", files.database, is_new=False)
 
 
 def _open_writer(request: Request) -> Opened:
@@ -196,7 +212,16 @@ def _open_writer(request: Request) -> Opened:
 
 
 def _open_run(request: Request, run_id: str) -> Opened:
-    created_at = request.created_at or now_text()
+    if request.storage is not Storage.CLOUD:
+        return _open_file(request, run_id, request.created_at or now_text(), WriterBackend)
+    from goodseed.run.cloud import registered
+
+    return registered(request, run_id, _open_file)
+
+
+def _open_file(
+    request: Request, run_id: str, created_at: str, make_backend: Callable[[RunWriter, float], WriterBackend]
+) -> Opened:
     meta = {"status": "running", "run_id": run_id, "project": request.project}
     if not request.is_resumed:
         meta["created_at"] = created_at
@@ -210,7 +235,7 @@ def _open_run(request: Request, run_id: str) -> Opened:
             f"{error}. To go on with it, give resume_run_id={run_id!r}; else choose another id."
         ) from None
     return Opened(
-        WriterBackend(writer, close_seconds=EXIT_SECONDS),
+        make_backend(writer, EXIT_SECONDS),
         run_id,
         request.project,
         created_at,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from goodseed.config import Storage
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
-from goodseed.run.arguments import check_git_ref, check_switches, first_fields, renamed
+from goodseed.run.arguments import check_git_ref, check_seconds, check_switches, first_fields, renamed
 from goodseed.run.ending import open_runs
 from goodseed.run.notices import notice
 from goodseed.run.opening import open_backend, resolve
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from goodseed.paths import RunFiles
     from goodseed.run.attachments import Attachments
+    from goodseed.run.source import Source
     from goodseed.source_code import GitRef
 
 __all__ = ["Run"]
@@ -174,11 +174,10 @@ class Run(RunWriting):
         notice(f"{verb} {self.run_id} in project {self.project}: {self.path}", is_quiet=request.is_quiet)
         sync = f"goodseed upload -p {self.project} --run-id {self.run_id}"
         if not request.is_storage_chosen and request.storage is Storage.LOCAL:
-            text = f"No API key, so the run stays on this machine. To sync it, once a version that can is out: {sync}"
+            text = f"No API key, so the run stays on this machine. To sync it later: goodseed login, then {sync}"
             notice(text, is_quiet=request.is_quiet)
         elif request.storage is Storage.CLOUD:
-            text = f"This version keeps the run on this machine, with all of it pending for: {sync}"
-            notice(text, is_quiet=request.is_quiet)
+            notice(f"Syncing to {request.api_url}", is_quiet=request.is_quiet)
 
     # -- what it is -----------------------------------------------------------------------------------------------
 
@@ -220,8 +219,8 @@ class Run(RunWriting):
             return set()
         return self._string_set(path)
 
-    def _run_files(self) -> RunFiles:
-        return self._backend.files
+    def _source(self) -> Source:
+        return self._backend.source()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything logged so far is in SQLite and on the disk itself (fsync).
@@ -232,28 +231,53 @@ class Run(RunWriting):
             timeout: At most that many seconds; None waits as long as it takes.
 
         Returns:
-            Whether all of it is on the disk. It never raises.
+            Whether all of it is on the disk. Nothing but a wrong ``timeout`` raises.
         """
         if self._attachments is not None:
             self._attachments.flush()
-        return self._backend.flush(timeout)
+        return self._backend.flush(check_seconds("timeout", timeout))
 
     # -- the end --------------------------------------------------------------------------------------------------
 
-    def close(self, status: str = "finished") -> None:
+    def sync(self) -> None:
+        """Upload now what is not uploaded yet, in the background, instead of within two seconds.
+
+        Without ``storage="cloud"`` there is nothing to upload, and this does nothing.
+        """
+        self._backend.sync()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until everything logged so far is in the run file and, with ``storage="cloud"``, uploaded.
+
+        Args:
+            timeout: At most that many seconds; None waits as long as it takes.
+
+        Returns:
+            Whether all of it is. Nothing but a wrong ``timeout`` raises.
+        """
+        if self._attachments is not None:
+            self._attachments.flush()
+        return self._backend.wait(check_seconds("timeout", timeout))
+
+    def close(self, status: str = "finished", timeout: float | None = None) -> None:
         """Store everything, write the status, and leave one file. The second call does nothing.
+
+        With ``storage="cloud"``, the rest is uploaded first. What can't be uploaded stays in the run file, and a line
+        says how to upload it later.
 
         Args:
             status: ``"finished"`` or ``"failed"``.
+            timeout: Give the upload up after that many seconds; None goes on as long as there is progress, and
+                gives up after 20 s without any.
 
         Raises:
-            InvalidValueError: ``status`` is neither.
+            InvalidTypeError, InvalidValueError: ``status`` or ``timeout`` can't be.
         """
         if status not in _STATUSES:
             raise InvalidValueError(f"status must be 'finished' or 'failed', not {status!r}.")
-        self._close(status, is_patient=True)
+        self._close(status, is_patient=True, timeout=check_seconds("timeout", timeout))
 
-    def _close(self, status: str, *, is_patient: bool) -> None:
+    def _close(self, status: str, *, is_patient: bool, timeout: float | None = None) -> None:
         if self._is_foreign or self._opened.path is None or self._request.is_read_only:
             self._is_closed = True
             return
@@ -264,7 +288,7 @@ class Run(RunWriting):
             self._is_closed = True
         if was_closed:
             return
-        self._finish_close(is_patient=is_patient)
+        self._finish_close(is_patient=is_patient, timeout=timeout)
 
     def _end_of(self, status: str) -> _End:
         closed_at = now_text()
@@ -273,12 +297,12 @@ class Run(RunWriting):
             rows.append(("sys/end_reason", "str", self._end_reason, closed_at))
         return _End(status, rows, closed_at)
 
-    def _finish_close(self, *, is_patient: bool) -> None:
+    def _finish_close(self, *, is_patient: bool, timeout: float | None = None) -> None:
         """What a close does; may be called again when a signal broke it off, or to wait for one that goes on."""
         assert self._end is not None
         if self._attachments is not None:
             self._attachments.stop()
-        report = self._backend.close(*self._end, is_patient=is_patient)
+        report = self._backend.close(*self._end, is_patient=is_patient, timeout=timeout)
         open_runs.discard(self)
         if not report.is_stored:
             _logger.warning(

@@ -12,7 +12,7 @@ from goodseed.storage.series import KnownShape, SeriesIds, Shapes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Batch", "Tables"]
+__all__ = ["Batch", "Tables", "Upsert"]
 
 # A thousand rows a statement: the interpreter is left to the training thread while SQLite steps through them.
 _ROWS_PER_STATEMENT: Final = (1000, 100, 10, 1) if sqlite3.sqlite_version_info >= (3, 32) else (200, 20, 1)
@@ -21,7 +21,8 @@ _META_KEYS: Final = {"sys/name": "name", "sys/state": "status", "sys/closed_time
 _UPSERT_CONFIG: Final = """
     INSERT INTO configs (path, type_tag, value, updated_at) VALUES (?, ?, ?, ?)
     ON CONFLICT (path) DO UPDATE SET
-        type_tag = excluded.type_tag, value = excluded.value, updated_at = excluded.updated_at, uploaded = 0"""
+        uploaded = CASE WHEN type_tag = excluded.type_tag AND value IS excluded.value THEN uploaded ELSE 0 END,
+        type_tag = excluded.type_tag, value = excluded.value, updated_at = excluded.updated_at"""
 
 
 class Tables:
@@ -110,17 +111,21 @@ class Batch:
         self._configs.extend(rows)
         self.size += len(rows)
 
+    def has_config(self, path: str) -> bool:
+        """Whether the config at ``path`` is among them."""
+        return any(row[0] == path for row in self._configs)
+
     def store(self, connection: sqlite3.Connection) -> None:
         """Write it all, inside the caller's transaction; may be called again if that one is rolled back."""
         self._tables.store(connection)
         series = sorted(self._series(), key=lambda entry: entry[0])
-        points = _Upsert(connection, "metric_points", "y")
+        points = Upsert(connection, "metric_points", "y")
         for id_, steps, values, times in series:
             points.add(repeat(id_, len(times)), steps, values, times)
         points.finish()
         self._texts.sort(key=lambda text: text[:2])  # a stable sort: of two texts at one step, the later stays so
         if self._texts:
-            texts = _Upsert(connection, "string_points", "value")
+            texts = Upsert(connection, "string_points", "value")
             texts.add(*zip(*self._texts, strict=True))
             texts.finish()
         if self._configs:
@@ -139,17 +144,26 @@ class Batch:
             yield series, steps_of, values_of, times_of
 
 
-class _Upsert:
+class Upsert:
     """Writes rows of four values (series, step, value, time), a statement for a thousand of them.
 
     Columns are gathered, and each goes into its places of the parameters by one slice: a third of the price of going
     through the rows.
     """
 
-    def __init__(self, connection: sqlite3.Connection, table: str, column: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, table: str, column: str, *, mark: int = 0) -> None:
+        """Nothing is written yet.
+
+        Args:
+            connection: In a transaction.
+            table: ``metric_points`` or ``string_points``.
+            column: That of its values.
+            mark: What ``uploaded`` becomes. If not 0, rows that are there and still the same are marked, and no others.
+        """
         self._connection: Final = connection
         self._table: Final = table
         self._column: Final = column
+        self._mark: Final = mark
         self._columns: Final[tuple[list[float | str], ...]] = ([], [], [], [])
 
     def add(self, *columns: Iterable[float | str]) -> None:
@@ -165,7 +179,7 @@ class _Upsert:
             self._write(rows)
 
     def _write(self, rows: int) -> None:
-        statement = _upsert_statement(self._table, self._column, rows)
+        statement = _upsert_statement(self._table, self._column, rows, self._mark)
         parameters: list[float | str] = [0] * (4 * rows)
         end = len(self._columns[0]) // rows * rows
         for offset in range(0, end, rows):
@@ -177,8 +191,13 @@ class _Upsert:
 
 
 @lru_cache(maxsize=16)
-def _upsert_statement(table: str, column: str, rows: int) -> str:
+def _upsert_statement(table: str, column: str, rows: int, mark: int) -> str:
     places = ", ".join(["(?, ?, ?, ?)"] * rows)
+    if mark:  # one step of SQLite for a thousand rows, as an UPDATE of many rows needs version 3.33
+        return f"""
+            INSERT INTO {table} (series_id, step, {column}, ts) VALUES {places}
+            ON CONFLICT (series_id, step) DO UPDATE SET uploaded = {mark:d}
+            WHERE {column} IS excluded.{column} AND ts = excluded.ts"""
     return f"""
         INSERT INTO {table} (series_id, step, {column}, ts) VALUES {places}
         ON CONFLICT (series_id, step) DO UPDATE SET {column} = excluded.{column}, ts = excluded.ts, uploaded = 0"""

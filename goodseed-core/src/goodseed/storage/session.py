@@ -42,6 +42,7 @@ _HURRIED_BATCH_POINTS: Final = 30_000
 _BUSY_SECONDS: Final = 0.5  # callers may be waiting, none of them for a second
 _CHECKPOINT_BYTES: Final = 16 << 20
 _MODIFIED_EVERY_SECONDS: Final = 5.0
+_MODIFICATION: Final = "sys/modification_time"
 _PACKED_BYTES: Final = 64 << 20  # packed in half a second
 _PACKED_SECONDS: Final = 2.0
 _UPSERT_META: Final = (
@@ -132,7 +133,8 @@ class Session:
 
     def _commit(self, batch: Batch, drained: int) -> None:
         now = time.monotonic()
-        if now - self._modified_at >= _MODIFIED_EVERY_SECONDS:
+        is_due = now - self._modified_at >= _MODIFIED_EVERY_SECONDS and not batch.has_config(_MODIFICATION)
+        if is_due:
             batch.add_configs([self._modification_row()])
         self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -144,12 +146,12 @@ class Session:
             self._roll_back()
             raise
         self._tables.stored()
-        if now - self._modified_at >= _MODIFIED_EVERY_SECONDS:
+        if is_due:
             self._modified_at = now
 
     def _modification_row(self) -> tuple[str, str, str, str]:
         now = now_text()
-        return ("sys/modification_time", "datetime", self.modification_time or now, now)
+        return (_MODIFICATION, "datetime", self.modification_time or now, now)
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
@@ -219,7 +221,7 @@ class Session:
             sqlite3.Error: It could not be written.
         """
         batch = Batch(self._tables)
-        batch.add_configs([*configs, self._modification_row()])
+        batch.add_configs(configs)
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             batch.store(self._connection)

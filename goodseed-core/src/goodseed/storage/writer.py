@@ -18,7 +18,7 @@ from goodseed.paths import make_private_directory
 from goodseed.storage.forks import watch_forks
 from goodseed.storage.inbox import Inbox
 from goodseed.storage.lock import WriterLock
-from goodseed.storage.session import Session
+from goodseed.storage.session import Session, now_text
 from goodseed.storage.waiting import Done, Wake, wait_until
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ class RunWriter:
         self._stored_at = 0.0
         self._is_stored = False
         self._is_foreign = False
+        self._is_logging_over = False
+        self._last_configs: Sequence[tuple[str, str, str, str]] = ()
         self._warned: set[str] = set()
         self._failure: BaseException | None = None
         make_private_directory(files.database.parent)
@@ -147,6 +149,10 @@ class RunWriter:
         """Wait until all that was logged before this call is on the disk itself; False when that failed."""
         return self._ask(Session.sync, timeout)
 
+    def apply(self, action: Callable[[sqlite3.Connection], None], timeout: float | None = None) -> bool:
+        """Let the writer's thread do something with its connection, between transactions; False when that failed."""
+        return self._ask(lambda session: action(session.connection), timeout)
+
     def _ask(self, action: Callable[[Session], None], timeout: float | None) -> bool:
         if self._is_foreign:
             return False
@@ -155,6 +161,20 @@ class RunWriter:
         self._wake.set()
         wait_until(lambda: request.done.is_set or self._done.is_set, timeout, request.done)
         return self._is_stored if not request.done.is_set else request.error is None
+
+    def end_logging(self, configs: Sequence[tuple[str, str, str, str]]) -> None:
+        """Take ``configs``, the run's end, and nothing after it; the second call does nothing."""
+        with self._close_lock:
+            if not self._is_logging_over and not self._is_foreign:
+                self._is_logging_over = True
+                now = now_text()
+                self._last_configs = (
+                    *configs,
+                    ("sys/modification_time", "datetime", self._modification_time or now, now),
+                )
+                # Stored twice: should there be no time to write the end, whoever opens the run next finds it.
+                self.inbox.add_configs(self._last_configs)
+                self.inbox.close()
 
     def close(
         self,
@@ -178,12 +198,11 @@ class RunWriter:
         """
         if self._is_foreign:
             return CloseReport(is_stored=True, dropped=0)
+        self.end_logging(configs)
         with self._close_lock:
             if self._ending is None:
                 self._stored_at = time.monotonic()
-                self.inbox.add_configs(configs)  # the end is stored, too, should there be no time to write it now
-                self.inbox.close()
-                self._ending = _Ending(status, meta, configs, is_patient, timeout_seconds)
+                self._ending = _Ending(status, meta, self._last_configs, is_patient, timeout_seconds)
             elif not is_patient:  # a close goes on, and now the process is to end
                 self._ending = replace(self._ending, is_patient=False, timeout_seconds=timeout_seconds)
         self._wake.set()

@@ -1,0 +1,112 @@
+"""Which projects and runs there are, on this machine and at the remote alike."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from goodseed.config import Settings, Storage
+from goodseed.credentials import find_key
+from goodseed.errors import AuthenticationError, ConfigurationError
+from goodseed.paths import check_project, home_directory
+
+if TYPE_CHECKING:
+    import os
+
+    from goodseed.remote.client import Client
+
+__all__ = ["list_projects", "list_runs"]
+
+
+def list_projects(
+    workspace: str | None = None,
+    *,
+    storage: str | Storage | None = None,
+    api_key: str | None = None,
+    goodseed_home: str | os.PathLike[str] | None = None,
+) -> list[dict[str, Any]]:
+    """The projects, by name.
+
+    Args:
+        workspace: Only those of this workspace; None for all.
+        storage: ``"local"`` or ``"cloud"``; default: ``GOODSEED_STORAGE``, else ``"cloud"`` where there is an API key.
+        api_key: Default: ``GOODSEED_API_KEY``, else the one that ``goodseed login`` keeps.
+        goodseed_home: Default: ``GOODSEED_HOME``, else ``~/.goodseed``.
+
+    Returns:
+        One dictionary a project: ``name`` (what ``project=`` takes) and ``workspace`` (None for a local project
+        without one).
+
+    Raises:
+        AuthenticationError: There is no key, or the remote does not take it.
+        RemoteError: The remote is not to be had.
+    """
+    client = _client(storage, api_key)
+    if client is not None:
+        with closing(client):
+            wanted = client.workspaces() if workspace is None else [workspace]
+            found = [(name, f"{name}/{project}") for name in wanted for project in client.projects(name)]
+    else:
+        from goodseed.storage.catalog import Catalog
+
+        with Catalog(home_directory(goodseed_home) / "projects") as catalog:
+            names = [project.name for project in catalog.projects()]
+        found = [(name.partition("/")[0] if "/" in name else None, name) for name in names]  # type: ignore[misc]
+        found = [entry for entry in found if workspace is None or entry[0] == workspace]
+    return [{"name": name, "workspace": owner} for owner, name in sorted(found, key=lambda entry: entry[1])]
+
+
+def list_runs(
+    project: str,
+    *,
+    storage: str | Storage | None = None,
+    api_key: str | None = None,
+    goodseed_home: str | os.PathLike[str] | None = None,
+) -> list[dict[str, Any]]:
+    """The runs of a project, the newest first on this machine, in the remote's order there.
+
+    Args:
+        project: ``"project"`` or ``"workspace/project"``.
+        storage: See `list_projects`.
+        api_key: See `list_projects`.
+        goodseed_home: See `list_projects`.
+
+    Returns:
+        One dictionary a run, with at least ``run_id`` (what ``run_id=`` takes); of local runs also ``name``, ``state``
+        and ``created_at``, of the remote's what it says.
+
+    Raises:
+        InvalidTypeError, InvalidValueError: ``project`` can't be.
+        AuthenticationError: There is no key, or the remote does not take it.
+        ProjectNotFoundError: The remote has no such project; on this machine, one without runs has none.
+        RemoteError: The remote is not to be had.
+    """
+    check_project(project)
+    client = _client(storage, api_key)
+    if client is not None:
+        from goodseed.remote.client import split_project
+
+        with closing(client):
+            return client.runs(*split_project(client, project))
+    from goodseed.storage.catalog import Catalog
+
+    with Catalog(home_directory(goodseed_home) / "projects") as catalog:
+        runs = catalog.runs(project)
+    return [{"run_id": run.run_id, "name": run.name, "state": run.state, "created_at": run.created_at} for run in runs]
+
+
+def _client(storage: str | Storage | None, api_key: str | None) -> Client | None:
+    """The remote; None when this machine is asked."""
+    settings = Settings.from_env()
+    chosen = Storage.of(storage, "storage") if storage is not None else settings.storage
+    if chosen is Storage.DISABLED:
+        raise ConfigurationError('storage="disabled" keeps nothing that could be listed: use "local" or "cloud".')
+    key = None if chosen is Storage.LOCAL else find_key(settings, api_key)
+    if key is None:
+        if chosen is Storage.CLOUD:
+            raise AuthenticationError('storage="cloud" needs an API key: run goodseed login, or set GOODSEED_API_KEY.')
+        return None
+    from goodseed.remote.client import Client
+    from goodseed.remote.transport import Transport
+
+    return Client(Transport(settings.api_url, key, is_http_allowed=settings.is_http_allowed))

@@ -1,0 +1,331 @@
+"""Typed calls of the wire protocol: what is asked, what counts as an answer, and which error each refusal becomes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlencode
+
+from goodseed.errors import (
+    AuthenticationError,
+    ProjectNotFoundError,
+    RemoteError,
+    RemoteRefusedError,
+    RunNotFoundError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from goodseed.remote.transport import Response, Transport
+
+__all__ = ["Capabilities", "Client", "RejectedPoint", "split_project"]
+
+_SMALL_BYTES: Final = 8 << 20
+_LARGE_BYTES: Final = 1 << 30
+_LARGE_SECONDS: Final = 600.0
+_GZIP_LEVEL: Final = 1
+_RETRYABLE: Final = frozenset({408, 425, 429})
+_MAX_DETAIL: Final = 300
+_PAGE: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the remote can do beyond the plain protocol.
+
+    Attributes:
+        is_hub: It announces itself; all else holds for it alone.
+        float_steps: It takes steps that are no integers.
+        non_finite: It takes NaN and infinities, as strings.
+        times: It gives back the time of every point.
+    """
+
+    is_hub: bool = False
+    float_steps: bool = False
+    non_finite: bool = False
+    times: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedPoint:
+    """A point of an accepted request that the remote did not take.
+
+    Attributes:
+        index: Its place in the request.
+        reason: The remote's words.
+    """
+
+    index: int
+    reason: str
+
+
+class Client:
+    """Calls one remote.
+
+    Every call raises `AuthenticationError` (401, 403), `ProjectNotFoundError`, `RemoteRefusedError` (any other 4xx), or
+    `RemoteError` (no answer, 429, 5xx, or an answer that no Goodseed server gives).
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport: Final = transport
+
+    @property
+    def api_url(self) -> str:
+        """The remote's address."""
+        return self._transport.api_url
+
+    def abort(self) -> None:
+        """Break off the call that goes on; every later one fails."""
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Close the connection; every later call fails."""
+        self._transport.close()
+
+    # -- who and where --------------------------------------------------------------------------------------------
+
+    def capabilities(self) -> Capabilities:
+        """What the remote can do."""
+        try:
+            answer = self._json("GET", "/api/v1/capabilities")
+        except RemoteRefusedError:
+            return Capabilities()
+        if not isinstance(answer, dict):
+            return Capabilities()
+        return Capabilities(True, *(answer.get(name) is True for name in ("float_steps", "non_finite", "times")))
+
+    def me(self) -> str:
+        """Whose key this is: the name of the default workspace."""
+        return self._field(self._json("GET", "/api/v1/auth/me"), "name")
+
+    def workspaces(self) -> list[str]:
+        """The names of the workspaces that the key can see."""
+        return self._column(self._json("GET", "/api/v1/workspaces"), "id")
+
+    def projects(self, workspace: str) -> list[str]:
+        """The names of a workspace's projects."""
+        return self._column(self._json("GET", f"/api/v1/workspaces/{_part(workspace)}/projects"), "name")
+
+    def create_project(self, workspace: str, name: str) -> None:
+        """Make a project."""
+        self._json("POST", f"/api/v1/workspaces/{_part(workspace)}/projects", {"name": name})
+
+    def runs(self, workspace: str, project: str) -> list[dict[str, Any]]:
+        """The runs of a project, each with at least ``run_id``."""
+        answer = self._json("GET", f"/api/v1/workspaces/{_part(workspace)}/projects/{_part(project)}/runs")
+        self._column(answer, "run_id")
+        return list(answer)
+
+    # -- writing --------------------------------------------------------------------------------------------------
+
+    def create_run(
+        self,
+        workspace: str,
+        project: str,
+        run_id: str,
+        *,
+        name: str | None,
+        created_at: str | None = None,
+        modified_at: str | None = None,
+    ) -> str:
+        """Make the run or find it; returns the remote's id of it."""
+        times = {"created_at": created_at, "modified_at": modified_at}
+        body = {
+            "workspace": workspace,
+            "project": project,
+            "run_id": run_id,
+            "experiment_name": name,
+            **{key: value for key, value in times.items() if value is not None},
+        }
+        return self._field(self._json("POST", "/api/v1/runs", body), "id")
+
+    def send_configs(self, remote_id: str, configs: Sequence[Mapping[str, str]]) -> None:
+        """Set configs, each with ``path``, ``type_tag`` and ``value``; at most 1,000."""
+        body = json.dumps({"configs": configs}, ensure_ascii=False).encode()
+        answer = self._send(f"/api/v1/runs/{_part(remote_id)}/configs", body)
+        if answer.status != 204:
+            self._must_be_json(answer)
+
+    def ingest(self, remote_id: str, points: Sequence[str]) -> list[RejectedPoint]:
+        """Send points, each a JSON object already; returns those that were not taken."""
+        body = f'{{"points":[{",".join(points)}]}}'.encode()
+        answer = self._send(f"/api/v1/runs/{_part(remote_id)}/ingest", body)
+        content = self._must_be_json(answer) if answer.body else None
+        rejected = content.get("rejected") if isinstance(content, dict) else None
+        if not isinstance(rejected, list):
+            return []
+        return [
+            RejectedPoint(item["index"], _harmless(item.get("detail")))
+            for item in rejected
+            if isinstance(item, dict) and type(item.get("index")) is int and 0 <= item["index"] < len(points)
+        ]
+
+    def set_status(self, remote_id: str, status: str) -> None:
+        """Say that the run is ``finished`` or ``failed``."""
+        self._call("POST", f"/api/v1/runs/{_part(remote_id)}/status", json.dumps({"status": status}).encode())
+
+    def heartbeat(self, remote_id: str) -> None:
+        """Say that the run is alive."""
+        self._call("POST", f"/api/v1/runs/{_part(remote_id)}/heartbeat", b"")
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    def run(self, remote_id: str) -> dict[str, Any]:
+        """A run's details, with its ``configs``."""
+        answer = self._json("GET", f"/api/v1/runs/{_part(remote_id)}", max_bytes=_LARGE_BYTES)
+        if not isinstance(answer, dict) or not isinstance(answer.get("configs"), list):
+            raise self._strange("details of a run without configs")
+        return answer
+
+    def paths(self, remote_id: str, kind: str) -> list[str]:
+        """The paths of a run's series of one kind, ``metric`` or ``string``, sorted."""
+        answer = self._json("GET", f"/api/v1/runs/{_part(remote_id)}/paths", max_bytes=_LARGE_BYTES)
+        self._column(answer, "path")
+        return sorted(item["path"] for item in answer if item.get("type") == kind)
+
+    def metrics(
+        self,
+        remote_id: str,
+        path: str,
+        *,
+        step_min: float | None = None,
+        step_max: float | None = None,
+        max_points: int | None = None,
+    ) -> dict[str, Any]:
+        """One metric: ``raw_points``, or ``buckets`` when ``downsampled``."""
+        query = {"path": path, "step_min": step_min, "step_max": step_max, "max_points": max_points}
+        answer = self._read(remote_id, "metrics", query)
+        wanted = "buckets" if answer.get("downsampled") is True else "raw_points"
+        if not isinstance(answer.get(wanted), list):
+            raise self._strange(f"a metric without {wanted}")
+        return answer
+
+    def strings(
+        self, remote_id: str, path: str, *, limit: int | None = None, offset: int = 0
+    ) -> Iterator[dict[str, Any]]:
+        """The points of a string series, page by page."""
+        while limit is None or limit > 0:
+            page = _PAGE if limit is None else min(limit, _PAGE)
+            answer = self._read(remote_id, "strings", {"path": path, "limit": page, "offset": offset})
+            points = answer.get("points")
+            if not isinstance(points, list):
+                raise self._strange("a string series without points")
+            yield from points
+            offset += len(points)
+            limit = None if limit is None else limit - len(points)
+            if len(points) < page:
+                return
+
+    def _read(self, remote_id: str, kind: str, query: Mapping[str, object]) -> dict[str, Any]:
+        given = urlencode({name: value for name, value in query.items() if value is not None})
+        answer = self._json("GET", f"/api/v1/runs/{_part(remote_id)}/data/{kind}?{given}", max_bytes=_LARGE_BYTES)
+        if not isinstance(answer, dict):
+            raise self._strange("data that are no object")
+        return answer
+
+    # -- how ------------------------------------------------------------------------------------------------------
+
+    def _json(self, method: str, path: str, body: object = None, *, max_bytes: int = _SMALL_BYTES) -> Any:
+        content = None if body is None else json.dumps(body).encode()
+        return self._must_be_json(self._call(method, path, content, max_bytes=max_bytes))
+
+    def _send(self, path: str, body: bytes) -> Response:
+        headers = {"Content-Encoding": "gzip"}
+        return self._call("POST", path, gzip.compress(body, _GZIP_LEVEL, mtime=0), headers)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        max_bytes: int = _SMALL_BYTES,
+    ) -> Response:
+        types = {} if body is None else {"Content-Type": "application/json"}
+        seconds = {"total_seconds": _LARGE_SECONDS} if max_bytes > _SMALL_BYTES else {}
+        answer = self._transport.request(
+            method, path, body, {**types, **(headers or {})}, max_bytes=max_bytes, **seconds
+        )
+        if answer.status in (200, 201, 202, 204):
+            if answer.content_type == "text/html":
+                raise self._strange("a web page, as the login page of a network does")
+            return answer
+        raise self._refusal(answer)
+
+    def _refusal(self, answer: Response) -> Exception:
+        code, text = _explanation(answer.body)
+        if answer.status == 401:
+            return AuthenticationError(
+                f"The API key is wrong, or no longer valid, at {self.api_url}{text}. "
+                "Set GOODSEED_API_KEY to a valid one, or run goodseed login."
+            )
+        if answer.status == 403:
+            return AuthenticationError(
+                f"The API key has no access{text} ({self.api_url}). Use another key or another workspace."
+            )
+        if code == "Project.NotFound":
+            return ProjectNotFoundError(
+                f"{self.api_url} has no such project{text}. Make it there, or correct project=…"
+            )
+        if code == "Run.NotFound":
+            return RunNotFoundError(f"{self.api_url} has no such run{text}.")
+        if 400 <= answer.status < 500 and answer.status not in _RETRYABLE:
+            message = f"{self.api_url} answered {answer.status}{text}"
+            return RemoteRefusedError(message, status=answer.status, code=code)
+        if 300 <= answer.status < 400:
+            return self._strange(f"a redirect ({answer.status}), which is not followed")
+        return RemoteError(
+            f"{self.api_url} answered {answer.status}{text}", retry_after_seconds=answer.retry_after_seconds
+        )
+
+    def _must_be_json(self, answer: Response) -> Any:
+        try:
+            return json.loads(answer.body)
+        except (ValueError, RecursionError):
+            raise self._strange("no JSON") from None
+
+    def _field(self, answer: object, name: str) -> str:
+        value = answer.get(name) if isinstance(answer, dict) else None
+        if not isinstance(value, str) or not value:
+            raise self._strange(f"nothing called {name!r}")
+        return value
+
+    def _column(self, answer: object, name: str) -> list[str]:
+        if not isinstance(answer, list):
+            raise self._strange("no list")
+        return [self._field(item, name) for item in answer]
+
+    def _strange(self, what: str) -> RemoteError:
+        return RemoteError(f"{self.api_url} gave {what}: it is no Goodseed server, or something stands between")
+
+
+def split_project(client: Client, project: str) -> tuple[str, str]:
+    """The workspace and the project that ``project`` names; without a slash it is in the key's default workspace."""
+    workspace, slash, name = project.partition("/")
+    return (workspace, name) if slash else (client.me(), project)
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _explanation(body: bytes) -> tuple[str, str]:
+    """The code of an error, and what is to be shown of it."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", ""
+    if not isinstance(content, dict):
+        return "", ""
+    said = [text for key in ("title", "detail") if (text := _harmless(content.get(key)))]
+    return str(content.get("error_code") or ""), f" ({': '.join(said)})" if said else ""
+
+
+def _harmless(text: object) -> str:
+    """The remote's words, in one line that no terminal obeys."""
+    shown = text[:_MAX_DETAIL] if isinstance(text, str) else ""
+    return "".join(character if character.isprintable() else " " for character in shown).strip().rstrip(".")

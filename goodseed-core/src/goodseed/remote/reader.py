@@ -1,0 +1,111 @@
+"""A run at the remote, read by the same methods as one on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from goodseed.errors import RemoteError, RunNotFoundError
+from goodseed.remote.client import split_project
+from goodseed.remote.wire import number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from goodseed.remote.client import Client
+
+__all__ = ["RemoteRun"]
+
+_BUCKET_NUMBERS: Final = ("step_first", "step_last", "min", "max", "mean", "last")
+
+
+class RemoteRun:
+    """One run at the remote."""
+
+    def __init__(self, client: Client, remote_id: str, details: dict[str, Any]) -> None:
+        self.client: Final = client
+        self.remote_id: Final = remote_id
+        self.details: Final = details
+
+    @classmethod
+    def find(cls, client: Client, project: str, run_id: str) -> RemoteRun:
+        """Find a run. Asking for its id would make it where there is none, so the list of runs is asked first.
+
+        Raises:
+            RunNotFoundError: There is none.
+            AuthenticationError, ProjectNotFoundError, RemoteError: The remote is not to be had.
+        """
+        workspace, name = split_project(client, project)
+        details = next((run for run in client.runs(workspace, name) if run["run_id"] == run_id), None)
+        if details is None:
+            raise RunNotFoundError(f"{client.api_url} has no run {run_id!r} in project {project!r}.")
+        return cls(client, client.create_run(workspace, name, run_id, name=None), details)
+
+    def configs(self) -> list[dict[str, Any]]:
+        """Every config by path, each with ``path``, ``type_tag``, ``value`` and ``updated_at``."""
+        keys = ("path", "type_tag", "value", "updated_at")
+        rows = [{key: _text(row, key) for key in keys} for row in self.client.run(self.remote_id)["configs"]]
+        return sorted(rows, key=lambda row: row["path"])
+
+    def metric_paths(self) -> list[str]:
+        """The paths of the metrics, sorted."""
+        return self.client.paths(self.remote_id, "metric")
+
+    def string_paths(self) -> list[str]:
+        """The paths of the string series, sorted."""
+        return self.client.paths(self.remote_id, "string")
+
+    def metric_data(
+        self, path: str, *, step_min: float | None, step_max: float | None, max_points: int | None
+    ) -> dict[str, Any]:
+        """One metric, as `goodseed.Run.get_metric_data` gives it."""
+        low = None if step_min is None or math.isinf(step_min) else step_min
+        high = None if step_max is None or math.isinf(step_max) else step_max
+        answer = self.client.metrics(self.remote_id, path, step_min=low, step_max=high, max_points=max_points)
+        with self._meaningful():
+            if answer.get("downsampled") is True:
+                return {"path": path, "downsampled": True, "buckets": [_bucket(item) for item in answer["buckets"]]}
+            points = [{"step": float(item["step"]), "y": number_of(item["y"])} for item in answer["raw_points"]]
+        return {"path": path, "downsampled": False, "raw_points": points}
+
+    def points(self, path: str) -> Iterator[tuple[float, float, float | None]]:
+        """A metric's points: step, number, and the time in seconds, None where the remote does not say it."""
+        for item in self.client.metrics(self.remote_id, path)["raw_points"]:
+            with self._meaningful():
+                yield float(item["step"]), number_of(item["y"]), _seconds(item)
+
+    def texts(self, path: str) -> Iterator[tuple[float, str, float | None]]:
+        """A string series' points: step, text, and the time in seconds, None where the remote does not say it."""
+        for item in self.client.strings(self.remote_id, path):
+            with self._meaningful():
+                yield float(item["step"]), str(item["value"]), _seconds(item)
+
+    @contextlib.contextmanager
+    def _meaningful(self) -> Iterator[None]:
+        try:
+            yield
+        except (KeyError, TypeError, ValueError) as error:
+            raise RemoteError(f"{self.client.api_url} gave points that are none: {error!r:.100}.") from error
+
+    def string_data(self, path: str, *, limit: int | None, offset: int) -> Iterator[dict[str, Any]]:
+        """The points of a string series by step, each with ``step`` and ``value``."""
+        for item in self.client.strings(self.remote_id, path, limit=limit, offset=offset):
+            with self._meaningful():
+                yield {"step": float(item["step"]), "value": str(item["value"])}
+
+
+def _bucket(item: dict[str, Any]) -> dict[str, Any]:
+    """A bucket; numbers that are strings on the wire are numbers again."""
+    numbers = {key: number_of(item[key]) for key in _BUCKET_NUMBERS if item.get(key) is not None}
+    return {**item, **numbers}
+
+
+def _seconds(item: dict[str, Any]) -> float | None:
+    stamp = item.get("timestampMs")
+    return stamp / 1000 if isinstance(stamp, (int, float)) and not isinstance(stamp, bool) else None
+
+
+def _text(row: object, key: str) -> str:
+    value = row.get(key) if isinstance(row, dict) else None
+    return value if isinstance(value, str) else ""

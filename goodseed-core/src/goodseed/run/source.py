@@ -1,0 +1,85 @@
+"""What a run is read from: its file, or the remote."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from goodseed.storage.reader import RunReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from goodseed.paths import RunFiles
+
+__all__ = ["LocalRun", "Source"]
+
+_MAX_BUCKETS: Final = 1_000_000
+
+
+class Source(Protocol):
+    """Answers the reading methods of `goodseed.Run`, whose checked arguments it gets."""
+
+    def metric_paths(self) -> list[str]:
+        """The paths of the metrics, sorted."""
+
+    def string_paths(self) -> list[str]:
+        """The paths of the string series, sorted."""
+
+    def metric_data(
+        self, path: str, *, step_min: float | None, step_max: float | None, max_points: int | None
+    ) -> dict[str, Any]:
+        """One metric, as `goodseed.Run.get_metric_data` gives it."""
+
+    def string_data(self, path: str, *, limit: int | None, offset: int) -> Iterable[dict[str, Any]]:
+        """The points of a string series by step, each with ``step`` and ``value``."""
+
+    def configs(self) -> list[dict[str, Any]]:
+        """Every config by path, each with ``path``, ``type_tag``, ``value`` and ``updated_at``."""
+
+
+class LocalRun:
+    """A run's file; every call sees one consistent state."""
+
+    def __init__(self, files: RunFiles) -> None:
+        self._files: Final = files
+
+    def metric_paths(self) -> list[str]:
+        """The paths of the metrics, sorted."""
+        with RunReader(self._files) as reader:
+            return reader.metric_paths()
+
+    def string_paths(self) -> list[str]:
+        """The paths of the string series, sorted."""
+        with RunReader(self._files) as reader:
+            return reader.string_paths()
+
+    def metric_data(
+        self, path: str, *, step_min: float | None, step_max: float | None, max_points: int | None
+    ) -> dict[str, Any]:
+        """One metric, as `goodseed.Run.get_metric_data` gives it."""
+        with RunReader(self._files) as reader:
+            if max_points is not None:
+                limit = min(max_points, _MAX_BUCKETS)
+                buckets = reader.metric_buckets(path, limit, step_min=step_min, step_max=step_max)
+                if buckets is not None:
+                    return {"path": path, "downsampled": True, "buckets": [asdict(bucket) for bucket in buckets]}
+            points = reader.metric_points(path, step_min=step_min, step_max=step_max)
+        raw = [{"step": point.step, "y": point.y} for point in points]
+        return {"path": path, "downsampled": False, "raw_points": raw}
+
+    def string_data(self, path: str, *, limit: int | None, offset: int) -> list[dict[str, Any]]:
+        """The points of a string series by step, each with ``step`` and ``value``."""
+        with RunReader(self._files) as reader:
+            points = reader.text_points(path, limit=limit, offset=offset)
+        return [{"step": point.step, "value": point.value} for point in points]
+
+    def last_step(self, path: str) -> float | None:
+        """The highest step under ``path``; None without a point."""
+        with RunReader(self._files) as reader:
+            return reader.last_step(path)
+
+    def configs(self) -> list[dict[str, Any]]:
+        """Every config by path, each with ``path``, ``type_tag``, ``value`` and ``updated_at``."""
+        with RunReader(self._files) as reader:
+            return [asdict(row) for row in reader.configs()]

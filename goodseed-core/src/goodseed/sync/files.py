@@ -1,0 +1,113 @@
+"""Uploading a run file that nobody writes, and making one out of what the remote holds."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Final
+
+from goodseed.storage.lock import WriterLock
+from goodseed.storage.outbox import Mark, Outbox, PendingConfig, PendingPoints, ensure_pending_indexes
+from goodseed.storage.recovery import recover
+from goodseed.storage.schema import (
+    SCHEMA_VERSION,
+    check_file,
+    check_version,
+    connect_writer,
+    migrate,
+    read_meta,
+    refuse_if_open,
+)
+from goodseed.sync.uploader import Uploader
+from goodseed.sync.worker import Registration
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator
+
+    from goodseed.paths import RunFiles
+    from goodseed.remote.client import Client
+
+__all__ = ["FileUpload", "open_for_upload"]
+
+_BUSY_SECONDS: Final = 10.0
+
+
+class FileUpload:
+    """One run file, opened to be uploaded.
+
+    Attributes:
+        pending: How many configs and points waited when it was opened.
+        refused: How many the remote would not have.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, project: str, run_id: str) -> None:
+        self._connection: Final = connection
+        self._outbox: Final = Outbox(connection)
+        self._project: Final = project
+        self._run_id: Final = run_id
+        self._meta: Final = read_meta(connection)
+        self.pending: Final = self._outbox.count()
+        self.refused = 0
+
+    def run(self, client: Client, on_sent: Callable[[int], None]) -> None:
+        """Send all that waits, and the run's status.
+
+        Raises:
+            RemoteError, AuthenticationError, ProjectNotFoundError: The remote is not to be had; what it took is marked.
+            sqlite3.Error: The run file can't be read or marked.
+        """
+        registration = Registration(
+            self._project,
+            self._run_id,
+            self._meta.get("name") or self._meta.get("experiment_name"),
+            self._meta.get("created_at"),
+            self._meta.get("modified_at"),
+        )
+        remote_id = registration.make(client)
+        uploader = Uploader(client, remote_id, self, client.capabilities(), label=self._run_id, on_sent=on_sent)
+        uploader.run()
+        self.refused = uploader.refused
+        status = self._meta.get("status")
+        client.set_status(remote_id, status if status in ("finished", "failed") else "failed")
+
+    def configs(self, limit: int) -> list[PendingConfig]:
+        """The first configs that wait."""
+        return self._outbox.configs(limit)
+
+    def points(self, kind: str, limit: int, max_characters: int) -> PendingPoints:
+        """The first points that wait."""
+        return self._outbox.points(kind, limit, max_characters)
+
+    def mark(self, mark: Mark) -> None:
+        """Write ``mark`` into the file."""
+        mark.apply(self._connection)
+
+
+@contextlib.contextmanager
+def open_for_upload(files: RunFiles, project: str, run_id: str) -> Iterator[FileUpload]:
+    """Open a run file that nobody writes; what a killed writer left in the inbox is brought in first.
+
+    Raises:
+        RunInUseError: A live process writes it.
+        FileFormatError: It is no run file, or of a newer version.
+        sqlite3.Error, OSError: It can't be opened or written.
+    """
+    lock = WriterLock(files.lock)
+    try:
+        check_file(files.database)
+        connection = connect_writer(files.database, busy_seconds=_BUSY_SECONDS)
+        try:
+            version = check_version(connection, files.database)
+            if version < SCHEMA_VERSION:
+                refuse_if_open(connection, files.database)
+            migrate(connection, version)
+            if files.inbox.exists():
+                recover(connection, files)
+            ensure_pending_indexes(connection)
+            yield FileUpload(connection, project, run_id)
+            with contextlib.suppress(OSError):
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+    finally:
+        lock.release()
