@@ -48,6 +48,11 @@ def _serving(options: _Options) -> None:
     _script("serving.py", *(["--reference", reference] if reference else []))(options)
 
 
+def _syncing(options: _Options) -> None:
+    reference = next((peer.python for peer in options.peers if peer.name == "goodseed" and peer.python), None)
+    _script("syncing.py", *(["--reference", reference] if reference else []))(options)
+
+
 _SECTIONS: dict[str, Callable[[_Options], None]] = {
     "calls": lambda options: caller.report_calls(options.rounds),
     "pauses": lambda options: caller.report_pauses(options.rounds),
@@ -59,8 +64,9 @@ _SECTIONS: dict[str, Callable[[_Options], None]] = {
     "monitoring": _script("monitoring.py"),
     "catalog": _script("catalog.py"),
     "serving": _serving,
+    "syncing": _syncing,
 }
-_ON_REQUEST = ("monitoring", "catalog", "serving")  # minutes each
+_ON_REQUEST = ("monitoring", "catalog", "serving", "syncing")  # minutes each
 
 
 def main() -> None:

@@ -32,12 +32,35 @@ SCRIPTS = [(page, number, script) for page in PAGES for number, script in enumer
 )
 def test_scripts_run(page: Path, number: int, script: str, tmp_path: Path) -> None:
     """Every script of the pages runs as it stands."""
-    if "hookimpl" in script or "import acme" in script:
+    if "hookimpl" in script or "import acme" in script or page.name == "cloud.md":  # that one needs a remote
         compile(script, str(page), "exec")
         return
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=120)
 
     assert 0 == result.returncode, result.stderr
+
+
+def test_cloud_scripts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scripts of the page on cloud mode run, one after the other, with a remote that speaks the protocol."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "core" / "remote"))
+    from plain_server import KEY, PlainServer
+
+    server = PlainServer(projects=("team/vision",)).start()
+    environment = {**os.environ, "GOODSEED_API_URL": server.url, "GOODSEED_API_KEY": KEY}
+    for script in blocks(ROOT / "docs" / "cloud.md", "python"):
+        result = subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=120,
+            env={**environment, "GOODSEED_RUN_ID": "bold-falcon-k3x"},
+        )
+        assert 0 == result.returncode, result.stderr
+    server.shutdown()
+    server.server_close()
+
+    assert [("bold-falcon-k3x", "finished")] == server.rows("SELECT run_id, status FROM run")
 
 
 def test_sessions_exist() -> None:
@@ -68,7 +91,9 @@ def test_commands_exist() -> None:
             check=True,
         ).stdout
 
-        assert {word for word in (name, *rest) if word.startswith("-")} <= set(re.findall(r"--?[a-z]+", listed)), name
+        assert {word for word in (name, *rest) if word.startswith("-")} <= set(
+            re.findall(r"--?[a-z][a-z-]*", listed)
+        ), name
 
 
 def test_paths_exist() -> None:

@@ -1,6 +1,7 @@
 """A remote that speaks exactly the wire protocol over a real socket, keeps what it is sent in SQLite, and can misbehave.
 
-It is also run by the benchmark, as a process of its own: ``python plain_server.py DATABASE`` prints its address.
+It is also run by the benchmark, as a process of its own: ``python plain_server.py`` prints its address. There it keeps no
+points, only counts their requests: what is measured is the client.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
-import sys
 import threading
 import time
 import uuid
@@ -44,6 +44,7 @@ class PlainServer(ThreadingHTTPServer):
         misbehave: Called with the handler and the decoded path before a request is answered; returns True when it has
             answered, or not answered, itself.
         check_point: Called with every point that comes; what it raises is the answer.
+        is_keeping: Points are read and kept, and not just taken.
         requests: Method and path of all that was asked.
     """
 
@@ -58,6 +59,7 @@ class PlainServer(ThreadingHTTPServer):
         self.lock = threading.RLock()
         self.misbehave: Callable[[Any, str], bool] = lambda handler, path: False
         self.check_point: Callable[[dict[str, Any]], None] = lambda point: None
+        self.is_keeping = True
         self.requests: list[tuple[str, str]] = []
 
     @property
@@ -107,6 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
                 raw = gzip.decompress(raw)
             if len(raw) > 16 << 20:
                 raise RefusedError(413, "Body.TooLarge")
+            if path.endswith("/ingest") and not self.server.is_keeping:
+                self.answer(200, b"{}")
+                return
             names = [unquote(part) for part in parts.path.removeprefix("/api/v1/").split("/")]
             query = {key: values[0] for key, values in parse_qs(parts.query).items()}
             with self.server.lock:
@@ -228,7 +233,9 @@ def _whole(step: float) -> float:
 
 
 if __name__ == "__main__":
-    server = PlainServer(sys.argv[1]).start()
+    server = PlainServer()
+    server.is_keeping = False
+    server.start()
     print(server.url, flush=True)
     while True:
         time.sleep(3600)

@@ -74,7 +74,7 @@ def test_upload_of_a_live_run_is_left_to_it(remote: PlainServer, capsys: pytest.
 
 def test_upload_that_is_broken_off_goes_on(remote: PlainServer, capsys: pytest.CaptureFixture[str]) -> None:
     """When the remote fails in the middle, what it took is marked; the next upload sends the rest alone."""
-    run = log("a", count=50_000)
+    run = log("a", count=120_000)
     count = [0]
 
     def misbehave(handler: object, path: str) -> bool:
@@ -90,8 +90,8 @@ def test_upload_that_is_broken_off_goes_on(remote: PlainServer, capsys: pytest.C
     sent_before = count[0]
     assert 0 == main(["upload", "-p", "ws/p"])
 
-    assert 20_000 == between
-    assert 50_000 == len(points(remote))
+    assert 50_000 == between
+    assert 120_000 == len(points(remote))
     assert 0 == pending(run)
     assert sent_before + 3 == count[0]
     assert "a stayed behind" in capsys.readouterr().err
@@ -188,3 +188,22 @@ def test_login(
     assert "cloud" == storage
     assert f"default at {remote.url}" in printed.out
     assert "gsk_" not in printed.out + printed.err
+
+
+def test_upload_of_very_much(remote: PlainServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Hundreds of thousands of points arrive once, those that the remote refuses stay here, and nothing is pending."""
+    with goodseed.Run(project="ws/p", run_id="a", storage="local") as run:
+        for step in range(2_500):
+            run.log_metrics({f"m/{number}": step + number / 8 for number in range(90)}, step=step)
+        for step in range(20_000):
+            run.log_metrics({"long": step / 4}, step=step)
+        run["odd"].log(float("nan"), step=0)
+        run["odd"].log(1.0, step=1)
+        run["odd"].log(2.0, step=1.5)
+    assert 1 == main(["upload", "-p", "ws/p"])
+
+    assert 245_001 == remote.rows("SELECT count(*) FROM point")[0][0]
+    assert [(step, step + 7 / 8) for step in range(2_500)] == points(remote, "m/7")
+    assert [(1.0, 1.0)] == points(remote, "odd")
+    assert 0 == pending(run)
+    assert 1 == len([record for record in caplog.records if "refuses a part" in record.getMessage()])

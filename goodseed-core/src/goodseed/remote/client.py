@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from goodseed.remote.transport import Response, Transport
 
-__all__ = ["Capabilities", "Client", "RejectedPoint", "split_project"]
+__all__ = ["Capabilities", "Client", "RejectedPoint", "compressed_points", "split_project"]
 
 _SMALL_BYTES: Final = 8 << 20
 _LARGE_BYTES: Final = 1 << 30
@@ -144,14 +144,17 @@ class Client:
 
     def send_configs(self, remote_id: str, configs: Sequence[Mapping[str, str]]) -> None:
         """Set configs, each with ``path``, ``type_tag`` and ``value``; at most 1,000."""
-        body = json.dumps({"configs": configs}, ensure_ascii=False).encode()
+        body = _compressed(json.dumps({"configs": configs}, ensure_ascii=False))
         answer = self._send(f"/api/v1/runs/{_part(remote_id)}/configs", body)
         if answer.status != 204:
             self._must_be_json(answer)
 
     def ingest(self, remote_id: str, points: Sequence[str]) -> list[RejectedPoint]:
-        """Send points, each a JSON object already; returns those that were not taken."""
-        body = f'{{"points":[{",".join(points)}]}}'.encode()
+        """Send points, JSON objects already, several to a string or one; returns those that were not taken."""
+        return self.ingest_compressed(remote_id, compressed_points(points))
+
+    def ingest_compressed(self, remote_id: str, body: bytes) -> list[RejectedPoint]:
+        """The same, with what `compressed_points` has made of them."""
         answer = self._send(f"/api/v1/runs/{_part(remote_id)}/ingest", body)
         content = self._must_be_json(answer) if answer.body else None
         rejected = content.get("rejected") if isinstance(content, dict) else None
@@ -160,7 +163,7 @@ class Client:
         return [
             RejectedPoint(item["index"], _harmless(item.get("detail")))
             for item in rejected
-            if isinstance(item, dict) and type(item.get("index")) is int and 0 <= item["index"] < len(points)
+            if isinstance(item, dict) and type(item.get("index")) is int and item["index"] >= 0
         ]
 
     def set_status(self, remote_id: str, status: str) -> None:
@@ -233,8 +236,7 @@ class Client:
         return self._must_be_json(self._call(method, path, content, max_bytes=max_bytes))
 
     def _send(self, path: str, body: bytes) -> Response:
-        headers = {"Content-Encoding": "gzip"}
-        return self._call("POST", path, gzip.compress(body, _GZIP_LEVEL, mtime=0), headers)
+        return self._call("POST", path, body, {"Content-Encoding": "gzip"})
 
     def _call(
         self,
@@ -307,6 +309,15 @@ def split_project(client: Client, project: str) -> tuple[str, str]:
     """The workspace and the project that ``project`` names; without a slash it is in the key's default workspace."""
     workspace, slash, name = project.partition("/")
     return (workspace, name) if slash else (client.me(), project)
+
+
+def compressed_points(points: Sequence[str]) -> bytes:
+    """The body of an ingest; ``points`` are JSON objects, several to a string or one."""
+    return _compressed(f'{{"points":[{",".join(points)}]}}')
+
+
+def _compressed(body: str) -> bytes:
+    return gzip.compress(body.encode(), _GZIP_LEVEL, mtime=0)
 
 
 def _part(text: str) -> str:

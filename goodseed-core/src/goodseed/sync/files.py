@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 from goodseed.storage.lock import WriterLock
-from goodseed.storage.outbox import Mark, Outbox, PendingConfig, PendingPoints, ensure_pending_indexes
+from goodseed.storage.outbox import FileOutbox
 from goodseed.storage.recovery import recover
 from goodseed.storage.schema import (
     SCHEMA_VERSION,
@@ -17,15 +17,18 @@ from goodseed.storage.schema import (
     read_meta,
     refuse_if_open,
 )
+from goodseed.sync.bulk import BULK_POINTS, upload_bulk
 from goodseed.sync.uploader import Uploader
 from goodseed.sync.worker import Registration
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from goodseed.paths import RunFiles
     from goodseed.remote.client import Client
+    from goodseed.storage.outbox import Chunk, Mark, PendingConfig
 
 __all__ = ["FileUpload", "open_for_upload"]
 
@@ -36,17 +39,21 @@ class FileUpload:
     """One run file, opened to be uploaded.
 
     Attributes:
+        is_alone: Nobody else writes it: its lock is held.
         pending: How many configs and points waited when it was opened.
         refused: How many the remote would not have.
     """
 
-    def __init__(self, connection: sqlite3.Connection, project: str, run_id: str) -> None:
+    is_alone: Final = True
+
+    def __init__(self, connection: sqlite3.Connection, database: Path, project: str, run_id: str) -> None:
         self._connection: Final = connection
-        self._outbox: Final = Outbox(connection)
+        self._database: Final = database
+        self._outbox: Final = FileOutbox(connection)
         self._project: Final = project
         self._run_id: Final = run_id
         self._meta: Final = read_meta(connection)
-        self.pending: Final = self._outbox.count()
+        self.pending: Final = self._outbox.pending
         self.refused = 0
 
     def run(self, client: Client, on_sent: Callable[[int], None]) -> None:
@@ -64,6 +71,8 @@ class FileUpload:
             self._meta.get("modified_at"),
         )
         remote_id = registration.make(client)
+        if self.pending >= BULK_POINTS:
+            upload_bulk(self._connection, self._database, client, remote_id, on_sent)
         uploader = Uploader(client, remote_id, self, client.capabilities(), label=self._run_id, on_sent=on_sent)
         uploader.run()
         self.refused = uploader.refused
@@ -74,9 +83,9 @@ class FileUpload:
         """The first configs that wait."""
         return self._outbox.configs(limit)
 
-    def points(self, kind: str, limit: int, max_characters: int) -> PendingPoints:
-        """The first points that wait."""
-        return self._outbox.points(kind, limit, max_characters)
+    def chunks(self, kind: str, limit: int, max_characters: int) -> list[Chunk]:
+        """The next points that wait."""
+        return self._outbox.chunks(kind, limit, max_characters)
 
     def mark(self, mark: Mark) -> None:
         """Write ``mark`` into the file."""
@@ -103,8 +112,7 @@ def open_for_upload(files: RunFiles, project: str, run_id: str) -> Iterator[File
             migrate(connection, version)
             if files.inbox.exists():
                 recover(connection, files)
-            ensure_pending_indexes(connection)
-            yield FileUpload(connection, project, run_id)
+            yield FileUpload(connection, files.database, project, run_id)
             with contextlib.suppress(OSError):
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:

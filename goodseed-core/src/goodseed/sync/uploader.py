@@ -1,42 +1,57 @@
-"""One pass over what waits to be uploaded: batches, and what to do about those that the remote refuses."""
+"""One pass over what waits to be uploaded: requests, and what to do about those that the remote refuses."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from goodseed.errors import RemoteError, RemoteRefusedError
 from goodseed.remote import wire
-from goodseed.storage.outbox import REFUSED, UPLOADED, Mark
+from goodseed.storage.outbox import REFUSED, UPLOADED, Chunk, Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from goodseed.remote.client import Capabilities, Client
-    from goodseed.storage.outbox import PendingConfig, PendingPoints
+    from goodseed.remote.client import Capabilities, Client, RejectedPoint
+    from goodseed.storage.outbox import PendingConfig
 
 __all__ = ["Source", "Uploader"]
 
 _logger: Final = logging.getLogger("goodseed")
 _MAX_CONFIGS: Final = 1_000
-_MAX_POINTS: Final = 20_000
+_MAX_POINTS: Final = 50_000
 _MAX_CHARACTERS: Final = 4 << 20
 _MAX_BODY: Final = 8 << 20  # half of what the protocol allows
 _SUSPICIOUS: Final = 20  # refusals of single items in a row: it is not the items
-_SHOWN: Final = 60
+_SHOWN: Final = 120
+_REFUSALS: Final = (400, 413, 422)
 
 
 class Source(Protocol):
     """Where what waits is read from, and marked."""
 
-    def configs(self, limit: int) -> list[PendingConfig]:
-        """See `goodseed.storage.outbox.Outbox`."""
+    @property
+    def is_alone(self) -> bool:
+        """Nobody else writes it, and what was read is not read again, marked or not."""
 
-    def points(self, kind: str, limit: int, max_characters: int) -> PendingPoints:
-        """See `goodseed.storage.outbox.Outbox`."""
+    def configs(self, limit: int) -> list[PendingConfig]:
+        """The first configs that wait."""
+
+    def chunks(self, kind: str, limit: int, max_characters: int) -> list[Chunk]:
+        """Points that wait."""
 
     def mark(self, mark: Mark) -> None:
         """Write ``mark`` into the run file; raises where that fails."""
+
+
+class _Item(NamedTuple):
+    """A point by itself."""
+
+    text: str
+    row: tuple[int, float, float | str | None, float]
+    trait: str
 
 
 class Uploader:
@@ -73,7 +88,9 @@ class Uploader:
         self._takes_all: Final = capabilities.float_steps and capabilities.non_finite
         self._label: Final = label
         self._on_sent: Final = on_sent
+        self._encoder: Final = wire.Encoder()
         self._reported: Final[set[str]] = set()
+        self._untaken: Final[set[str]] = set()
         self._in_a_row = 0
         self.sent = 0
         self.refused = 0
@@ -88,36 +105,127 @@ class Uploader:
         while not should_stop() and (configs := self._source.configs(_MAX_CONFIGS)):
             self._send(configs, self._post_configs, self._mark_configs)
         for kind in ("metric", "string"):
-            while not should_stop():
-                pending = self._source.points(kind, _MAX_POINTS, _MAX_CHARACTERS)
-                if not pending.rows:
-                    break
-                self._send_points(pending, should_stop)
+            if self._source.is_alone:
+                self._send_ahead(kind, should_stop)
+            else:
+                while not should_stop() and (chunks := self._source.chunks(kind, _MAX_POINTS, _MAX_CHARACTERS)):
+                    for request in self._requests(kind, chunks):
+                        self._finish(kind, request, self._try(request))
 
-    # -- points ---------------------------------------------------------------------------------------------------
+    # -- requests of whole chunks ---------------------------------------------------------------------------------
 
-    def _send_points(self, pending: PendingPoints, should_stop: Callable[[], bool]) -> None:
-        """Send them in requests of a size that any server takes; what a plain one may refuse goes by itself."""
-        kind, items = pending.kind, _items(pending)
-        is_plain = [self._takes_all or wire.is_plain(row[1], row[2]) for _, row in items]
-        usual = [item for item, plain in zip(items, is_plain, strict=True) if plain]
-        unusual = [item for item, plain in zip(items, is_plain, strict=True) if not plain]
-        for group in (usual, unusual):
+    def _send_ahead(self, kind: str, should_stop: Callable[[], bool]) -> None:
+        """Make the next request while one is under way."""
+        with ThreadPoolExecutor(1, "goodseed-upload") as sender:
+            under_way: tuple[_Request, Any] | None = None
+            while not should_stop() and (chunks := self._source.chunks(kind, _MAX_POINTS, _MAX_CHARACTERS)):
+                for request in self._requests(kind, chunks):
+                    if under_way is not None:
+                        self._finish(kind, under_way[0], under_way[1].result())
+                    under_way = request, sender.submit(self._try, request)
+            if under_way is not None:
+                self._finish(kind, under_way[0], under_way[1].result())
+
+    def _requests(self, kind: str, chunks: Sequence[Chunk]) -> Iterator[_Request]:
+        """Chunks whose points any remote takes, many to a request; after them the others, to be taken apart."""
+        waiting: list[Chunk] = []
+        texts: list[str] = []
+        apart: list[Chunk] = []
+        size = 0
+        for chunk in chunks:
+            text = self._encode(kind, chunk)
+            if text is None or len(text) > _MAX_BODY:
+                apart.append(chunk)
+                continue
+            if size + len(text) > _MAX_BODY:
+                yield _Request(waiting, texts)
+                waiting, texts, size = [], [], 0
+            waiting.append(chunk)
+            texts.append(text)
+            size += len(text)
+        if waiting:
+            yield _Request(waiting, texts)
+        if apart:
+            yield _Request(apart, None)
+
+    def _encode(self, kind: str, chunk: Chunk) -> str | None:
+        if kind != "metric":
+            return None
+        return self._encoder.points(chunk.path, chunk.steps, chunk.values, chunk.times)  # type: ignore[arg-type]
+
+    def _try(self, request: _Request) -> list[RejectedPoint] | None:
+        """Send it; None when it is to be taken apart."""
+        if request.texts is None:
+            return None
+        try:
+            return self._client.ingest(self._remote_id, request.texts)
+        except RemoteRefusedError as error:
+            if error.status not in _REFUSALS:
+                raise
+            return None
+
+    def _finish(self, kind: str, request: _Request, rejected: list[RejectedPoint] | None) -> None:
+        if rejected is not None and not rejected:
+            self._in_a_row = 0
+            self._source.mark(Mark(UPLOADED, kind=kind, chunks=request.chunks, is_alone=self._source.is_alone))
+            self._count(sum(len(chunk.steps) for chunk in request.chunks))
+            return
+        items = [item for chunk in request.chunks for item in _items(kind, chunk)]
+        if rejected:
+            self._settle_rejected(kind, items, rejected)
+            return
+        for trait, group in _by_trait(items, takes_all=self._takes_all):
             for part in _parts(group):
-                if should_stop():
-                    return
-                self._send(part, self._post_points, lambda part, state: self._mark_points(kind, part, state))
+                self._send_alike(kind, trait, part)
 
-    def _post_points(self, items: Sequence[Any]) -> Collection[int]:
-        rejected = self._client.ingest(self._remote_id, [text for text, _ in items])
+    def _send_alike(self, kind: str, trait: str, items: Sequence[_Item]) -> None:
+        """Send points that have a trait in common; when a remote takes none with it, that is found out once."""
+
+        def mark(items: Sequence[_Item], state: int) -> None:
+            self._mark_items(kind, items, state)
+
+        if trait not in self._untaken:
+            if not trait:
+                self._send(items, self._post_items, mark)
+                return
+            try:
+                self._post_items(items[:1])
+            except RemoteRefusedError as error:
+                if error.status not in _REFUSALS:
+                    raise
+                self._untaken.add(trait)
+                self._report(f"{trait}, such as {_shown(items[0])}", str(error))
+            else:
+                self._send(items, self._post_items, mark)
+                return
+        mark(items, REFUSED)
+        self.refused += len(items)
+
+    # -- single items ---------------------------------------------------------------------------------------------
+
+    def _post_items(self, items: Sequence[_Item]) -> Collection[int]:
+        rejected = self._client.ingest(self._remote_id, [item.text for item in items])
         for point in rejected:
             self._report(_shown(items[point.index]), point.reason)
-        return {point.index for point in rejected}
+        return {point.index for point in rejected if point.index < len(items)}
 
-    def _mark_points(self, kind: str, items: Sequence[Any], state: int) -> None:
-        self._source.mark(Mark(state, kind=kind, rows=[row for _, row in items]))
+    def _settle_rejected(self, kind: str, items: Sequence[_Item], rejected: Sequence[RejectedPoint]) -> None:
+        """The remote took the request and named points that it left out."""
+        out = {point.index: point.reason for point in rejected if point.index < len(items)}
+        for index, reason in out.items():
+            self._report(_shown(items[index]), reason)
+        self._mark_items(kind, [items[index] for index in sorted(out)], REFUSED)
+        self.refused += len(out)
+        taken = [item for index, item in enumerate(items) if index not in out]
+        self._mark_items(kind, taken, UPLOADED)
+        self._count(len(taken))
 
-    # -- configs --------------------------------------------------------------------------------------------------
+    def _mark_items(self, kind: str, items: Sequence[_Item], state: int) -> None:
+        chunks = []
+        for series, some in groupby(items, key=lambda item: item.row[0]):
+            _, steps, values, times = zip(*(item.row for item in some), strict=True)
+            chunks.append(Chunk(series, "", steps, values, times))
+        self._source.mark(Mark(state, kind=kind, chunks=chunks))
 
     def _post_configs(self, configs: Sequence[PendingConfig]) -> Collection[int]:
         body = [{"path": row.path, "type_tag": row.type_tag, "value": row.value or ""} for row in configs]
@@ -126,8 +234,6 @@ class Uploader:
 
     def _mark_configs(self, configs: Sequence[PendingConfig], state: int) -> None:
         self._source.mark(Mark(state, configs=configs))
-
-    # -- refusals -------------------------------------------------------------------------------------------------
 
     def _send(
         self,
@@ -145,7 +251,7 @@ class Uploader:
         try:
             rejected = post(items)
         except RemoteRefusedError as error:
-            if error.status not in (400, 413, 422):
+            if error.status not in _REFUSALS:
                 raise
             if len(items) > 1:
                 middle = len(items) // 2
@@ -161,13 +267,16 @@ class Uploader:
             return
         self._in_a_row = 0
         if rejected:
-            mark([items[index] for index in rejected], REFUSED)
+            mark([items[index] for index in sorted(rejected)], REFUSED)
             self.refused += len(rejected)
         taken = [item for index, item in enumerate(items) if index not in rejected] if rejected else items
         mark(taken, UPLOADED)
-        self.sent += len(taken)
+        self._count(len(taken))
+
+    def _count(self, items: int) -> None:
+        self.sent += items
         if self._on_sent is not None:
-            self._on_sent(len(items))
+            self._on_sent(items)
 
     def _report(self, what: str, reason: str) -> None:
         if reason in self._reported or len(self._reported) > _SUSPICIOUS:
@@ -182,32 +291,41 @@ class Uploader:
         )
 
 
-def _items(pending: PendingPoints) -> list[tuple[str, tuple[int, float, float | str | None, float]]]:
-    """Each point as JSON, with its row."""
-    items: list[tuple[str, tuple[int, float, float | str | None, float]]] = []
-    make: Callable[..., Any] = wire.metric_points if pending.kind == "metric" else wire.text_points
-    start, rows = 0, pending.rows
-    while start < len(rows):
-        series, end = rows[start][0], start
-        while end < len(rows) and rows[end][0] == series:
-            end += 1
-        part = rows[start:end]
-        items += zip(make(pending.paths[series], (row[1:] for row in part)), part, strict=True)
-        start = end
-    return items
+class _Request(NamedTuple):
+    """Whole chunks for one request; without texts they are to be taken apart."""
+
+    chunks: Sequence[Chunk]
+    texts: Sequence[str] | None
 
 
-def _parts(items: Sequence[tuple[str, Any]]) -> list[Sequence[tuple[str, Any]]]:
+def _items(kind: str, chunk: Chunk) -> Iterator[_Item]:
+    for step, value, seconds in zip(chunk.steps, chunk.values, chunk.times, strict=True):
+        text, trait = wire.one_point(chunk.path, step, value, seconds, is_text=kind == "string")
+        yield _Item(text, (chunk.series, step, value, seconds), trait)
+
+
+def _by_trait(items: Sequence[_Item], *, takes_all: bool) -> list[tuple[str, list[_Item]]]:
+    """What any remote takes first; what a plain one may refuse goes by itself, and holds nothing else back."""
+    if takes_all:
+        return [("", list(items))]
+    groups: dict[str, list[_Item]] = {"": []}
+    for item in items:
+        groups.setdefault(item.trait, []).append(item)
+    return [(trait, group) for trait, group in groups.items() if group]
+
+
+def _parts(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
     """``items`` in requests of at most `_MAX_BODY` characters, but for a single one that is longer."""
-    parts, start, size = [], 0, 0
-    for index, (text, _) in enumerate(items):
-        if size + len(text) > _MAX_BODY and index > start:
-            parts.append(items[start:index])
+    start, size = 0, 0
+    for index, item in enumerate(items):
+        if size + len(item.text) > _MAX_BODY and index > start:
+            yield items[start:index]
             start, size = index, 0
-        size += len(text)
-    return [*parts, items[start:]] if len(items) > start else parts
+        size += len(item.text)
+    if len(items) > start:
+        yield items[start:]
 
 
-def _shown(item: Any) -> str:
-    text = item[0] if isinstance(item, tuple) else f"config {item.path!r} of {len(item.value or ''):,} characters"
-    return text if len(text) <= 2 * _SHOWN else f"{text[: 2 * _SHOWN]}…"
+def _shown(item: _Item | PendingConfig) -> str:
+    text = item.text if isinstance(item, _Item) else f"config {item.path!r} of {len(item.value or ''):,} characters"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

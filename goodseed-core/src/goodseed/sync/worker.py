@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from goodseed.errors import AuthenticationError, GoodseedError, ProjectNotFoundError, RemoteError
 from goodseed.remote.client import Capabilities, split_project
 from goodseed.storage.forks import watch_forks
-from goodseed.storage.outbox import Mark, Outbox, ensure_pending_indexes
+from goodseed.storage.outbox import LiveOutbox, ensure_pending_indexes
 from goodseed.storage.schema import connect_read_only
 from goodseed.storage.waiting import Done, Wake, wait_until
 from goodseed.sync.uploader import Uploader
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from goodseed.remote.client import Client
-    from goodseed.storage.outbox import PendingConfig, PendingPoints
+    from goodseed.storage.outbox import Chunk, Mark, PendingConfig
     from goodseed.storage.writer import RunWriter
 
 __all__ = ["Registration", "SyncWorker"]
@@ -75,8 +75,11 @@ class SyncWorker:
     Nothing of it is ever on the path of a log call.
 
     Attributes:
+        is_alone: The run is written meanwhile.
         error: Why the last try failed; None when it did not.
     """
+
+    is_alone: Final = False
 
     def __init__(self, client: Client, registration: Registration) -> None:
         """Nothing is sent yet."""
@@ -192,10 +195,10 @@ class SyncWorker:
         with self._outbox() as outbox:
             return outbox.configs(limit)
 
-    def points(self, kind: str, limit: int, max_characters: int) -> PendingPoints:
+    def chunks(self, kind: str, limit: int, max_characters: int) -> list[Chunk]:
         """The first points that wait."""
         with self._outbox() as outbox:
-            return outbox.points(kind, limit, max_characters)
+            return outbox.chunks(kind, limit, max_characters)
 
     def mark(self, mark: Mark) -> None:
         """Let the writer mark them: it has the one connection that writes.
@@ -209,12 +212,12 @@ class SyncWorker:
             raise RemoteError(f"what the remote took can't be marked in {self._writer.files.database}")
 
     @contextlib.contextmanager
-    def _outbox(self) -> Iterator[Outbox]:
+    def _outbox(self) -> Iterator[LiveOutbox]:
         """The run file, for a moment: no snapshot is held while something is sent."""
         assert self._writer is not None
         connection = connect_read_only(self._writer.files.database, is_at_rest=False)
         try:
-            yield Outbox(connection)
+            yield LiveOutbox(connection)
         finally:
             connection.close()
 

@@ -1,0 +1,152 @@
+"""Uploading very many metric points of a file that nobody writes: other processes read and encode, this one sends.
+
+What any remote takes goes this way. All else, and what a remote refuses, is left waiting for `Uploader`, which takes it
+apart.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from goodseed.errors import RemoteRefusedError
+from goodseed.remote.client import compressed_points
+from goodseed.remote.wire import Encoder
+from goodseed.storage.outbox import UPLOADED, Chunk, Mark
+from goodseed.storage.schema import connect_read_only
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator
+
+    from goodseed.remote.client import Client
+
+__all__ = ["BULK_POINTS", "upload_bulk"]
+
+BULK_POINTS: Final = 200_000  # less is sent sooner than other processes are up
+_PART_POINTS: Final = 50_000
+_MAX_PROCESSES: Final = 4
+_AHEAD: Final = 2  # parts in hand, a process
+_CHECKPOINT_PARTS: Final = 16
+
+
+class _Piece(NamedTuple):
+    """What waits of one metric after one step, up to another."""
+
+    series: int
+    path: str
+    after: float
+    last: float
+
+
+class _Part(NamedTuple):
+    """A request, and what is in it."""
+
+    body: bytes
+    chunks: list[Chunk]
+    size: int
+
+
+def upload_bulk(
+    connection: sqlite3.Connection, database: Path, client: Client, remote_id: str, on_sent: Callable[[int], None]
+) -> None:
+    """Send what waits of the metrics, and mark what is taken.
+
+    Args:
+        connection: The one that writes the file.
+        database: The file.
+        client: The remote.
+        remote_id: The remote's id of the run.
+        on_sent: Called with the number of points after each request.
+
+    Raises:
+        RemoteError, AuthenticationError, ProjectNotFoundError: The remote is not to be had; what it took is marked.
+        sqlite3.Error, OSError: The run file can't be read or marked.
+    """
+    workers = max(1, min(_MAX_PROCESSES, os.cpu_count() or 1))
+    parts = _plan(connection)
+    # Not by fork: this process has threads and connections.
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        ahead: deque[Future[_Part]] = deque()
+        try:
+            for number, pieces in enumerate(parts):
+                ahead.append(pool.submit(_encode, str(database), pieces))
+                if len(ahead) > _AHEAD * workers:
+                    _send(ahead.popleft().result(), connection, client, remote_id, on_sent)
+                if number % _CHECKPOINT_PARTS == _CHECKPOINT_PARTS - 1:
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            while ahead:
+                _send(ahead.popleft().result(), connection, client, remote_id, on_sent)
+        except BrokenProcessPool:
+            return  # a system that allows no other processes: it goes without
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _plan(connection: sqlite3.Connection) -> Iterator[list[_Piece]]:
+    """All that waits, in parts of about `_PART_POINTS`."""
+    part: list[_Piece] = []
+    size = 0
+    for series, path in connection.execute("SELECT id, path FROM metric_series ORDER BY id").fetchall():
+        after = float("-inf")
+        while True:
+            row = connection.execute(
+                "SELECT max(step), count(*) FROM (SELECT step FROM metric_points WHERE series_id = ? AND step > ? "
+                "AND uploaded = 0 ORDER BY step LIMIT ?)",
+                (series, after, _PART_POINTS - size),
+            ).fetchone()
+            if not row[1]:
+                break
+            part.append(_Piece(series, path, after, row[0]))
+            size += row[1]
+            after = row[0]
+            if size < _PART_POINTS:
+                break
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _encode(database: str, pieces: list[_Piece]) -> _Part:
+    """Read and encode a part: what runs in the other processes."""
+    encoder, texts, chunks, count = Encoder(), [], [], 0
+    with closing(connect_read_only(Path(database), is_at_rest=False)) as connection:
+        for series, path, after, last in pieces:
+            rows = connection.execute(
+                "SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step > ? AND step <= ? AND uploaded = 0 "
+                "ORDER BY step",
+                (series, after, last),
+            ).fetchall()
+            if not rows:
+                continue
+            steps, values, times = zip(*rows, strict=True)
+            text = encoder.points(path, steps, values, times)
+            if text is not None:
+                texts.append(text)
+                chunks.append(Chunk(series, path, (steps[0], steps[-1]), (), ()))
+                count += len(steps)
+    return _Part(compressed_points(texts), chunks, count)
+
+
+def _send(
+    part: _Part, connection: sqlite3.Connection, client: Client, remote_id: str, on_sent: Callable[[int], None]
+) -> None:
+    if not part.size:
+        return
+    try:
+        rejected = client.ingest_compressed(remote_id, part.body)
+    except RemoteRefusedError as error:
+        if error.status in (400, 413, 422):
+            return
+        raise
+    if not rejected:
+        Mark(UPLOADED, chunks=part.chunks, is_alone=True).apply(connection)
+        on_sent(part.size)
