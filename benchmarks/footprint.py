@@ -62,7 +62,7 @@ def report_disk() -> None:
         files |= {packed["files"], unpacked["files"]}
     table(
         "Bytes a point on disk, random doubles",
-        ["", "a run of 2 s and more", "a shorter one, not packed", "bound"],
+        ["", "a run of 2 s and more", "one closed at once", "bound"],
         rows,
         f"The inbox is {size(max(inboxes))} when the run opens; after closing the run's directory holds "
         f"{max(files):.0f} file (bound: 1, the inbox gone). An empty run's tables are counted as points' bytes, too.",

@@ -37,7 +37,7 @@ class StreamTap:
     def __init__(self, stream: Any) -> None:
         self._stream: Final = stream
         self._listeners: tuple[Put, ...] = ()
-        self._in_text_layer: Final[set[int]] = set()
+        self._in_text_layer: Final[dict[int, str | None]] = {}  # thread -> what it is writing
         self._patches: list[tuple[Any, str, Any, Any]] = []
 
     @property
@@ -57,15 +57,21 @@ class StreamTap:
             AttributeError, TypeError: The stream lets none of its attributes be set.
         """
         buffer = getattr(self._stream, "buffer", None) if isinstance(self._stream, io.TextIOWrapper) else None
-        if buffer is None:
-            self._patch(self._stream, "write", self._plain_write(self._stream.write))
-            return
         self._patch(self._stream, "write", self._text_write(self._stream.write))
+        if buffer is None:
+            return
         try:
             self._patch(self._stream, "flush", self._text_flush(self._stream.flush))
             self._patch(buffer, "write", self._byte_write(buffer.write))
         except (AttributeError, TypeError) as error:
             _logger.debug("goodseed: bytes written to %r are not captured: %s", self._stream, error)
+
+    def refresh(self) -> None:
+        """Put the tap back where somebody has taken it off, as IPython does at the end of the cell that installs it."""
+        if self._listeners and not self.is_on_top:
+            self._patches = [patch for patch in self._patches if _is_patched(patch)]
+            self._patch(self._stream, "write", self._text_write(self._stream.write))
+            self._patches.insert(0, self._patches.pop())
 
     def add(self, put: Put) -> None:
         """Let ``put`` hear what is written from now on."""
@@ -92,32 +98,22 @@ class StreamTap:
         setattr(target, name, hook)
         self._patches.append((target, name, hook, before))
 
-    def _plain_write(self, original: Callable[[str], int]) -> Callable[[str], int]:
-        get_ident, now = threading.get_ident, time.time
-
-        def write(text: str) -> int:
-            result = original(text)
-            if not (silenced and get_ident() in silenced):
-                at_seconds = now()
-                for put in self._listeners:
-                    put(text, at_seconds)
-            return result
-
-        return write
-
     def _text_write(self, original: Callable[[str], int]) -> Callable[[str], int]:
         get_ident, now, inside = threading.get_ident, time.time, self._in_text_layer
 
         def write(text: str, /) -> int:
             ident = get_ident()
-            if ident in inside:  # a signal's handler writes while the thread is writing
+            if ident in inside:
                 result = original(text)
+                if inside[ident] is text:  # the tap lies below itself, see `refresh`
+                    return result
+                # Otherwise a signal's handler writes while the thread is writing.
             else:
-                inside.add(ident)
+                inside[ident] = text
                 try:
                     result = original(text)
                 finally:
-                    inside.discard(ident)
+                    inside.pop(ident, None)
             if ident not in silenced:
                 at_seconds = now()
                 for put in self._listeners:
@@ -131,11 +127,11 @@ class StreamTap:
             ident = threading.get_ident()
             if ident in self._in_text_layer:
                 return original()
-            self._in_text_layer.add(ident)
+            self._in_text_layer[ident] = None
             try:
                 return original()
             finally:
-                self._in_text_layer.discard(ident)
+                self._in_text_layer.pop(ident, None)
 
         return flush
 
@@ -174,10 +170,12 @@ class _Proxy:
 
 _lock = threading.Lock()
 _taps: Final[list[StreamTap]] = []
+_watched: Final[list[Any]] = []  # the shells whose cells are watched
 
 
 def tap(name: str, put: Put) -> StreamTap | None:
     """Let ``put(text, at_seconds)`` hear what is written to ``sys.<name>``; None where there is no such stream."""
+    _watch_cells()
     with _lock:
         stream = getattr(sys, name)
         if stream is None:
@@ -210,6 +208,23 @@ def untap(name: str, tapped: StreamTap, put: Put) -> None:
     finally:
         if is_locked:
             _lock.release()
+
+
+def _watch_cells() -> None:
+    """In a notebook, and wherever IPython runs: it sets ``write`` for the time of a cell, and back to what it was."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is None or shell in _watched:
+        return
+    _watched.append(shell)
+    try:
+        shell.events.register("pre_run_cell", _before_cell)
+    except (AttributeError, TypeError, ValueError) as error:
+        _logger.debug("goodseed: cells can't be watched: %s", error)
+
+
+def _before_cell(*_: object) -> None:
+    for tapped in tuple(_taps):
+        tapped.refresh()
 
 
 def _after_fork_in_child() -> None:

@@ -42,9 +42,10 @@ _HURRIED_BATCH_POINTS: Final = 30_000
 _BUSY_SECONDS: Final = 0.5  # callers may be waiting, none of them for a second
 _CHECKPOINT_BYTES: Final = 16 << 20
 _MODIFIED_EVERY_SECONDS: Final = 5.0
+_WORTH_PACKING_BYTES: Final = 256 << 10
 _MODIFICATION: Final = "sys/modification_time"
 _PACKED_BYTES: Final = 64 << 20  # packed in half a second
-_PACKED_SECONDS: Final = 2.0
+_PACKED_BYTES_A_SECOND: Final = 8 << 20  # of the run's life: packing makes it a tenth longer at most
 _UPSERT_META: Final = (
     "INSERT INTO run_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
@@ -248,8 +249,9 @@ class Session:
 
     def _is_worth_packing(self) -> bool:
         """Whether rewriting the file, which makes it a tenth smaller, takes no time that anybody would notice."""
-        is_small = os.stat(self._files.database).st_size + self._wal_bytes() <= _PACKED_BYTES
-        return is_small and time.monotonic() - self._opened_at >= _PACKED_SECONDS
+        size = os.stat(self._files.database).st_size + self._wal_bytes()
+        is_much = size >= _WORTH_PACKING_BYTES
+        return is_much and size <= min(_PACKED_BYTES, _PACKED_BYTES_A_SECOND * (time.monotonic() - self._opened_at))
 
     def close(self) -> None:
         """Close the connection."""
