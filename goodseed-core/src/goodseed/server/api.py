@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import datetime, timezone
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.errors import FileFormatError
@@ -26,6 +25,8 @@ __all__ = ["ROUTES"]
 _RUNS_A_CHUNK: Final = 500
 _CHUNK_CHARACTERS: Final = 1 << 17
 _KEPT_RUNS: Final = 20_000
+
+_written: Final[dict[str, tuple[RunSummary, SeriesPaths, str]]] = {}  # by the run's file
 
 
 def list_projects(store: Store, request: Request) -> Answer:
@@ -55,9 +56,12 @@ def _encoded_runs(store: Store, runs: list[RunSummary]) -> Iterator[str]:
         yield ", ".join([_run_as_json(run, store.series_paths(run)) for run in runs[start : start + _RUNS_A_CHUNK]])
 
 
-@lru_cache(_KEPT_RUNS)
 def _run_as_json(run: RunSummary, paths: SeriesPaths) -> str:
-    return json_text(
+    """A run in the list of runs; one that has not changed is the same object as before, and is not written again."""
+    known = _written.get(run.path)
+    if known is not None and known[0] is run and known[1] is paths:
+        return known[2]
+    text = json_text(
         {
             "project": run.project,
             "run_id": run.run_id,
@@ -70,6 +74,10 @@ def _run_as_json(run: RunSummary, paths: SeriesPaths) -> str:
             "metric_paths": paths.metrics,
         }
     )
+    if len(_written) >= _KEPT_RUNS:
+        _written.clear()
+    _written[run.path] = (run, paths, text)
+    return text
 
 
 def get_configs(store: Store, request: Request) -> Answer:

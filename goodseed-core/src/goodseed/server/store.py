@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sqlite3
 import threading
 import time
 from typing import TYPE_CHECKING, Final, final
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CatalogStore"]
 
-_MAX_AGE_SECONDS: Final = 1.0
+_FRESH_SECONDS: Final = 1.0
+_MAX_AGE_SECONDS: Final = 1.8  # until then an answer does not wait for the next look, which is taken meanwhile
 
 
 @final
@@ -44,7 +47,7 @@ class _Listing:
 
 @final
 class CatalogStore:
-    """The runs under a directory, for any number of threads. A change shows within a second.
+    """The runs under a directory, for any number of threads. A change shows within two seconds.
 
     Use `close` at the end.
     """
@@ -53,6 +56,8 @@ class CatalogStore:
         self._catalog: Final = Catalog(root)
         self._series: Final = SeriesCache(self._catalog.root)
         self._lock: Final = threading.Lock()
+        self._is_looking = False
+        self._is_closed = False
         self._listing: _Listing | None = None
 
     @property
@@ -63,6 +68,7 @@ class CatalogStore:
     def close(self) -> None:
         """Close the index and the cache."""
         with self._lock:
+            self._is_closed = True
             self._catalog.close()
             self._series.close()
 
@@ -137,10 +143,27 @@ class CatalogStore:
             self._listing = None
 
     def _current(self) -> _Listing:
+        listing = self._listing
+        age = math.inf if listing is None else time.monotonic() - listing.looked_at
+        if listing is not None and age < _MAX_AGE_SECONDS:
+            if age >= _FRESH_SECONDS and not self._is_looking:
+                self._is_looking = True
+                threading.Thread(target=self._look_again, name="goodseed-listing", daemon=True).start()
+            return listing
         with self._lock:
-            if self._listing is None or time.monotonic() - self._listing.looked_at >= _MAX_AGE_SECONDS:
+            if self._listing is None or time.monotonic() - self._listing.looked_at >= _FRESH_SECONDS:
                 self._listing = _Listing(self._catalog, None)
             return self._listing
+
+    def _look_again(self) -> None:
+        try:
+            with self._lock:
+                if self._listing is not None and not self._is_closed:  # nobody has asked to forget it meanwhile
+                    self._listing = _Listing(self._catalog, None)
+        except (GoodseedError, OSError, sqlite3.Error):  # whoever asks next is told
+            self._listing = None
+        finally:
+            self._is_looking = False
 
 
 def _summarise(name: str, runs: list[RunSummary]) -> ProjectSummary:
