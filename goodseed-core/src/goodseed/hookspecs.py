@@ -12,12 +12,26 @@ from typing import TYPE_CHECKING, Final
 import pluggy
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["goodseed_facts", "goodseed_hardware_samplers", "hookimpl", "hookspec"]
+__all__ = ["goodseed_commands", "goodseed_facts", "goodseed_hardware_samplers", "hookimpl", "hookspec"]
 
 hookspec: Final = pluggy.HookspecMarker("goodseed")
 hookimpl: Final = pluggy.HookimplMarker("goodseed")
+
+
+@hookspec
+def goodseed_commands() -> (  # type: ignore[empty-body]
+    Iterable[tuple[str, str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]]
+):
+    """Return commands for ``goodseed``, each its name, a line that says what it does, and two functions.
+
+    The first function gets the command's parser and adds its arguments; the second does what the command is for, gets
+    the arguments, and returns the exit status. It may raise `goodseed.GoodseedError` or `OSError` to fail with a
+    sentence. Called when ``goodseed`` is asked for help or for a command that is none of its own; a name that is taken
+    is left out.
+    """
 
 
 @hookspec

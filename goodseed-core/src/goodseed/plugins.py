@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     import pluggy
 
-__all__ = ["call_each", "plugin_manager"]
+__all__ = ["ENTRY_POINT_GROUP", "call_each", "plugin_manager"]
 
 _logger: Final = logging.getLogger("goodseed")
-_GROUP: Final = "goodseed"
+ENTRY_POINT_GROUP: Final = "goodseed"
 _ALL: Final = frozenset({"1", "all", "true", "yes", "on"})
 
 _lock = threading.RLock()
@@ -71,7 +71,7 @@ def _load() -> pluggy.PluginManager:
     disabled = {name.strip() for name in os.environ.get("GOODSEED_DISABLE_PLUGINS", "").split(",") if name.strip()}
     if any(name.lower() in _ALL for name in disabled):
         return manager
-    for entry_point in importlib.metadata.entry_points(group=_GROUP):
+    for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         if entry_point.name not in disabled and not manager.has_plugin(entry_point.name):
             _register(manager, entry_point)
     return manager

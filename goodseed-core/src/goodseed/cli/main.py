@@ -9,14 +9,14 @@ import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from goodseed import __version__
-from goodseed.cli import download, list_runs, login, serve, upload
+from goodseed.cli import download, list_plugins, list_runs, login, serve, upload
+from goodseed.cli.command import Command
 from goodseed.cli.terminal import printable
 from goodseed.errors import GoodseedError
+from goodseed.plugins import call_each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from goodseed.cli.command import Command
 
 __all__ = ["main"]
 
@@ -28,6 +28,7 @@ _COMMANDS: Final[tuple[Command, ...]] = (
     login.LOGIN,
     login.LOGOUT,
     login.WHOAMI,
+    list_plugins.COMMAND,
 )
 
 _DESCRIPTION: Final = """\
@@ -69,7 +70,27 @@ class _HarmlessFormatter(logging.Formatter):
         return printable(record.getMessage())
 
 
-def _make_parser() -> argparse.ArgumentParser:
+def _plugin_commands() -> list[Command]:
+    """The commands of plugins, but for those whose name is taken."""
+    taken = {command.name for command in _COMMANDS}
+    found = []
+    for plugin, answer in call_each("goodseed_commands"):
+        try:
+            commands = [Command(name, summary, f"{summary}.", add, run) for name, summary, add, run in answer]
+        except (TypeError, ValueError):
+            logging.getLogger("goodseed").warning("goodseed: the commands of plugin %s are none.", plugin)
+            continue
+        for command in commands:
+            if command.name in taken:
+                text = "goodseed: the command %s of plugin %s is left out: there is one of that name."
+                logging.getLogger("goodseed").warning(text, command.name, plugin)
+                continue
+            taken.add(command.name)
+            found.append(command)
+    return found
+
+
+def _make_parser(*, with_plugins: bool) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="goodseed",
         description=_DESCRIPTION,
@@ -79,7 +100,7 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"goodseed {__version__}", help="print the version")
     commands = parser.add_subparsers(title="commands", metavar="<command>", required=True)
-    for command in _COMMANDS:
+    for command in (*_COMMANDS, *(_plugin_commands() if with_plugins else ())):
         child = commands.add_parser(
             command.name,
             help=command.summary,
@@ -111,7 +132,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     try:
         try:
-            arguments = _make_parser().parse_args((sys.argv[1:] if argv is None else argv) or [serve.COMMAND.name])
+            given = (sys.argv[1:] if argv is None else argv) or [serve.COMMAND.name]
+            # Loading plugins takes longer than most commands.
+            is_ours = given[0] in {command.name for command in _COMMANDS} or given[0] == "--version"
+            arguments = _make_parser(with_plugins=not is_ours).parse_args(given)
         except SystemExit as ending:  # --help, --version, and bad arguments
             sys.stdout.flush()
             return int(ending.code or 0)
