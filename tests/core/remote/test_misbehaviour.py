@@ -103,6 +103,8 @@ def test_nothing_is_marked_that_was_not_taken(remote: PlainServer, trouble: Call
 def test_slow_body_does_not_hold_a_close(remote: PlainServer) -> None:
     """A remote that sends its answer byte by byte delays a close no longer than the close was told."""
 
+    done: list[bool] = []
+
     def drip(handler: Any, path: str) -> bool:
         if not path.endswith("ingest"):
             return False
@@ -111,16 +113,16 @@ def test_slow_body_does_not_hold_a_close(remote: PlainServer) -> None:
             handler.wfile.write(b" ")
             handler.wfile.flush()
             time.sleep(0.1)
+        done.append(True)
         return True
 
     remote.misbehave = drip
     run = goodseed.Run(project="ws/p")
     run["loss"].log(1.0, step=0)
-    started = time.monotonic()
     run.close(timeout=1.0)
-    took = time.monotonic() - started
+    is_still_dripping = not done
 
-    assert took < 6
+    assert is_still_dripping
     assert 1 <= pending(run)
 
 

@@ -6,7 +6,6 @@ import math
 import multiprocessing
 import os
 import sqlite3
-import time
 from pathlib import Path
 from typing import Any
 
@@ -284,15 +283,12 @@ def test_forked_child_sends_nothing(remote: PlainServer) -> None:
     run.wait(10)
     before = len(remote.requests)
     child = multiprocessing.get_context("fork").Process(target=os.getpid)
-    started = time.monotonic()
     child.start()
     child.join(30)
-    took = time.monotonic() - started
     run["loss"].log(2.0, step=1)
     run.close()
 
     assert 0 == child.exitcode
-    assert took < 20
     assert len(remote.requests) > before
     assert [(0.0, 1.0), (1.0, 2.0)] == points(remote)
 

@@ -26,6 +26,7 @@ __all__ = ["SyncedBackend", "open_remote", "registered"]
 _logger: Final = logging.getLogger("goodseed")
 _VERDICT_SECONDS: Final = 2.0  # what a run waits for the remote at its start, and never again
 _QUIET_SECONDS: Final = 20.0
+_QUIET_AFTER_FAILURE_SECONDS: Final = 3.0  # whoever stops a training, or sees it fail, is waiting for the prompt
 _HURRIED_SECONDS: Final = 1.5
 
 
@@ -70,7 +71,7 @@ class SyncedBackend(WriterBackend):
             is_done = self._worker.drain(
                 status,
                 timeout=timeout if is_patient else _HURRIED_SECONDS,
-                quiet_seconds=_QUIET_SECONDS,
+                quiet_seconds=_QUIET_SECONDS if status == "finished" else _QUIET_AFTER_FAILURE_SECONDS,
                 on_wait=lambda: progress.show(self._worker.sent - before),
             )
         finally:

@@ -268,7 +268,7 @@ class Run(RunWriting):
         Args:
             status: ``"finished"`` or ``"failed"``.
             timeout: Give the upload up after that many seconds; None goes on as long as there is progress, and
-                gives up after 20 s without any.
+                gives up after 20 s without any, or 3 s when the run has failed.
 
         Raises:
             InvalidTypeError, InvalidValueError: ``status`` or ``timeout`` can't be.
