@@ -102,7 +102,6 @@ def test_nothing_is_marked_that_was_not_taken(remote: PlainServer, trouble: Call
 
 def test_slow_body_does_not_hold_a_close(remote: PlainServer) -> None:
     """A remote that sends its answer byte by byte delays a close no longer than the close was told."""
-
     done: list[bool] = []
 
     def drip(handler: Any, path: str) -> bool:
