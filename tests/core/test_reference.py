@@ -13,21 +13,7 @@ import pytest
 
 import goodseed
 
-VERSION = "0.4.0"
 QUIET = "capture_stdout=False, capture_stderr=False, capture_hardware_metrics=False, git_ref=False"
-
-
-@pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that holds the reference, unmodified."""
-    directory = tmp_path_factory.mktemp("reference")
-    subprocess.run([sys.executable, "-m", "virtualenv", "-q", str(directory)], check=True, timeout=120)
-    python = directory / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", f"goodseed=={VERSION}"]
-    subprocess.run(install, check=True, timeout=300)
-    where = run_reference(python, "import goodseed; print(goodseed.__file__)")
-    assert str(directory) in where, where
-    return python
 
 
 def environment() -> dict[str, str]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
-import pytest
 from plain_server import PlainServer
 
 import goodseed
@@ -33,17 +31,6 @@ read = goodseed.Run(project="ws/p", run_id="{read}", read_only=True)
 print(json.dumps([read.get_metric_paths(), read.get_metric_data("loss"), read.get_string_data("note"),
     {row["path"]: row["value"] for row in read.get_configs()}["lr"]]))
 """
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that holds the reference, unmodified."""
-    directory = tmp_path_factory.mktemp("reference")
-    subprocess.run([sys.executable, "-m", "virtualenv", "-q", str(directory)], check=True, timeout=120)
-    python = directory / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "goodseed==0.4.0"]
-    subprocess.run(install, check=True, timeout=300)
-    return python
 
 
 def run_reference(python: Path, script: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,7 +17,6 @@ import goodseed
 
 from .conftest import Client, Serve
 
-VERSION = "0.4.0"
 QUIET = "capture_stdout=False, capture_stderr=False, capture_hardware_metrics=False, git_ref=False"
 # Finite values, times without a fraction, and no sets and datetimes: of those the reference's server makes a 500.
 LOGGED = """
@@ -68,20 +66,6 @@ QUERIES = (
 def environment() -> dict[str, str]:
     """The environment of the test, without what would put our package in the place of the reference."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that holds the reference, unmodified."""
-    directory = tmp_path_factory.mktemp("reference")
-    python = directory / "bin" / "python"
-    for command in (
-        [sys.executable, "-m", "virtualenv", "-q", str(directory)],
-        [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", f"goodseed=={VERSION}"],
-    ):
-        if subprocess.run(command, timeout=300, env=environment(), check=False).returncode:
-            pytest.skip("the reference can't be installed here")
-    return python
 
 
 @pytest.fixture
