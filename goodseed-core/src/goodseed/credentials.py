@@ -91,9 +91,9 @@ def _read() -> dict[str, str]:
     try:
         with path.open("rb") as file:
             keys = json.loads(file.read(_MAX_BYTES))
-    except FileNotFoundError:
+    except OSError:  # there is none, or a home that can't be read: the run goes elsewhere, and says so
         return {}
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise ConfigurationError(f"{path} can't be read ({error}): remove it, and log in again.") from None
     if not isinstance(keys, dict):
         raise ConfigurationError(f"{path} holds no keys: remove it, and log in again.")

@@ -190,6 +190,23 @@ def test_login(
     assert "gsk_" not in printed.out + printed.err
 
 
+def test_damaged_file_of_keys(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file of keys that is damaged is said with the remedy; one that can't be read counts as none."""
+    home.mkdir()
+    (home / ".credentials.json").write_text("{")
+    assert 1 == main(["whoami"])
+    first = capsys.readouterr().err
+    (home / ".credentials.json").unlink()
+    (home / ".credentials.json").mkdir()
+    assert 1 == main(["whoami"])
+    with goodseed.Run() as run:
+        storage = run.storage
+
+    assert "remove it, and log in again" in first
+    assert "There is no API key" in capsys.readouterr().err
+    assert "local" == storage
+
+
 def test_upload_of_very_much(remote: PlainServer, caplog: pytest.LogCaptureFixture) -> None:
     """Hundreds of thousands of points arrive once, those that the remote refuses stay here, and nothing is pending."""
     with goodseed.Run(project="ws/p", run_id="a", storage="local") as run:
