@@ -44,6 +44,7 @@ def test_schemathesis_finds_nothing(serve: Serve) -> None:
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     operations = [found.ok() for found in schema.get_all_operations()]
+    operations = [operation for operation in operations if "/api/ui/" not in operation.path]  # they have their own test
     for operation in operations:
         fixed = {"project": "p", "run_id": "r"} if "{run_id}" in operation.path else None
         for mode in schemathesis.GenerationMode:
@@ -61,4 +62,4 @@ def test_schemathesis_finds_nothing(serve: Serve) -> None:
                 with suppress(Unsatisfiable):  # an operation without parameters can't be asked wrongly
                     ask()
 
-    assert len(ROUTES) - 1 == len(operations)  # the document leaves itself out
+    assert len([route for route in ROUTES if "/api/ui/" not in route.pattern]) - 1 == len(operations)

@@ -89,8 +89,15 @@ def _run(arguments: argparse.Namespace) -> int:
         finally:
             if server is not None:
                 server.server_close()
+                _close_caches(store)
             signal.signal(signal.SIGTERM, before)
     return 0
+
+
+def _close_caches(store: CatalogStore) -> None:
+    from goodseed.server import ui
+
+    ui.close(store)
 
 
 def _start(store: CatalogStore, arguments: argparse.Namespace) -> tuple[Server, str]:

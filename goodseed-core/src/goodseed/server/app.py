@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, unquote, urlencode
 
 from goodseed.errors import FileFormatError, RunInUseError, RunNotFoundError
-from goodseed.server import api, openapi
+from goodseed.server import api, openapi, ui
 from goodseed.server.encoding import Chunks, json_text
 from goodseed.server.routes import JSON, Answer, Request, RequestError, Route
 from goodseed.server.security import PAGE_HEADERS, SAFE_METHODS
@@ -32,7 +32,7 @@ _UI: Final = "/api/ui/"
 _BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 _NOWHERE: Final = re.compile(r"[\x00-\x1f\x7f\\]|//|/\.{1,2}(/|$)")
 
-_DOCUMENTED: Final[tuple[Route, ...]] = (*api.ROUTES,)
+_DOCUMENTED: Final[tuple[Route, ...]] = (*api.ROUTES, *ui.ROUTES)
 ROUTES: Final[tuple[Route, ...]] = (*_DOCUMENTED, openapi.make_route(_DOCUMENTED))
 
 

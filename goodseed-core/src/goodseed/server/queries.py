@@ -25,10 +25,10 @@ _LONGEST_QUERY_SECONDS: Final = 30.0
 
 _METRICS: Final = """
     SELECT id, path FROM metric_series AS s
-    WHERE EXISTS (SELECT 1 FROM metric_points WHERE series_id = s.id) ORDER BY path"""
+    WHERE EXISTS (SELECT 1 FROM metric_points WHERE series_id = s.id) AND typeof(path) = 'text' ORDER BY path"""
 _TEXTS: Final = """
     SELECT id, path FROM string_series AS s
-    WHERE EXISTS (SELECT 1 FROM string_points WHERE series_id = s.id) ORDER BY path"""
+    WHERE EXISTS (SELECT 1 FROM string_points WHERE series_id = s.id) AND typeof(path) = 'text' ORDER BY path"""
 _METRIC_POINTS: Final = "SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step > ? ORDER BY step LIMIT ?"
 _METRIC_POINTS_FROM: Final = _METRIC_POINTS.replace("step >", "step >=")
 _TEXT_POINTS: Final = "SELECT step, value, ts FROM string_points WHERE series_id = ? AND step > ? ORDER BY step"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
     from goodseed.paths import RunFiles
 
-__all__ = ["ConfigRow", "LastPoint", "MetricPoint", "RunReader", "TextPoint", "is_at_rest"]
+__all__ = ["ConfigRow", "LastPoint", "MetricPoint", "RunReader", "TextPoint", "file_token", "is_at_rest", "rest_token"]
+
+# A file may change again within the resolution of its time, two seconds on the coarsest of file systems.
+_SETTLED_NS: Final = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,29 @@ class RunReader:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def limit_memory(self, pages: int) -> None:
+        """Keep that many pages of the file in memory, or that many KiB if negative."""
+        self._connection.execute(f"PRAGMA cache_size = {pages:d}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The connection, in a transaction: one state of the file for several queries, to be ended soon.
+
+        Raises:
+            FileFormatError: The file is damaged.
+        """
+        with _readable(self._files):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    def metric_id(self, path: str) -> int | None:
+        """The number of a metric in the file; None where there is none."""
+        return self._series_id("metric_series", path) or None
 
     def meta(self) -> dict[str, str]:
         """The ``run_meta`` table, as written."""
@@ -197,6 +224,37 @@ def is_at_rest(files: RunFiles) -> bool:
         return os.stat(f"{files.database}-wal").st_size == 0
     except FileNotFoundError:
         return True
+
+
+def rest_token(files: RunFiles) -> str | None:
+    """Another text once the run's file is another; None while it is written, or may be.
+
+    It is cheap, and for a file that has not changed for some seconds exact.
+    """
+    if files.lock.exists() or files.inbox.exists():
+        return None
+    try:
+        log_bytes = os.stat(f"{files.database}-wal").st_size
+    except FileNotFoundError:
+        log_bytes = 0
+    try:
+        found = os.stat(files.database)
+    except OSError:
+        return None
+    is_settled = time.time_ns() - found.st_mtime_ns > _SETTLED_NS
+    return f"{found.st_mtime_ns} {found.st_size} {found.st_ino}" if is_settled and not log_bytes else None
+
+
+def file_token(files: RunFiles) -> str:
+    """Another text once the run's file or its write-ahead log is another; empty where it is gone."""
+    token = ""
+    for path in (str(files.database), f"{files.database}-wal"):
+        try:
+            found = os.stat(path)
+        except OSError:
+            continue
+        token += f"{found.st_mtime_ns} {found.st_size} {found.st_ino} "
+    return token
 
 
 def _bounds(step_min: float | None, step_max: float | None) -> tuple[float, float]:

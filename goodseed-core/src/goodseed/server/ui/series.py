@@ -1,0 +1,220 @@
+"""``POST …/series``: points of many series of many runs, one series after the other."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from goodseed.errors import FileFormatError, RunNotFoundError
+from goodseed.server.routes import Answer, RequestError
+from goodseed.server.ui.cursors import Cursor
+from goodseed.server.ui.fields import Fields
+from goodseed.server.ui.series_format import BINARY, Series, as_frame, as_json
+from goodseed.server.ui.state import desk_of
+from goodseed.storage.reader import rest_token
+from goodseed.storage.rollup_buckets import Window, read_window
+from goodseed.storage.rollup_joined import read_joined
+from goodseed.storage.rollup_nodes import EVERYTHING, Bounds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from goodseed.server.routes import Request, Store
+    from goodseed.server.ui.projects import Project
+    from goodseed.server.ui.reading import OpenRun
+    from goodseed.server.ui.state import Desk
+    from goodseed.storage.catalog import RunSummary
+
+__all__ = ["query_series"]
+
+_MAX_SERIES: Final = 2_000
+_MAX_ASKED: Final = 100_000
+_MAX_POINTS: Final = 5_000
+_FRAME_VALUES: Final = 40_000  # a frame is sent when it holds about as many
+_JSON_CHARACTERS: Final = 1 << 17
+_AXES: Final = ("step", "time", "wall")
+_FIELDS: Final = ("runs", "paths", "items", "x", "range", "points", "agg", "since", "offset")
+
+
+class Item(NamedTuple):
+    """One series that is asked for."""
+
+    run: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A request for series, checked.
+
+    Attributes:
+        items: Those of this answer.
+        next: At which of all that are asked for the next answer is to begin; None at the end.
+        x: ``step``, ``time``, ``wall`` or the path of a metric.
+        range: The lowest and highest x; None for all.
+        points: How many points or buckets at most.
+        is_full: All columns.
+        since: The cursors, by run and path.
+    """
+
+    items: list[Item]
+    next: int | None
+    x: str
+    range: tuple[float, float] | None
+    points: int
+    is_full: bool
+    since: dict[str, Any]
+
+
+def query_series(store: Store, request: Request) -> Answer:
+    """The points of many series, as JSON or, if that is what is accepted, in frames."""
+    wanted = _wanted(request)
+    desk = desk_of(store)
+    project = desk.project(store, request.parameters["project"])
+    found = _read_all(desk, project, wanted)
+    if BINARY in request.headers.get("accept", ""):
+        return Answer(_frames(found, project.rev, wanted), content_type=BINARY)
+    return Answer(_json(found, project.rev, wanted))
+
+
+def _wanted(request: Request) -> Wanted:
+    fields = Fields(request.body, *_FIELDS)
+    items = _items(fields)
+    offset = fields.integer("offset", 0, 0, _MAX_ASKED)
+    agg = fields.text("agg", "minmax")
+    if agg not in ("minmax", "all"):
+        raise RequestError('agg must be "minmax" or "all"')
+    since = fields.object("since")
+    if any(not isinstance(cursor, str) for cursor in since.values()):
+        raise RequestError("since must hold cursors, which are strings")
+    end = offset + _MAX_SERIES
+    return Wanted(
+        items[offset:end],
+        end if end < len(items) else None,
+        fields.text("x") or "step",
+        fields.range("range"),
+        fields.integer("points", 800, 1, _MAX_POINTS),
+        agg == "all",
+        since,
+    )
+
+
+def _items(fields: Fields) -> list[Item]:
+    runs, paths = fields.texts("runs", _MAX_ASKED), fields.texts("paths", _MAX_ASKED)
+    asked = fields.array("items", _MAX_ASKED)
+    if asked is not None:
+        if runs is not None or paths is not None:
+            raise RequestError("Give either items, or runs and paths")
+        items = []
+        for entry in asked:
+            member = Fields(entry, "run", "path")
+            items.append(Item(member.text("run"), member.text("path")))
+        return items
+    if runs is None or paths is None:
+        raise RequestError("Give runs and paths, or items")
+    if len(runs) * len(paths) > _MAX_ASKED:
+        raise RequestError(f"runs × paths may be {_MAX_ASKED:,} series", code="too_many")
+    return [Item(run, path) for path in paths for run in runs]
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def _read_all(desk: Desk, project: Project, wanted: Wanted) -> Iterator[Series]:
+    for item in wanted.items:
+        run = project.run(item.run)
+        if run is None:
+            yield Series(*item, Window(), problem="no_run")
+            continue
+        try:
+            yield _read(desk, project, run, item, wanted)
+        except RunNotFoundError:
+            yield Series(*item, Window(), problem="no_run")
+        except FileFormatError:
+            yield Series(*item, Window(), problem="damaged")
+
+
+def _read(desk: Desk, project: Project, run: RunSummary, item: Item, wanted: Wanted) -> Series:
+    token = rest_token(run.files)
+    key = (token, item.path, wanted.x, wanted.range, wanted.points)
+    if token is not None and not wanted.since:
+        kept = desk.series.get(run.path, key)
+        if kept is not None:
+            return kept
+    with desk.reading(run) as reader:
+        series = _read_open(desk, reader, run, item, wanted, token)
+    if token is not None and not wanted.since and rest_token(run.files) == token:
+        desk.series.put(run.path, key, series)
+    return series
+
+
+def _read_open(desk: Desk, reader: OpenRun, run: RunSummary, item: Item, wanted: Wanted, token: str | None) -> Series:
+    number = reader.metric_id(item.path)
+    if number is None:
+        return Series(*item, Window(), problem="no_series")
+    if wanted.x not in _AXES:
+        other = reader.metric_id(wanted.x)
+        if other is None:
+            return Series(*item, Window(), problem="no_series")
+        with reader.transaction() as connection:
+            window = read_joined(connection, number, other, wanted.points, wanted.range or (-math.inf, math.inf))
+        return Series(*item, window)
+    by_time = wanted.x != "step"
+    origin = run.created_seconds if wanted.x == "time" else 0.0
+    bounds = EVERYTHING
+    if wanted.range is not None:
+        low, high = wanted.range[0] + origin, wanted.range[1] + origin
+        bounds = Bounds(-math.inf, math.inf, low, high) if by_time else Bounds(low, high)
+    tracker = desk.changes.of(run.files) if token is None else None
+    state = tracker.look() if tracker is not None else ""
+    start = None
+    with reader.transaction() as connection:
+        cursor = Cursor.at_end(connection, number, token or state)
+        if bounds is EVERYTHING and (known := Cursor.parse(wanted.since.get(f"{item.run}/{item.path}"))) is not None:
+            start = known.resume(cursor, tracker, number)
+        if start is not None:
+            bounds = Bounds(start, math.inf)
+            rollup = None
+        else:
+            rollup = desk.rollups.get(
+                connection,
+                (run.path, item.path),
+                number,
+                token,
+                (lambda since: tracker.changed(since, number)) if tracker is not None else (lambda since: None),
+                state,
+            )
+        window = read_window(connection, number, rollup, wanted.points, bounds, by_time=by_time)
+    if origin:
+        window.shift(-origin)
+    return Series(*item, window, cursor=cursor.text, start=start)
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+
+def _frames(found: Iterator[Series], rev: str, wanted: Wanted) -> Iterator[bytes]:
+    waiting: list[Series] = []
+    values = 0
+    for series in found:
+        waiting.append(series)
+        values += 4 * len(series.window.x) + 100
+        if values >= _FRAME_VALUES:
+            yield as_frame(waiting, rev, None, is_full=wanted.is_full)
+            waiting, values = [], 0
+    yield as_frame(waiting, rev, wanted.next, is_full=wanted.is_full)
+
+
+def _json(found: Iterator[Series], rev: str, wanted: Wanted) -> Iterator[bytes]:
+    pieces, size, separator = [f'{{"rev": {json.dumps(rev)}, "series": ['], 0, ""
+    for series in found:
+        text = as_json(series, is_full=wanted.is_full)
+        pieces += (separator, text)
+        separator = ", "
+        size += len(text)
+        if size >= _JSON_CHARACTERS:
+            yield "".join(pieces).encode()
+            pieces, size = [], 0
+    yield "".join([*pieces, f'], "next": {json.dumps(wanted.next)}}}']).encode()

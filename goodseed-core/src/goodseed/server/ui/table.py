@@ -1,0 +1,211 @@
+"""``…/runs/query``: the table of runs, filtered, sorted, grouped and by page."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from goodseed.server.parameters import MAX_INTEGER, integer, text
+from goodseed.server.routes import Answer, RequestError
+from goodseed.server.ui.columns import finite_numbers, plain_value
+from goodseed.server.ui.fields import Fields, encodable, limit_of, texts
+from goodseed.server.ui.filters import parse_filter
+from goodseed.server.ui.matching import matcher
+from goodseed.server.ui.state import desk_of
+from goodseed.server.ui.values import Values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from goodseed.server.routes import Request, Store
+    from goodseed.server.ui.projects import Entry, Project
+
+__all__ = ["get_runs", "query_runs"]
+
+_MAX_COLUMNS: Final = 100
+_MAX_SORT: Final = 8
+_MAX_GROUP: Final = 4
+_MAX_LIMIT: Final = 1_000
+_MAX_IDS: Final = 20_000
+_DEFAULT_LIMIT: Final = 100
+_TRASHED: Final = ("no", "only", "all")
+_FIELDS: Final = ("filter", "columns", "sort", "group_by", "offset", "limit", "ids", "trashed")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A request for the table, checked; ``sort`` holds columns and whether the highest comes first."""
+
+    filter: str
+    columns: list[str]
+    sort: list[tuple[str, bool]]
+    group_by: list[str]
+    offset: int
+    limit: int
+    ids: list[str] | None
+    trashed: str
+
+
+def query_runs(store: Store, request: Request) -> Answer:
+    """The table, as the body asks for it."""
+    fields = Fields(request.body, *_FIELDS)
+    query = Query(
+        fields.text("filter"),
+        fields.texts("columns", _MAX_COLUMNS) or [],
+        [_sort_entry(entry) for entry in fields.array("sort", _MAX_SORT) or []],
+        fields.texts("group_by", _MAX_GROUP) or [],
+        fields.integer("offset", 0, 0, MAX_INTEGER),
+        fields.integer("limit", _DEFAULT_LIMIT, 0, _MAX_LIMIT),
+        fields.texts("ids", _MAX_IDS),
+        fields.text("trashed", "no"),
+    )
+    return _answer(store, request, query)
+
+
+def get_runs(store: Store, request: Request) -> Answer:
+    """The table, as the query string asks for it."""
+    sort = [(name.removeprefix("-"), name.startswith("-")) for name in texts(request, "sort", _MAX_SORT)]
+    query = Query(
+        text(request, "filter") or "",
+        texts(request, "columns", _MAX_COLUMNS),
+        sort,
+        texts(request, "group_by", _MAX_GROUP),
+        integer(request, "offset") or 0,
+        limit_of(request, _DEFAULT_LIMIT, _MAX_LIMIT),
+        texts(request, "ids", _MAX_IDS) or None,
+        text(request, "trashed") or "no",
+    )
+    return _answer(store, request, query)
+
+
+def _sort_entry(entry: Any) -> tuple[str, bool]:
+    is_pair = isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str) and entry[1] in ("asc", "desc")
+    if not is_pair:
+        raise RequestError('sort must hold pairs such as ["val/acc:max", "desc"]')
+    return encodable("sort", entry[0]), entry[1] == "desc"
+
+
+def _answer(store: Store, request: Request, query: Query) -> Answer:
+    if query.trashed not in _TRASHED:
+        raise RequestError(f"trashed must be one of {', '.join(_TRASHED)}")
+    condition = parse_filter(query.filter)
+    project = desk_of(store).project(store, request.parameters["project"])
+    with project.lock:
+        values = Values(project)
+        passes = matcher(condition, values)
+        entries = [entry for entry in _candidates(project, query) if passes(entry)]
+        for column in (*query.columns, *(column for column, _ in query.sort), *query.group_by):
+            values.load(column)
+        for column, is_descending in reversed(query.sort):
+            entries = _sorted(entries, values.getter(column), is_descending=is_descending)
+        groups = None
+        if query.group_by:
+            entries, groups = _grouped(entries, query, values)
+        page = entries[query.offset : query.offset + query.limit]
+        getters = {column: values.getter(column) for column in query.columns}
+        content = {
+            "rev": project.rev,
+            "total": len(entries),
+            "ids": [entry.run.run_id for entry in page],
+            "columns": {name: [plain_value(get(entry)) for entry in page] for name, get in getters.items()},
+            "types": {name: values.type_of(name) for name in query.columns},
+            "stats": {name: _stats(map(get, entries)) for name, get in getters.items()},
+            "groups": groups,
+            "unknown": list(dict.fromkeys(values.unknown)),
+        }
+    return Answer(content)
+
+
+def _candidates(project: Project, query: Query) -> list[Entry]:
+    if query.ids is None:
+        entries = project.entries
+    else:
+        entries = [entry for run_id in dict.fromkeys(query.ids) if (entry := project.entry(run_id)) is not None]
+    if query.trashed == "all":
+        return entries
+    is_wanted = query.trashed == "only"
+    return [entry for entry in entries if bool(entry.run.trashed) is is_wanted]
+
+
+def _sorted(entries: list[Entry], get: Callable[[Entry], Any], *, is_descending: bool) -> list[Entry]:
+    """Numbers, then texts, then what is missing; only the order within numbers and texts turns round."""
+    numbers: list[tuple[Any, Entry]] = []
+    words: list[tuple[Any, Entry]] = []
+    nans: list[Entry] = []
+    missing: list[Entry] = []
+    for entry in entries:
+        value = get(entry)
+        if value is None:
+            missing.append(entry)
+        elif isinstance(value, (bool, int, float)):
+            if isinstance(value, float) and math.isnan(value):
+                nans.append(entry)
+            else:
+                numbers.append((value, entry))
+        else:
+            words.append((", ".join(value) if isinstance(value, tuple) else value, entry))
+    for part in (numbers, words):
+        part.sort(key=_first, reverse=is_descending)
+    return [*(entry for _, entry in (*numbers,)), *nans, *(entry for _, entry in words), *missing]
+
+
+def _first(pair: tuple[Any, Entry]) -> Any:
+    return pair[0]
+
+
+def _grouped(entries: list[Entry], query: Query, values: Values) -> tuple[list[Entry], list[dict[str, Any]]]:
+    getters = [values.getter(column) for column in query.group_by]
+    members: dict[tuple[Any, ...], list[Entry]] = {}
+    keys: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for entry in entries:
+        key = tuple(get(entry) for get in getters)
+        # True and 1 are one key to Python; NaN is never equal to itself.
+        name = tuple((type(part).__name__, repr(part)) for part in key)
+        keys.setdefault(name, key)
+        members.setdefault(name, []).append(entry)
+    ordered: list[Entry] = []
+    groups = []
+    columns = {name: values.getter(name) for name in query.columns}
+    for name, group in members.items():
+        found = {column: _aggregate([get(entry) for entry in group]) for column, get in columns.items()}
+        groups.append(
+            {
+                "key": [plain_value(part) for part in keys[name]],
+                "n": len(group),
+                "offset": len(ordered),
+                "agg": {column: aggregate for column, aggregate in found.items() if aggregate is not None},
+            }
+        )
+        ordered.extend(group)
+    return ordered, groups
+
+
+def _aggregate(found: Sequence[Any]) -> dict[str, Any] | None:
+    numbers = finite_numbers(found)
+    if not numbers:
+        return None
+    try:
+        mean = statistics.fmean(numbers)
+        squares = math.fsum((value - mean) ** 2 for value in numbers)
+        std = math.sqrt(squares / (len(numbers) - 1)) if len(numbers) > 1 else None
+    except OverflowError:
+        mean, std = math.inf, math.inf
+    return {
+        "mean": plain_value(float(mean)),
+        "std": None if std is None else plain_value(std),
+        "min": min(numbers),
+        "max": max(numbers),
+    }
+
+
+def _stats(found: Any) -> dict[str, Any]:
+    present = [value for value in found if value is not None]
+    numbers = finite_numbers(present)
+    return {
+        "count": len(present),
+        "min": min(numbers) if numbers else None,
+        "max": max(numbers) if numbers else None,
+        "distinct": len({(type(value), repr(value) if value != value else value) for value in present}),
+    }

@@ -1,0 +1,303 @@
+"""What a rollup is made of: some points that follow one another, as one node."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left, bisect_right
+from operator import le
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from goodseed.errors import FileFormatError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+
+__all__ = [
+    "EVERYTHING",
+    "FANOUT",
+    "NODE_POINTS",
+    "Bounds",
+    "Nodes",
+    "aggregate",
+    "aggregate_cells",
+    "is_sorted",
+    "nodes_of_points",
+    "read_points",
+    "whole_node",
+]
+
+NODE_POINTS: Final = 128
+FANOUT: Final = 8
+
+_POINTS: Final = """
+    SELECT step, y, ts FROM metric_points
+    WHERE series_id = ? AND step BETWEEN ? AND ? AND ts BETWEEN ? AND ? ORDER BY step LIMIT ?"""
+_FOLLOWING: Final = """
+    SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ? ORDER BY step LIMIT ?"""
+_STEP_AT: Final = """
+    SELECT step FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1 OFFSET ?"""
+_NODE: Final = """
+    SELECT count(*), max(step), min(y), max(y), total(y), count(y), min(ts), max(ts)
+    FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ?"""
+# abs(y) <= the largest double is true of finite values alone; NULL stands for NaN and makes it NULL.
+_FINITE: Final = """
+    SELECT min(finite), max(finite), total(finite), count(finite), count(CASE WHEN y > 0 AND finite IS NULL THEN 1 END)
+    FROM (
+        SELECT y, CASE WHEN abs(y) <= 1.7976931348623157e308 THEN y END AS finite
+        FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ?
+    )"""
+_TEXTUAL: Final = "A metric of this run holds something that is no number."
+
+
+class Bounds(NamedTuple):
+    """Which points are meant: those within all four, which are included."""
+
+    step_low: float
+    step_high: float
+    time_low: float = -math.inf
+    time_high: float = math.inf
+
+
+EVERYTHING: Final = Bounds(-math.inf, math.inf)
+
+
+class Nodes:
+    """Nodes of one series by column; in the order of their steps, unless `sorted_by_time` has made them.
+
+    Attributes:
+        first_step: The step of a node's first point, and so on.
+        low: The lowest finite value; infinity without one. `high` likewise.
+        total: The sum of the finite values.
+        count: How many points it stands for.
+        nan: How many of them are NaN; `positive` and `negative` count the infinities.
+    """
+
+    FIELDS: Final = (
+        *("first_step", "last_step", "first_y", "last_y", "last_time", "min_time", "max_time"),
+        *("low", "high", "total", "count", "nan", "positive", "negative"),
+    )
+    __slots__ = FIELDS
+
+    first_step: array[float]
+    last_step: array[float]
+    first_y: array[float]
+    last_y: array[float]
+    last_time: array[float]
+    min_time: array[float]
+    max_time: array[float]
+    low: array[float]
+    high: array[float]
+    total: array[float]
+    count: array[float]
+    nan: array[float]
+    positive: array[float]
+    negative: array[float]
+
+    def __init__(self, columns: Iterable[array[float]] | None = None) -> None:
+        empty = (array("d") for _ in self.FIELDS)
+        for name, column in zip(self.FIELDS, empty if columns is None else columns, strict=True):
+            setattr(self, name, column)
+
+    def __len__(self) -> int:
+        return len(self.count)
+
+    def columns(self) -> Iterator[array[float]]:
+        """The columns, in the order of `FIELDS`."""
+        return (getattr(self, name) for name in self.FIELDS)
+
+    def part(self, start: int, stop: int) -> Nodes:
+        """The nodes from one index up to another."""
+        return Nodes(column[start:stop] for column in self.columns())
+
+    def extend(self, other: Nodes) -> None:
+        """Add the nodes of ``other`` behind these."""
+        for mine, more in zip(self.columns(), other.columns(), strict=True):
+            mine.extend(more)
+
+    def truncate(self, count: int) -> None:
+        """Keep the first ``count``."""
+        for column in self.columns():
+            del column[count:]
+
+    def pick(self, indexes: Sequence[int]) -> Nodes:
+        """These nodes, in this order."""
+        return Nodes(array("d", [column[index] for index in indexes]) for column in self.columns())
+
+    def merged(self, start: int, stop: int) -> tuple[float, ...]:
+        """One node in the place of those from one index up to another."""
+        part = slice(start, stop)
+        return (
+            *(min(self.first_step[part]), max(self.last_step[part])),
+            *(self.first_y[start], self.last_y[stop - 1], self.last_time[stop - 1]),
+            *(min(self.min_time[part]), max(self.max_time[part]), min(self.low[part]), max(self.high[part])),
+            *(sum(self.total[part]), sum(self.count[part])),
+            *(sum(self.nan[part]), sum(self.positive[part]), sum(self.negative[part])),
+        )
+
+    def append(self, node: Sequence[float]) -> None:
+        """Add one node, its fields in the order of `FIELDS`."""
+        for column, value in zip(self.columns(), node, strict=True):
+            column.append(value)
+
+    def within(self, low: float, high: float, *, by_time: bool) -> tuple[Sequence[int], Sequence[int]]:
+        """The indexes of the nodes that lie between two steps or times, and of those that do so in part."""
+        starts = self.min_time if by_time else self.first_step
+        ends = self.max_time if by_time else self.last_step
+        if by_time and not (is_sorted(starts) and is_sorted(ends)):
+            touched = [
+                i for i, (start, end) in enumerate(zip(starts, ends, strict=True)) if end >= low and start <= high
+            ]
+            inside = [i for i in touched if starts[i] >= low and ends[i] <= high]
+            known = set(inside)
+            return inside, [i for i in touched if i not in known]
+        first, last = bisect_left(starts, low), bisect_right(ends, high)
+        outer_first, outer_last = bisect_left(ends, low), bisect_right(starts, high)
+        edges = (*range(outer_first, min(first, outer_last)), *range(max(last, outer_first), outer_last))
+        return range(first, max(first, last)), sorted(set(edges))
+
+
+def is_sorted(column: array[float]) -> bool:
+    """Whether no value is lower than the one before."""
+    return all(map(le, column, memoryview(column)[1:]))
+
+
+def read_points(
+    connection: sqlite3.Connection, series: int, bounds: Bounds, limit: int = -1
+) -> tuple[array[float], array[float], array[float]]:
+    """Steps, values and times of the points within ``bounds``, by step; at most ``limit``.
+
+    Raises:
+        FileFormatError: One of them is no number.
+    """
+    steps, values, times = array("d"), array("d"), array("d")
+    cursor = connection.execute(_POINTS, (series, *bounds, limit))
+    try:
+        while rows := cursor.fetchmany(8192):
+            some_steps, some_values, some_times = zip(*rows, strict=True)
+            steps.extend(some_steps)
+            values.extend([math.nan if y is None else y for y in some_values] if None in some_values else some_values)
+            times.extend(some_times)
+    except TypeError as error:
+        raise FileFormatError(_TEXTUAL) from error
+    finally:
+        cursor.close()
+    return steps, values, times
+
+
+def nodes_of_points(steps: array[float], values: array[float], times: array[float]) -> Nodes:
+    """A node for each point."""
+    count = len(steps)
+    zeros = array("d", bytes(8 * count))
+    low, high, total, nan, positive, negative = values, values, values, zeros, zeros, zeros
+    if not _are_finite(values):
+        finite = [math.isfinite(y) for y in values]
+        low = array("d", [y if good else math.inf for y, good in zip(values, finite, strict=True)])
+        high = array("d", [y if good else -math.inf for y, good in zip(values, finite, strict=True)])
+        total = array("d", [y if good else 0.0 for y, good in zip(values, finite, strict=True)])
+        nan = array("d", [y != y for y in values])
+        positive = array("d", [y == math.inf for y in values])
+        negative = array("d", [y == -math.inf for y in values])
+    ones = array("d", [1.0]) * count
+    columns = (steps, steps, values, values, times, times, times, low, high, total, ones, nan, positive, negative)
+    return Nodes(column[:] for column in columns)
+
+
+def _are_finite(values: array[float]) -> bool:
+    total = sum(values)
+    return total - total == 0.0 or all(map(math.isfinite, values))
+
+
+def aggregate(
+    connection: sqlite3.Connection, series: int, step_low: float, step_high: float
+) -> Iterator[tuple[float, ...]]:
+    """Nodes of about `NODE_POINTS` points each, by step, their fields in the order of `Nodes.FIELDS`.
+
+    Raises:
+        FileFormatError: One of the points is no number.
+    """
+    start = connection.execute(_FOLLOWING, (series, step_low, step_high, 1)).fetchone()
+    width = 0.0
+    while start is not None:
+        first = start[0]
+        if width <= 0.0:
+            width = _width_at(connection, series, first)
+        node, start = _one_node(connection, series, start, min(first + width, step_high), step_high)
+        count = node[_COUNT]
+        if count > 4 * NODE_POINTS:
+            yield from _halves(connection, series, first, node[1])
+            width = 0.0
+            continue
+        yield node
+        if count < NODE_POINTS // 2:
+            width *= 2.0
+        elif count > 2 * NODE_POINTS:
+            width /= 2.0
+
+
+def _width_at(connection: sqlite3.Connection, series: int, first: float) -> float:
+    """How many steps `NODE_POINTS` points take from here; infinite where there are fewer."""
+    row = connection.execute(_STEP_AT, (series, first, NODE_POINTS - 1)).fetchone()
+    return math.inf if row is None else float(row[0]) - first
+
+
+def _halves(
+    connection: sqlite3.Connection, series: int, step_low: float, step_high: float
+) -> Iterator[tuple[float, ...]]:
+    """Nodes of `NODE_POINTS` points, counted one by one: steps are much denser here than before."""
+    start = connection.execute(_FOLLOWING, (series, step_low, step_high, 1)).fetchone()
+    while start is not None:
+        row = connection.execute(_STEP_AT, (series, start[0], NODE_POINTS - 1)).fetchone()
+        end = step_high if row is None else min(step_high, row[0])
+        node, start = _one_node(connection, series, start, end, step_high)
+        yield node
+
+
+def aggregate_cells(
+    connection: sqlite3.Connection, series: int, step_low: float, step_high: float, origin: float, width: float
+) -> Iterator[tuple[float, ...]]:
+    """The same, with a node for each cell of that width that holds a point; the first cell begins at ``origin``."""
+    start = connection.execute(_FOLLOWING, (series, step_low, step_high, 1)).fetchone()
+    while start is not None:
+        cell_end = origin + (math.floor((start[0] - origin) / width) + 1) * width
+        end = min(step_high, max(start[0], math.nextafter(cell_end, -math.inf)))
+        node, start = _one_node(connection, series, start, end, step_high)
+        yield node
+
+
+def whole_node(connection: sqlite3.Connection, series: int) -> tuple[float, ...] | None:
+    """One node for all points of a series; None without a point."""
+    start = connection.execute(_FOLLOWING, (series, -math.inf, math.inf, 1)).fetchone()
+    return None if start is None else _one_node(connection, series, start, math.inf, math.inf)[0]
+
+
+def _one_node(
+    connection: sqlite3.Connection, series: int, first: tuple[Any, ...], end: float, step_high: float
+) -> tuple[tuple[float, ...], tuple[Any, ...] | None]:
+    """The node of the points from ``first`` to the step ``end``, and the point that follows up to ``step_high``."""
+    inside = (series, first[0], end)
+    count, last_step, low, high, total, numbers, min_time, max_time = connection.execute(_NODE, inside).fetchone()
+    following = connection.execute(_FOLLOWING, (series, last_step, step_high, 2)).fetchall()
+    last = following[0]
+    nan, positive, negative = count - numbers, 0, 0
+    try:
+        if numbers and (high == math.inf or low == -math.inf):
+            low, high, total, finite, positive = connection.execute(_FINITE, inside).fetchone()
+            negative = numbers - finite - positive
+        node = (
+            *(first[0], last_step, _number(first[1]), _number(last[1]), last[2], min_time, max_time),
+            *(math.inf if low is None else low, -math.inf if high is None else high, total),
+            *(count, nan, positive, negative),
+        )
+        array("d", node)
+    except TypeError as error:
+        raise FileFormatError(_TEXTUAL) from error
+    return node, following[1] if len(following) > 1 else None
+
+
+def _number(y: float | None) -> float:
+    return math.nan if y is None else y
+
+
+_COUNT: Final = Nodes.FIELDS.index("count")

@@ -1,0 +1,185 @@
+"""Rollups of long series: made when first asked for, kept as long as the file stays as it was."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, final
+
+from goodseed.storage.rollup_nodes import EVERYTHING, FANOUT, Bounds, Nodes, aggregate
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from goodseed.storage.rollup_file import CacheFile
+
+__all__ = ["Rollup", "Rollups"]
+
+_logger: Final = logging.getLogger("goodseed")
+_MIN_POINTS: Final = 16_384  # fewer are read as fast as their rollup
+_MAX_BYTES: Final = 24 << 20
+_LONG: Final = "SELECT 1 FROM metric_points WHERE series_id = ? ORDER BY step LIMIT 1 OFFSET ?"
+_FLUSH_NODES: Final = 4096
+
+
+@final
+@dataclass(slots=True, eq=False)
+class Rollup:
+    """What is known of one series.
+
+    Attributes:
+        levels: All its points as nodes; each level has a node for `FANOUT` of the one before.
+        token: The state of the file that it was read from.
+    """
+
+    levels: list[Nodes]
+    token: str
+
+    @property
+    def byte_count(self) -> int:
+        """How much memory it takes."""
+        return sum(len(level) for level in self.levels) * len(Nodes.FIELDS) * 8
+
+
+@final
+class Rollups:
+    """The rollups of many runs; for any number of threads."""
+
+    def __init__(self, file: CacheFile, max_bytes: int = _MAX_BYTES) -> None:
+        """Those that do not fit into ``max_bytes`` of memory are read from ``file`` again."""
+        self._file: Final = file
+        self._max_bytes: Final = max_bytes
+        self._lock: Final = threading.Lock()
+        self._kept: Final[OrderedDict[tuple[str, str], Rollup]] = OrderedDict()
+
+    def get(
+        self,
+        connection: sqlite3.Connection,
+        key: tuple[str, str],
+        series: int,
+        token: str | None,
+        changed: Callable[[str], list[Bounds] | None],
+        state: str,
+    ) -> Rollup | None:
+        """The rollup of a series, as of the transaction that ``connection`` is in; None for a series of few points.
+
+        Args:
+            connection: The run's, in a transaction.
+            key: The run's file and the path of the series.
+            series: Its number in the file.
+            token: The state of a file that nobody writes, see `goodseed.storage.reader.rest_token`; else None.
+            changed: Tells in which steps of the series anything may have changed since another state; None: anywhere.
+            state: The state that ``changed`` will understand later.
+        """
+        with self._lock:
+            known = self._kept.get(key)
+            if known is not None:
+                self._kept.move_to_end(key)
+        wanted = token or state
+        if known is not None and known.token == wanted and token is not None:
+            return known
+        if known is None and connection.execute(_LONG, (series, _MIN_POINTS)).fetchone() is None:
+            return None
+        if known is None and token is not None:
+            known = self._load(key, token)
+            if known is not None:
+                return self._keep(key, known)
+        rollup = self._renewed(connection, series, known, wanted, changed)
+        if token is not None and not rollup.token.startswith("?"):
+            self._file.put_rollup(*key, token, _encode(rollup.levels[0]))
+        return self._keep(key, rollup)
+
+    def _load(self, key: tuple[str, str], token: str) -> Rollup | None:
+        content = self._file.get_rollup(*key, token)
+        base = None if content is None else _decode(content)
+        return None if base is None else Rollup(_levels(base), token)
+
+    def _renewed(
+        self,
+        connection: sqlite3.Connection,
+        series: int,
+        known: Rollup | None,
+        state: str,
+        changed: Callable[[str], list[Bounds] | None],
+    ) -> Rollup:
+        dirty = None if known is None else changed(known.token)
+        if known is None or dirty is None:
+            return Rollup(_levels(_build(connection, series, EVERYTHING)), state)
+        if not dirty:
+            return Rollup(known.levels, state)
+        base = known.levels[0]
+        for bounds in dirty:
+            base = _rebuilt(connection, series, base, bounds)
+        return Rollup(_levels(base), state)
+
+    def _keep(self, key: tuple[str, str], rollup: Rollup) -> Rollup:
+        with self._lock:
+            self._kept[key] = rollup
+            self._kept.move_to_end(key)
+            total = sum(kept.byte_count for kept in self._kept.values())
+            while total > self._max_bytes and len(self._kept) > 1:
+                total -= self._kept.popitem(last=False)[1].byte_count
+        return rollup
+
+
+def _build(connection: sqlite3.Connection, series: int, bounds: Bounds) -> Nodes:
+    nodes = Nodes()
+    waiting: list[tuple[float, ...]] = []
+    for node in aggregate(connection, series, bounds.step_low, bounds.step_high):
+        waiting.append(node)
+        if len(waiting) == _FLUSH_NODES:
+            nodes.extend(_of_rows(waiting))
+            waiting = []
+    if waiting:
+        nodes.extend(_of_rows(waiting))
+    return nodes
+
+
+def _of_rows(rows: list[tuple[float, ...]]) -> Nodes:
+    return Nodes(array("d", column) for column in zip(*rows, strict=True))
+
+
+def _rebuilt(connection: sqlite3.Connection, series: int, base: Nodes, bounds: Bounds) -> Nodes:
+    """``base`` with new nodes in the place of all that touch ``bounds``, and for what has come between them."""
+    start = bisect_left(base.last_step, bounds.step_low)
+    stop = max(start, bisect_right(base.first_step, bounds.step_high))
+    if start and start == len(base):  # what is appended fills the last node up
+        start -= 1
+    low, high = bounds.step_low, bounds.step_high
+    if start < stop:
+        low, high = min(low, base.first_step[start]), max(high, base.last_step[stop - 1])
+    renewed = base.part(0, start)
+    renewed.extend(_build(connection, series, Bounds(low, high)))
+    renewed.extend(base.part(stop, len(base)))
+    return renewed
+
+
+def _levels(base: Nodes) -> list[Nodes]:
+    levels = [base]
+    while len(levels[-1]) > FANOUT * FANOUT:
+        finer, coarser = levels[-1], []
+        for start in range(0, len(finer), FANOUT):
+            coarser.append(finer.merged(start, min(start + FANOUT, len(finer))))
+        levels.append(_of_rows(coarser))
+    return levels
+
+
+def _encode(nodes: Nodes) -> bytes:
+    return b"".join(column.tobytes() for column in nodes.columns())
+
+
+def _decode(content: bytes) -> Nodes | None:
+    size, rest = divmod(len(content), 8 * len(Nodes.FIELDS))
+    if rest or not size:
+        return None
+    columns = []
+    for index in range(len(Nodes.FIELDS)):
+        column = array("d")
+        column.frombytes(content[index * 8 * size : (index + 1) * 8 * size])
+        columns.append(column)
+    return Nodes(columns)

@@ -1,0 +1,268 @@
+"""One run: what it is, its configs, console and code; and what can be changed about it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import goodseed
+from goodseed.errors import GoodseedError
+from goodseed.server.routes import RequestError
+
+from .conftest import Api
+
+_DIFF = """diff --git a/train.py b/train.py
+index 1..2 100644
+--- a/train.py
++++ b/train.py
+@@ -1,3 +1,4 @@
+ import os
+--- a comment
++new = 1
++newer = 2
+ end
+diff --git a/a b.py b/a b.py
+new file mode 100644
+--- /dev/null
++++ b/a b.py
+@@ -0,0 +1 @@
++x
+"""
+
+
+@pytest.fixture
+def page(api: Api) -> Api:
+    with goodseed.Run(project="p", run_id="r", name="otter", storage="local", description="d") as run:
+        run["config"] = {"lr": 0.1, "max_steps": 100, "big": 2**60, "inf": float("inf"), "tags": {"b", "a"}}
+        run["source_code/git/commit_id"] = "abc"
+        run["source_code/git/dirty"] = True
+        run["source_code/diff"] = _DIFF
+        run["monitoring/1234/hostname"] = "box"
+        run["monitoring/1234/command"] = "python train.py"
+        run["monitoring/1234/packages"] = "a==1\nb==2"
+        run.log_metrics({"loss": 1.0}, step=50)
+    with goodseed.Run(project="p", run_id="s", storage="local") as run:
+        run["config"] = {"lr": 0.2, "max_steps": 100.0, "only": None}
+    return api
+
+
+def test_a_run_says_what_it_is(page: Api) -> None:
+    """Name, facts, code and progress of a run."""
+    found = page.get("p/p/-/run/r")
+
+    assert ("r", "p", "otter", "d", "finished", False) == tuple(
+        found[name] for name in ("id", "project", "name", "description", "state", "archived")
+    )
+    assert {"hostname": "box", "command": "python train.py"} == found["env"]
+    assert ("abc", True) == (found["git"]["commit"], found["git"]["dirty"])
+    assert {"step": 50.0, "max_steps": 100, "eta_seconds": None} == found["progress"]
+
+
+def test_configs_by_page(page: Api) -> None:
+    """Configs come by path with their types, searched by path and value."""
+    found = page.get("p/p/-/run/r/config?prefix=config/")
+    first = page.get("p/p/-/run/r/config?prefix=config/&limit=2")
+    second = page.get(f"p/p/-/run/r/config?prefix=config/&limit=2&cursor={first['next']}")
+
+    assert {
+        "config/big": str(2**60), "config/inf": "Infinity", "config/lr": 0.1, "config/max_steps": 100, "config/tags": ["a", "b"],
+    } == {item["path"]: item["value"] for item in found["items"]}  # fmt: skip
+    assert found["items"][:4] == first["items"] + second["items"]
+    assert 5 == first["total"]
+    assert ["monitoring/1234/hostname"] == [item["path"] for item in page.get("p/p/-/run/r/config?q=box")["items"]]
+
+
+def test_the_series_of_a_run(page: Api) -> None:
+    """A run's series come with their last points."""
+    (item,) = page.get("p/p/-/run/r/attrs")["items"]
+
+    assert ("loss", "series", 50.0, 1.0) == (item["path"], item["kind"], item["step"], item["last"])
+
+
+def test_differences(page: Api) -> None:
+    """Only what differs is listed; 100 and 100.0 are the same, a missing config is not null."""
+    found = page.post("p/p/-/diff", {"runs": ["r", "s"], "base": "s", "prefix": "config/"})
+
+    assert ["config/big", "config/inf", "config/lr", "config/only", "config/tags"] == found["paths"]
+    assert (["s", "r"], 1, "s") == (list(found["values"]), found["same"], found["base"])
+    assert (0.2, 0.1) == (found["values"]["s"][2], found["values"]["r"][2])
+    assert {"s": [0, 1, 4], "r": [3]} == found["missing"]
+
+
+def test_source(page: Api) -> None:
+    """The files of the diff with the lines that were added and deleted, and the texts at addresses of their own."""
+    found = page.get("p/p/-/run/r/source")
+
+    assert [
+        {"path": "train.py", "add": 2, "del": 1, "status": "modified"},
+        {"path": "a b.py", "add": 1, "del": 0, "status": "added"},
+    ] == found["files"]
+    assert (3, 1, "python train.py", len(_DIFF)) == (found["add"], found["del"], found["command"], found["diff_bytes"])
+    assert _DIFF.encode() == page.get(found["diff_url"].removeprefix("/api/ui/"))
+    assert b"a==1\nb==2" == page.get(found["requirements_url"].removeprefix("/api/ui/"))
+    with pytest.raises(RequestError):
+        page.get("p/p/-/run/s/source/diff")
+
+
+def _log(run: goodseed.Run, process: str, stream: str, lines: list[tuple[float, str]]) -> None:
+    path = f"monitoring/{process}/{stream}"
+    with closing(sqlite3.connect(run_path(run))) as connection, connection:
+        connection.execute("INSERT OR IGNORE INTO string_series (path) VALUES (?)", (path,))
+        (number,) = connection.execute("SELECT id FROM string_series WHERE path = ?", (path,)).fetchone()
+        (count,) = connection.execute("SELECT count(*) FROM string_points WHERE series_id = ?", (number,)).fetchone()
+        connection.executemany(
+            "INSERT INTO string_points (series_id, step, value, ts) VALUES (?, ?, ?, ?)",
+            [(number, count + index, text, time) for index, (time, text) in enumerate(lines)],
+        )
+
+
+def run_path(run: goodseed.Run) -> Path:
+    assert run.path is not None
+    return Path(run.path)
+
+
+@pytest.fixture
+def logged(api: Api) -> Api:
+    run = goodseed.Run(project="p", run_id="log", storage="local")
+    run.close()
+    _log(run, "aa", "stdout", [(float(index), f"out {index}") for index in range(0, 1000, 2)])
+    _log(run, "aa", "stderr", [(float(index), f"\x1b[31merr {index}") for index in range(1, 1000, 10)])
+    _log(run, "bb", "stdout", [(100.5, "other 50%\rother 100%"), (2000.0, "the end_")])
+    return api
+
+
+def test_logs_of_all_processes_by_time(logged: Api) -> None:
+    """Lines of several streams come in the order of time, by page and from the end, each with one number for ever."""
+    whole = logged.get("p/p/-/run/log/logs?limit=5000")
+    pages = [logged.get(f"p/p/-/run/log/logs?from={start}&limit=100")["lines"] for start in range(0, 700, 100)]
+    tail = logged.get("p/p/-/run/log/logs?from=-3")
+    only = logged.get("p/p/-/run/log/logs?stream=err")
+
+    assert (602, list(range(602))) == (whole["total"], [line[0] for line in whole["lines"]])
+    assert sorted(line[1] for line in whole["lines"]) == [line[1] for line in whole["lines"]]
+    assert whole["lines"] == [line for page in pages for line in page]
+    assert (whole["lines"][-3:], 599) == (tail["lines"], tail["first"])
+    assert ("\x1b[31merr 1", 100) == (only["lines"][0][3], only["total"])
+    assert (1, ["other 100%"]) == (whole["folded"], [line[3] for line in whole["lines"] if line[1] == 100_500])
+    assert ["out", "err", "out"] == [
+        {stream["name"]: stream["kind"] for stream in whole["streams"]}[name]
+        for name in ("monitoring/aa/stdout", "monitoring/aa/stderr", "monitoring/bb/stdout")
+    ]
+
+
+def test_search_in_logs(logged: Api) -> None:
+    """All lines that hold a text are told by number, whatever its signs mean elsewhere."""
+    whole = logged.get("p/p/-/run/log/logs?limit=5000")["lines"]
+    for query, text in (("ERR+1", "err 1"), ("%25", "%"), ("end_", "end_"), ("out+10", "out 10")):
+        found = logged.get(f"p/p/-/run/log/logs?q={query}&limit=1")
+
+        assert [line[0] for line in whole if text in line[3]] == found["matches"]
+        assert len(found["matches"]) == found["match_total"]
+
+
+def test_lines_around_a_time(logged: Api) -> None:
+    """The page around a time has that time in its middle."""
+    found = logged.get("p/p/-/run/log/logs?around_ms=500000&limit=11")
+
+    assert 500_000 == found["lines"][5][1]
+
+
+def test_lines_that_come_later(api: Api) -> None:
+    """What comes after a cursor holds all lines that are new, and no line's number changes."""
+    run = goodseed.Run(project="p", run_id="log", storage="local")
+    run.close()
+    _log(run, "aa", "stdout", [(float(index), f"out {index}") for index in range(1000)])
+    first = api.get("p/p/-/run/log/logs?limit=5000")
+    _log(run, "aa", "stderr", [(500.0, "late")])
+    _log(run, "aa", "stdout", [(1000.0, "new")])
+
+    later = api.get(f"p/p/-/run/log/logs?cursor={first['cursor']}")
+
+    lines = {line[0]: line[3] for line in first["lines"]} | {line[0]: line[3] for line in later["lines"]}
+    assert [f"out {index}" for index in range(1000)] + ["late", "new"] == [lines[n] for n in range(1002)]
+    assert len(later["lines"]) < 500
+
+
+def test_a_run_can_be_changed(page: Api) -> None:
+    """Name, description and tags go into the run's file, where everybody reads them; the rest stays as it was."""
+    before = page.get("p/p/-/run/r")
+
+    found = page.ask("PATCH", "p/p/-/run/r", {"name": "new", "tags": ["b", "a"], "description": "", "color": "#FF0000"})
+
+    assert ("new", ["a", "b"], "", "#ff0000") == tuple(found[name] for name in ("name", "tags", "description", "color"))
+    assert (before["modified"], before["duration"]) == (found["modified"], found["duration"])
+    with goodseed.Run(project="p", run_id="r", read_only=True, storage="local") as run:
+        configs = {config["path"]: config["value"] for config in run.get_configs()}
+    assert ("new", '["a", "b"]') == (configs["sys/name"], configs["sys/tags"])
+    assert ["r"] == page.post("p/p/-/runs/query", {"filter": "tag:b"})["ids"]
+
+
+def test_a_run_that_is_written_is_left_alone(api: Api) -> None:
+    """While a process writes it, its file is not changed; colour and archive can be."""
+    run = goodseed.Run(project="p", run_id="live", name="mine", storage="local")
+    try:
+        with pytest.raises(GoodseedError) as caught:
+            api.ask("PATCH", "p/p/-/run/live", {"name": "yours"})
+        found = api.ask("PATCH", "p/p/-/run/live", {"archived": True, "color": "#00ff00"})
+    finally:
+        run.close()
+
+    assert isinstance(caught.value, RequestError)
+    assert (409, "run_in_use") == (caught.value.status, caught.value.code)
+    assert ("mine", True, "#00ff00") == (found["name"], found["archived"], found["color"])
+
+
+def test_many_runs_can_be_changed(page: Api) -> None:
+    """One change for many runs tells which it was made for."""
+    tagged = page.post("p/p/-/runs/bulk", {"ids": ["r", "s", "none"], "op": "tag", "value": "x"})
+    page.post("p/p/-/runs/bulk", {"ids": ["r"], "op": "untag", "value": "x"})
+    page.post("p/p/-/runs/bulk", {"ids": ["r", "s"], "op": "archive"})
+    page.post("p/p/-/runs/bulk", {"ids": ["s"], "op": "unarchive"})
+    page.post("p/p/-/runs/bulk", {"ids": ["s"], "op": "trash"})
+
+    assert (["r", "s"], ["none"]) == (tagged["done"], [failure["id"] for failure in tagged["failed"]])
+    found = page.post(
+        "p/p/-/runs/query", {"trashed": "all", "columns": ["sys/id", "sys/tags", "sys/archived", "sys/trashed"]}
+    )
+    rows = sorted(zip(*found["columns"].values(), strict=True))
+    assert [("r", [], True, False), ("s", ["x"], False, True)] == rows
+    assert ["r"] == page.post("p/p/-/runs/query", {})["ids"]
+    page.post("p/p/-/runs/bulk", {"ids": ["s"], "op": "restore"})
+    assert ["r", "s"] == sorted(page.post("p/p/-/runs/query", {})["ids"])
+
+
+def test_views(page: Api, home: Path) -> None:
+    """A view comes back as it was put, also in another server; its name can lead nowhere."""
+    view = {"panels": [{"type": "line", "y": ["loss"]}], "ö": None}
+    page.ask("PUT", "p/p/-/views/my view", view)
+    second = Api(home / "projects")
+    try:
+        assert view == second.get("p/p/-/views/my view")
+        assert ["my view"] == [found["name"] for found in second.get("p/p/-/views")["views"]]
+    finally:
+        second.close()
+    page.ask("DELETE", "p/p/-/views/my view")
+    with pytest.raises(RequestError) as caught:
+        page.get("p/p/-/views/my view")
+
+    assert 404 == caught.value.status
+    for name in (".hidden", "..", "a" * 101, "a\nb"):
+        with pytest.raises(RequestError):
+            page.ask("PUT", f"p/p/-/views/{name}", view)
+    with pytest.raises(RequestError):
+        page.ask("PUT", "p/p/-/views/large", {"x": "y" * 300_000})
+
+
+def test_a_settings_file_of_somebody_else_harms_nothing(page: Api, home: Path) -> None:
+    """What is no sound settings file counts as empty."""
+    path = home / "projects/p/.goodseed-dashboard.json"
+    for content in ("no json", json.dumps([1]), json.dumps({"runs": 3, "views": {"a": 1, "b": {"content": 3}}})):
+        path.write_text(content, encoding="utf-8")
+
+        assert {"views": []} == page.get("p/p/-/views")
+    page.ask("PUT", "p/p/-/views/v", {})
+    assert ["v"] == [view["name"] for view in page.get("p/p/-/views")["views"]]

@@ -1,0 +1,155 @@
+"""Series as handlers give them: JSON and binary say the same, and what comes later is told exactly."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Any
+
+import pytest
+
+import goodseed
+from goodseed.server.ui.series_format import BINARY
+
+from .conftest import Api, frames
+
+_SERIES = "p/p/-/series"
+
+
+def _write(run_id: str, values: list[float], **others: list[float]) -> None:
+    with goodseed.Run(project="p", run_id=run_id, storage="local") as run:
+        for step, value in enumerate(values):
+            run.log_metrics({"y": value, **{name: column[step] for name, column in others.items()}}, step=step)
+
+
+def _number(value: Any) -> float:
+    return float(value.replace("Infinity", "inf")) if isinstance(value, str) else float(value)
+
+
+def test_points_come_as_they_were_logged(api: Api) -> None:
+    """Few points are all there, with NaN and infinities at their places."""
+    _write("r", [1.5, float("nan"), float("inf"), -2.0])
+
+    (series,) = api.post(_SERIES, {"runs": ["r"], "paths": ["y"]})["series"]
+
+    assert (True, 4, 4) == (series["raw"], series["n"], series["total"])
+    assert ([0.0, 1.0, 2.0, 3.0], [1.5, "NaN", "Infinity", -2.0]) == (series["x"], series["last"])
+    assert [[1.0, 1, "nan"], [2.0, 1, "inf"]] == series["nonfinite"]
+    assert {"count": 4, "last": -2.0, "min": -2.0, "max": 1.5, "mean": -0.25, "argmin": 3.0, "argmax": 0.0} == series[
+        "stats"
+    ]
+
+
+@pytest.mark.parametrize("agg", ["minmax", "all"])
+@pytest.mark.parametrize(
+    "values", [[0.1 * i for i in range(3000)], [1e9 + i % 3 for i in range(3000)], [1e300, math.nan] * 500]
+)
+def test_binary_says_what_json_says(api: Api, agg: str, values: list[float]) -> None:
+    """Both forms hold the same columns, as exactly as a chart can show."""
+    _write("r", values)
+    body = {"runs": ["r", "none"], "paths": ["y", "none"], "points": 100, "agg": agg}
+
+    plain = api.post(_SERIES, body)["series"]
+    packed = frames(api.post(_SERIES, body, accept=BINARY))
+
+    assert [("r", "y"), ("none", "y"), ("r", "none"), ("none", "none")] == [(one["run"], one["path"]) for one in packed]
+    assert ["no_run", "no_series", "no_run"] == [one["problem"] for one in packed[1:]]
+    for one, other in zip(plain, packed, strict=True):
+        assert one.keys() == other.keys()
+        for name, column in one.items():
+            if name in ("x", "last", "min", "max", "mean", "first", "count", "x_first"):
+                expected = [_number(value) for value in column]
+                span = max([value for value in expected if math.isfinite(value)], default=0.0) - min(
+                    [value for value in expected if math.isfinite(value)], default=0.0
+                )
+                assert expected == pytest.approx(other[name], rel=1e-12, abs=2e-5 * span, nan_ok=True)
+            else:
+                assert column == other[name]
+
+
+def test_a_spike_is_in_every_zoom(api: Api) -> None:
+    """One high value among many is the highest of its bucket, and the statistics say where it is."""
+    values = [random.Random(1).random() for _ in range(30_000)]
+    values[12_345] = 99.0
+    _write("r", values)
+
+    for window in (None, [0, 29_999], [12_000, 12_700], [12_345, 20_000]):
+        (series,) = api.post(_SERIES, {"runs": ["r"], "paths": ["y"], "points": 300, "range": window})["series"]
+
+        assert 99.0 == max(series["max"])
+        assert 12_345.0 == series["stats"]["argmax"]
+        assert (window or [0, 29_999])[1] - (window or [0])[0] + 1 == series["total"] == series["stats"]["count"]
+        assert len(series["x"]) <= 300
+
+
+def test_axes(api: Api) -> None:
+    """By wall time, by time since the beginning, and over another metric."""
+    _write("r", [3.0, 1.0, 2.0], epoch=[0.5, 1.5, 0.1])
+
+    def ask(x: str, **more: Any) -> dict[str, Any]:
+        return dict(api.post(_SERIES, {"runs": ["r"], "paths": ["y"], "x": x, **more})["series"][0])
+
+    created = api.get("p/p/-/run/r")["created"]
+    wall, since = ask("wall"), ask("time")
+
+    assert [3.0, 1.0, 2.0] == wall["last"] == since["last"]
+    assert [x - created for x in wall["x"]] == pytest.approx(since["x"], abs=1e-6)
+    assert ([0.1, 0.5, 1.5], [2.0, 3.0, 1.0]) == (ask("epoch")["x"], ask("epoch")["last"])
+    assert [3.0] == ask("epoch", range=[0.2, 1.0])["last"]
+    assert "no_series" == ask("nothing")["problem"]
+
+
+def test_what_comes_later(api: Api) -> None:
+    """With a cursor only the points from a step on come; put in the place of what was there, they give the whole."""
+    run = goodseed.Run(project="p", run_id="r", storage="local")
+    known: dict[float, float] = {}
+    cursor = None
+    try:
+        for round_ in range(6):
+            for step in range(round_ * 500, round_ * 500 + 500):
+                run.log_metrics({"y": float(step)}, step=step)
+            if round_ == 4:
+                run.log_metrics({"y": -1.0}, step=7)
+            run.flush()
+            since = {"r/y": cursor} if cursor else {}
+            (series,) = api.post(_SERIES, {"runs": ["r"], "paths": ["y"], "points": 5000, "since": since})["series"]
+            start = series["from"]
+            known = {step: y for step, y in known.items() if start is not None and step < start}
+            known.update(zip(series["x"], series["last"], strict=True))
+            cursor = series["cursor"]
+
+            expected = {float(step): float(step) for step in range(round_ * 500 + 500)}
+            if round_ >= 4:
+                expected[7.0] = -1.0
+            assert expected == known
+    finally:
+        run.close()
+
+
+def test_many_series_come_in_pieces(api: Api) -> None:
+    """An answer holds 2,000 series and says where to go on."""
+    _write("r", [1.0])
+    items = [{"run": "r", "path": f"m{number}"} for number in range(2_500)]
+
+    first = api.post(_SERIES, {"items": items})
+    second = api.post(_SERIES, {"items": items, "offset": first["next"]})
+
+    assert (2_000, 2_000) == (len(first["series"]), first["next"])
+    assert ([f"m{number}" for number in range(2_000, 2_500)], None) == (
+        [one["path"] for one in second["series"]],
+        second["next"],
+    )
+    assert 2_500 > len(frames(api.post(_SERIES, {"items": items}, accept=BINARY))) == 2_000
+
+
+def test_a_run_that_is_written_anew_is_read_anew(api: Api) -> None:
+    """What is kept of a run's file is not shown once the file is another."""
+    _write("r", [1.0, 2.0])
+    body = {"runs": ["r"], "paths": ["y"]}
+    before = api.post(_SERIES, body)["series"][0]["last"]
+    with goodseed.Run(project="p", resume_run_id="r", storage="local") as run:
+        run.log_metrics({"y": 7.0}, step=1)
+
+    after = api.post(_SERIES, body)["series"][0]["last"]
+
+    assert ([1.0, 2.0], [1.0, 7.0]) == (before, after)
