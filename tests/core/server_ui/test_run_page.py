@@ -41,9 +41,9 @@ def page(api: Api) -> Api:
         run["source_code/git/commit_id"] = "abc"
         run["source_code/git/dirty"] = True
         run["source_code/diff"] = _DIFF
-        run["monitoring/1234/hostname"] = "box"
-        run["monitoring/1234/command"] = "python train.py"
-        run["monitoring/1234/packages"] = "a==1\nb==2"
+        run["monitoring/0/hostname"] = "box"
+        run["monitoring/0/command"] = "python train.py"
+        run["monitoring/0/packages"] = "a==1\nb==2"
         run.log_metrics({"loss": 1.0}, step=50)
     with goodseed.Run(project="p", run_id="s", storage="local") as run:
         run["config"] = {"lr": 0.2, "max_steps": 100.0, "only": None}
@@ -73,7 +73,7 @@ def test_configs_by_page(page: Api) -> None:
     } == {item["path"]: item["value"] for item in found["items"]}  # fmt: skip
     assert found["items"][:4] == first["items"] + second["items"]
     assert 5 == first["total"]
-    assert ["monitoring/1234/hostname"] == [item["path"] for item in page.get("p/p/-/run/r/config?q=box")["items"]]
+    assert ["monitoring/0/hostname"] == [item["path"] for item in page.get("p/p/-/run/r/config?q=box")["items"]]
 
 
 def test_the_series_of_a_run(page: Api) -> None:
@@ -266,3 +266,33 @@ def test_a_settings_file_of_somebody_else_harms_nothing(page: Api, home: Path) -
         assert {"views": []} == page.get("p/p/-/views")
     page.ask("PUT", "p/p/-/views/v", {})
     assert ["v"] == [view["name"] for view in page.get("p/p/-/views")["views"]]
+
+
+def test_moment_is_the_time_of_the_point_at_or_before_a_step(api: Api) -> None:
+    """A point of a chart leads to the second at which it was logged."""
+    with goodseed.Run(project="p", run_id="m", storage="local") as run:
+        run.log_metrics({"loss": 1.0}, step=10)
+        run.log_metrics({"loss": 0.5}, step=20)
+    api.look()
+    first = api.get("p/p/-/run/m/moment?path=loss&step=10")
+    assert api.get("p/p/-/run/m/moment?path=loss&step=19.5") == first
+    assert api.get("p/p/-/run/m/moment?path=loss&step=-3") == first
+    second = api.get("p/p/-/run/m/moment?path=loss&step=1e9")
+    assert second["step"] == 20
+    created = api.get("p/p/-/run/m")["created"]
+    assert created - 1 <= first["time"] <= second["time"] <= created + 60
+
+
+@pytest.mark.parametrize("query", ["path=loss&step=x", "path=loss", "step=1", "path=loss&step=nan"])
+def test_moment_without_metric_or_step_is_refused(page: Api, query: str) -> None:
+    """What is no step of a metric is a bad request."""
+    with pytest.raises(RequestError) as caught:
+        page.get(f"p/p/-/run/r/moment?{query}")
+    assert caught.value.status == 400
+
+
+def test_moment_of_a_missing_metric_is_not_found(page: Api) -> None:
+    """A metric that the run has not logged has no moments."""
+    with pytest.raises(RequestError) as caught:
+        page.get("p/p/-/run/r/moment?path=nothing&step=1")
+    assert caught.value.status == 404

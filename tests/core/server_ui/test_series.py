@@ -153,3 +153,23 @@ def test_a_run_that_is_written_anew_is_read_anew(api: Api) -> None:
     after = api.post(_SERIES, body)["series"][0]["last"]
 
     assert ([1.0, 2.0], [1.0, 7.0]) == (before, after)
+
+
+def test_live_updates_of_many_short_series_are_always_answered(api: Api) -> None:
+    """While a run writes many short series, each look for what is new is answered, and leads to all points."""
+    run = goodseed.Run(project="p", run_id="live", storage="local")
+    kept: dict[str, list[float]] = {}
+    since: dict[str, str] = {}
+    for part in range(6):
+        for step in range(part * 50, part * 50 + 50):
+            run.log_metrics({f"m{i}": float(step + i) for i in range(12)}, step=step)
+        assert run.flush()
+        api.look()
+        body = {"items": [{"run": "live", "path": f"m{i}"} for i in range(12)], "points": 1000, "since": since}
+        for series in api.post("p/p/-/series", body)["series"]:
+            known = kept.get(series["path"], [])
+            start = series["from"]
+            kept[series["path"]] = [x for x in known if start is not None and x < start] + series["x"]
+            since[f"live/{series['path']}"] = series["cursor"]
+        assert all(steps == [float(step) for step in range(part * 50 + 50)] for steps in kept.values())
+    run.close()

@@ -14,6 +14,7 @@ __all__ = [
     "DIFF",
     "DIFF_TEXT",
     "LOGS",
+    "MOMENT",
     "PATCH",
     "PROJECTS",
     "REQUIREMENTS",
@@ -255,6 +256,13 @@ SERIES_LIST: Final = {
             next=_MAYBE_TEXT,
         )
     ),
+}
+MOMENT: Final = {
+    "parameters": [
+        {**_query("path", {"type": "string", "minLength": 1}, "A metric."), "required": True},
+        {**_query("step", _REAL, "A step of it."), "required": True},
+    ],
+    "responses": _answers(_object(step=_MAYBE_NUMBER, time=_MAYBE_REAL)),
 }
 DIFF: Final = {
     "requestBody": _body(

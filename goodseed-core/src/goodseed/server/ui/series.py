@@ -174,6 +174,8 @@ def _read_open(desk: Desk, reader: OpenRun, run: RunSummary, item: Item, wanted:
         cursor = Cursor.at_end(connection, number, token or state)
         if bounds is EVERYTHING and (known := Cursor.parse(wanted.since.get(f"{item.run}/{item.path}"))) is not None:
             start = known.resume(cursor, tracker, number)
+            if start == -math.inf:  # even the first point may be another
+                start = None
         if start is not None:
             bounds = Bounds(start, math.inf)
             rollup = None

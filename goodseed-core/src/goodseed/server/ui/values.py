@@ -79,7 +79,11 @@ class Values:
         if not is_path:
             paths = self._columns.load_lasts().keys() if aggregate else self._all_paths()
             ending = f"/{path}"
-            found = sorted((one for one in paths if one.endswith(ending)), key=lambda one: (len(one), one))
+            configs = self._columns.configs
+            # Who writes lr means the config, and not the learning rate that was logged at each step.
+            found = sorted(
+                (one for one in paths if one.endswith(ending)), key=lambda one: (one not in configs, len(one), one)
+            )
             if found:
                 return found[0] + suffix
         return name

@@ -1,0 +1,65 @@
+/** How the axes are labelled. */
+import type uPlot from "uplot";
+import { clock, compact, duration, number } from "../lib/format";
+
+export const FONT = "11px Geist, ui-sans-serif, system-ui, sans-serif";
+const SECONDS = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000,
+];
+
+export interface AxesLook {
+  x: string;
+  isLogX: boolean;
+  isLogY: boolean;
+  text: () => string;
+  grid: () => string;
+}
+
+const isDecade = (value: number): boolean => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6;
+const decade = (value: number): string =>
+  value >= 0.01 && value < 1e5 ? compact(value) : value.toExponential(0).replace("e+", "e");
+
+export function axesOf(look: AxesLook): uPlot.Axis[] {
+  const base: uPlot.Axis = { stroke: look.text, font: FONT, ticks: { show: false }, gap: 5, border: { show: false } };
+  const xAxis: uPlot.Axis = { ...base, grid: { show: false }, size: 24, space: 64 };
+  if (look.isLogX) xAxis.values = (_, splits) => splits.map((v) => (isDecade(v) ? decade(v) : ""));
+  else if (look.x === "time") {
+    xAxis.incrs = [0.001, 0.01, 0.1, ...SECONDS];
+    xAxis.values = (_, splits) => splits.map((v) => (v ? duration(v) : "0"));
+  } else if (look.x !== "wall") xAxis.values = (_, splits) => splits.map((v) => compact(v) || "0");
+  const yAxis: uPlot.Axis = {
+    ...base,
+    size: 46,
+    space: look.isLogY ? 12 : 34,
+    grid: { stroke: look.grid, width: 1 },
+    values: (_, splits) => (look.isLogY ? decades(splits) : linear(splits)),
+  };
+  if (look.isLogY) yAxis.grid!.filter = (_, splits) => splits.map((v) => (isDecade(v) ? v : null));
+  return [xAxis, yAxis];
+}
+
+/** Only powers of ten, or all ticks where there is no power of ten in view. */
+function decades(splits: number[]): string[] {
+  const hasDecade = splits.filter(isDecade).length > 1;
+  return splits.map((v) => (!hasDecade ? number(v) : isDecade(v) ? decade(v) : ""));
+}
+
+function linear(splits: number[]): string[] {
+  const gap = splits.length > 1 ? Math.abs(splits[1]! - splits[0]!) : 1;
+  let digits = 0;
+  while (digits < 12 && Math.abs(gap * 10 ** digits - Math.round(gap * 10 ** digits)) > 1e-6 * 10 ** digits * gap)
+    digits++;
+  const largest = Math.max(...splits.map(Math.abs));
+  if (largest >= 1e4) return splits.map((v) => compact(v) || "0");
+  if (largest > 0 && largest < 1e-3)
+    return splits.map((v) => (v === 0 ? "0" : v.toExponential(Math.abs(Math.round(v / gap)) >= 10 ? 1 : 0)));
+  return splits.map((v) => String(Number(v.toFixed(digits))).replace("-", "−"));
+}
+
+/** A place on the x axis, in words. */
+export function xText(x: string, value: number): string {
+  if (x === "step") return `step ${value.toLocaleString("en", { maximumFractionDigits: 3 })}`;
+  if (x === "time") return duration(value);
+  if (x === "wall") return `${new Date(value * 1000).toLocaleDateString()} ${clock(value * 1000)}`;
+  return `${x} ${number(value)}`;
+}

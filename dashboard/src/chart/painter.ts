@@ -1,0 +1,232 @@
+/** Draws lines, bands and marks from typed arrays. Coordinates are device pixels. */
+import type { Column } from "../lib/series";
+import { lowerBound } from "../lib/series";
+import type { Line } from "./lines";
+
+export interface Area {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+  x: readonly [number, number];
+  y: readonly [number, number];
+  isLogX: boolean;
+  isLogY: boolean;
+  ratio: number;
+}
+
+export interface Look {
+  rawAlpha: number;
+  width: number;
+  /** Bands of many lines would only cover one another. */
+  hasBands: boolean;
+}
+
+const TINY = 1e-300;
+const log = (value: number): number => Math.log10(Math.max(value, TINY));
+
+/** Functions from values to pixels. */
+export function scalesOf(area: Area): { X: (v: number) => number; Y: (v: number) => number } {
+  const [x0, x1] = area.isLogX ? [log(area.x[0]), log(area.x[1])] : area.x;
+  const [y0, y1] = area.isLogY ? [log(area.y[0]), log(area.y[1])] : area.y;
+  const kx = area.width / (x1 - x0 || 1);
+  const ky = area.height / (y1 - y0 || 1);
+  const bottom = area.top + area.height;
+  return {
+    X: area.isLogX ? (v) => area.left + (log(v) - x0) * kx : (v) => area.left + (v - x0) * kx,
+    Y: area.isLogY ? (v) => bottom - (log(v) - y0) * ky : (v) => bottom - (v - y0) * ky,
+  };
+}
+
+interface Paths {
+  signature: string;
+  line: Path2D;
+  raw: Path2D | null;
+  band: Path2D | null;
+}
+
+const kept = new WeakMap<Line, Paths>();
+
+export function drawLine(g: CanvasRenderingContext2D, area: Area, line: Line, look: Look): void {
+  const paths = pathsOf(line, area);
+  g.strokeStyle = g.fillStyle = line.color;
+  g.lineJoin = "round";
+  if (paths.band && look.hasBands) {
+    g.globalAlpha = line.members ? 0.14 : 0.18;
+    g.fill(paths.band);
+  }
+  if (line.members && look.hasBands) {
+    g.globalAlpha = 0.16;
+    g.lineWidth = area.ratio * 0.75;
+    const scales = scalesOf(area);
+    for (const member of line.members)
+      g.stroke(pathOf(member.x, member.raw ? member.last : member.mean, member.n, area, scales));
+  } else if (paths.raw) {
+    g.globalAlpha = look.rawAlpha;
+    g.lineWidth = area.ratio;
+    g.stroke(paths.raw);
+  }
+  g.globalAlpha = 1;
+  g.lineWidth = look.width * area.ratio;
+  g.setLineDash(line.dash.map((part) => part * area.ratio));
+  g.stroke(paths.line);
+  g.setLineDash([]);
+  drawEnd(g, area, line);
+  drawMarks(g, area, line);
+}
+
+function pathsOf(line: Line, area: Area): Paths {
+  const signature = [
+    area.left,
+    area.top,
+    area.width,
+    area.height,
+    ...area.x,
+    ...area.y,
+    area.isLogX,
+    area.isLogY,
+  ].join();
+  let paths = kept.get(line);
+  if (paths?.signature !== signature) {
+    const scales = scalesOf(area);
+    paths = {
+      signature,
+      line: pathOf(line.x, line.y, line.n, area, scales),
+      raw: line.raw ? pathOf(line.x, line.raw, line.n, area, scales) : null,
+      band: line.low && line.high ? bandOf(line, area, scales) : null,
+    };
+    kept.set(line, paths);
+  }
+  return paths;
+}
+
+type Scales = ReturnType<typeof scalesOf>;
+
+/** One more point than is in view on each side, so that lines go on to the edge. */
+function visible(x: Float64Array, n: number, area: Area): [number, number] {
+  return [Math.max(0, lowerBound(x, area.x[0]) - 1), Math.min(n - 1, lowerBound(x, area.x[1]) + 1)];
+}
+
+function pathOf(x: Float64Array, y: Column, n: number, area: Area, { X, Y }: Scales): Path2D {
+  const path = new Path2D();
+  const [first, last] = visible(x, n, area);
+  let length = 0;
+  let lone: [number, number] | null = null;
+  for (let i = first; i <= last; i++) {
+    const value = y[i]!;
+    const isDrawn = Number.isFinite(value) && !(area.isLogY && value <= 0) && !(area.isLogX && x[i]! <= 0);
+    if (isDrawn) {
+      const [px, py] = [X(x[i]!), Y(value)];
+      if (length) path.lineTo(px, py);
+      else path.moveTo(px, py);
+      lone = length ? null : [px, py];
+      length++;
+    }
+    if (!isDrawn || i === last) {
+      // A point without neighbours is a dot.
+      if (length === 1 && lone) {
+        path.moveTo(lone[0] + 1.75 * area.ratio, lone[1]);
+        path.arc(lone[0], lone[1], 1.75 * area.ratio, 0, 7);
+      }
+      length = 0;
+    }
+  }
+  return path;
+}
+
+function bandOf(line: Line, area: Area, { X, Y }: Scales): Path2D {
+  const path = new Path2D();
+  const [first, last] = visible(line.x, line.n, area);
+  const floor = area.isLogY ? area.y[0] : -Infinity;
+  let stretch: number[] = [];
+  const close = (): void => {
+    if (stretch.length > 1) {
+      stretch.forEach((i, k) => path[k ? "lineTo" : "moveTo"](X(line.x[i]!), Y(line.high![i]!)));
+      for (const i of stretch.reverse()) path.lineTo(X(line.x[i]!), Y(Math.max(floor, line.low![i]!)));
+      path.closePath();
+    } else if (stretch.length === 1) {
+      const i = stretch[0]!;
+      path.rect(
+        X(line.x[i]!) - area.ratio / 2,
+        Y(line.high![i]!),
+        area.ratio,
+        Y(Math.max(floor, line.low![i]!)) - Y(line.high![i]!),
+      );
+    }
+    stretch = [];
+  };
+  for (let i = first; i <= last; i++) {
+    if (Number.isFinite(line.low![i]!) && Number.isFinite(line.high![i]!)) stretch.push(i);
+    else close();
+  }
+  close();
+  return path;
+}
+
+/** Where a running run is now. */
+function drawEnd(g: CanvasRenderingContext2D, area: Area, line: Line): void {
+  if (!line.isLive || !line.n) return;
+  const { X, Y } = scalesOf(area);
+  const [x, value] = [line.x[line.n - 1]!, line.y[line.n - 1]!];
+  if (x > area.x[1] || x < area.x[0] || !Number.isFinite(value)) return;
+  g.beginPath();
+  g.arc(X(x), Y(value), 3 * area.ratio, 0, 7);
+  g.fill();
+  g.beginPath();
+  g.arc(X(x), Y(value), 5.5 * area.ratio, 0, 7);
+  g.globalAlpha = 0.35;
+  g.lineWidth = 1.5 * area.ratio;
+  g.stroke();
+  g.globalAlpha = 1;
+}
+
+const NAMES = { nan: "NaN", inf: "+∞", "-inf": "−∞" } as const;
+const MAX_MARKS = 40;
+
+/** A triangle for each place where a value was not finite. */
+function drawMarks(g: CanvasRenderingContext2D, area: Area, line: Line): void {
+  const { X } = scalesOf(area);
+  const r = area.ratio;
+  let labelled = -Infinity;
+  let left = MAX_MARKS;
+  for (const [at, , kind] of line.nonfinite) {
+    if (at < area.x[0] || at > area.x[1] || left-- <= 0) continue;
+    const [x, top] = [X(at), area.top];
+    g.setLineDash([2 * r, 3 * r]);
+    g.lineWidth = r;
+    g.globalAlpha = 0.5;
+    g.beginPath();
+    g.moveTo(x, top + 12 * r);
+    g.lineTo(x, top + area.height);
+    g.stroke();
+    g.setLineDash([]);
+    g.globalAlpha = 1;
+    g.beginPath();
+    g.moveTo(x - 5 * r, top + 10 * r);
+    g.lineTo(x + 5 * r, top + 10 * r);
+    g.lineTo(x, top + r);
+    g.closePath();
+    g.fill();
+    if (x - labelled > 40 * r) {
+      const isRight = x + 36 * r > area.left + area.width;
+      g.font = `500 ${10.5 * r}px Geist, sans-serif`;
+      g.textAlign = isRight ? "right" : "left";
+      g.fillText(NAMES[kind], x + (isRight ? -8 : 8) * r, top + 10 * r);
+      labelled = x;
+    }
+  }
+}
+
+/** The point of a line under the cursor. */
+export function drawPoint(g: CanvasRenderingContext2D, area: Area, line: Line, index: number, ground: string): void {
+  const value = line.y[index]!;
+  if (!Number.isFinite(value)) return;
+  const { X, Y } = scalesOf(area);
+  g.beginPath();
+  g.arc(X(line.x[index]!), Y(value), 4 * area.ratio, 0, 7);
+  g.fillStyle = line.color;
+  g.fill();
+  g.lineWidth = 2 * area.ratio;
+  g.strokeStyle = ground;
+  g.stroke();
+}

@@ -1,0 +1,74 @@
+/** Runs of a group as one line: the mean, and how far they spread. */
+import type { Series } from "./series";
+import { lowerBound } from "./series";
+
+export type Spread = "std" | "sem" | "minmax";
+
+export interface GroupLine {
+  x: Float64Array;
+  n: number;
+  mean: Float64Array;
+  low: Float64Array;
+  high: Float64Array;
+  /** How many runs reached each x. */
+  count: Uint16Array;
+}
+
+const POINTS = 300;
+
+/** Mean and spread over the runs that reached each x. Where all runs have the same few x, those are used as they are. */
+export function grouped(members: readonly Series[], spread: Spread): GroupLine {
+  const drawn = members.filter((s) => s.n > 0);
+  const x = grid(drawn);
+  const line: GroupLine = {
+    x,
+    n: x.length,
+    mean: new Float64Array(x.length),
+    low: new Float64Array(x.length),
+    high: new Float64Array(x.length),
+    count: new Uint16Array(x.length),
+  };
+  for (let i = 0; i < x.length; i++) {
+    let [n, mean, m2, low, high] = [0, 0, 0, Infinity, -Infinity];
+    for (const s of drawn) {
+      const value = at(s, x[i]!);
+      if (!Number.isFinite(value)) continue;
+      n += 1;
+      const delta = value - mean;
+      mean += delta / n;
+      m2 += delta * (value - mean);
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+    const std = n > 1 ? Math.sqrt(m2 / (n - 1)) : 0;
+    const half = spread === "sem" ? std / Math.sqrt(Math.max(1, n)) : std;
+    line.count[i] = n;
+    line.mean[i] = n ? mean : NaN;
+    line.low[i] = n ? (spread === "minmax" ? low : mean - half) : NaN;
+    line.high[i] = n ? (spread === "minmax" ? high : mean + half) : NaN;
+  }
+  return line;
+}
+
+function grid(members: readonly Series[]): Float64Array {
+  const all = new Set<number>();
+  for (const s of members) {
+    for (let i = 0; i < s.n && all.size <= POINTS; i++) all.add(s.x[i]!);
+  }
+  if (all.size <= POINTS) return Float64Array.from(all).sort();
+  let [low, high] = [Infinity, -Infinity];
+  for (const s of members) {
+    low = Math.min(low, s.x[0]!);
+    high = Math.max(high, s.x[s.n - 1]!);
+  }
+  return Float64Array.from({ length: POINTS }, (_, i) => low + ((high - low) * i) / (POINTS - 1));
+}
+
+/** The value of a series at `x`, on the straight line between its neighbours; NaN before its first and after its last point. */
+export function at(s: Pick<Series, "x" | "n" | "mean">, x: number): number {
+  if (!s.n || x < s.x[0]! || x > s.x[s.n - 1]!) return NaN;
+  const i = lowerBound(s.x, x);
+  if (s.x[i] === x) return s.mean[i]!;
+  const part = (x - s.x[i - 1]!) / (s.x[i]! - s.x[i - 1]!);
+  return s.mean[i - 1]! + part * (s.mean[i]! - s.mean[i - 1]!);
+}

@@ -1,0 +1,49 @@
+/** Which charts there are: the filter of metrics, and sections by prefix. */
+
+/** Terms side by side have to match all, `!term` must not; each is a regular expression, in any case. */
+export function metricFilter(text: string): ((path: string) => boolean) | Error {
+  const terms: [boolean, RegExp][] = [];
+  for (const word of text.trim().split(/\s+/)) {
+    if (!word || word.toUpperCase() === "AND") continue;
+    const isNot = word.startsWith("!") && word.length > 1;
+    try {
+      terms.push([isNot, new RegExp(isNot ? word.slice(1) : word, "i")]);
+    } catch (problem) {
+      return problem instanceof Error ? problem : new Error(String(problem));
+    }
+  }
+  return (path) => terms.every(([isNot, pattern]) => pattern.test(path) !== isNot);
+}
+
+export interface Section {
+  name: string;
+  paths: string[];
+}
+
+export const MONITORING = "monitoring";
+
+/** Sections by what stands before the first slash; metrics of the processes' hardware come last. */
+export function sectionsOf(paths: readonly string[]): Section[] {
+  const found = new Map<string, string[]>();
+  for (const path of paths) {
+    const slash = path.indexOf("/");
+    const name = slash > 0 ? path.slice(0, slash) : "metrics";
+    const section = found.get(name);
+    if (section) section.push(path);
+    else found.set(name, [path]);
+  }
+  const sections = [...found].map(([name, members]) => ({ name, paths: members.sort(natural) }));
+  return sections.sort((a, b) => order(a.name) - order(b.name) || natural(a.name, b.name));
+}
+
+const FIRST = ["val", "valid", "validation", "eval", "test", "train", "metrics"];
+
+function order(name: string): number {
+  if (name === MONITORING) return 2;
+  const place = FIRST.indexOf(name);
+  return place < 0 ? 1 : place / FIRST.length;
+}
+
+const collator = new Intl.Collator("en", { numeric: true });
+/** layer2 comes before layer10. */
+export const natural = (a: string, b: string): number => collator.compare(a, b);

@@ -1,0 +1,26 @@
+/** Values of the API: what is not finite comes as text. */
+
+export type Cell = number | string | boolean | null | string[];
+
+/** A cell as a number, or null where it is none. */
+export function toNumber(cell: Cell | undefined): number | null {
+  if (typeof cell === "number") return cell;
+  if (cell === "NaN") return NaN;
+  if (cell === "Infinity") return Infinity;
+  return cell === "-Infinity" ? -Infinity : null;
+}
+
+/** A cell as text, in full. */
+export function toText(cell: Cell | undefined): string {
+  if (cell === null || cell === undefined) return "";
+  return Array.isArray(cell) ? cell.join(", ") : String(cell);
+}
+
+const UP = /acc|auc|f1|precision|recall|bleu|rouge|score|reward|return|iou|map\b|ndcg|psnr|ssim|r2|throughput|per_s/i;
+const DOWN = /loss|err|perplexity|ppl|mse|mae|rmse|nll|ece|cer|wer|fid|time|duration|latency/i;
+
+/** Whether more of a metric is better (1), less (-1), or nobody can say (0), from its name. */
+export function direction(path: string): 1 | 0 | -1 {
+  if (DOWN.test(path)) return -1;
+  return UP.test(path) ? 1 : 0;
+}

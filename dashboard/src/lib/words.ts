@@ -1,0 +1,37 @@
+/** The word under the caret of a filter, and what may stand in its place. */
+
+export interface Word {
+  start: number;
+  end: number;
+  /** The attribute, where the caret is behind an operator; else empty. */
+  name: string;
+  operator: string;
+  /** What has been typed of the name or value. */
+  text: string;
+}
+
+const TERM = /^([^\s()"'<>=!~:`]+|`[^`]*`?)?(<=|>=|!=|!~|==|=|<|>|~|:)?(.*)$/;
+
+export function wordAt(filter: string, caret: number): Word {
+  let start = caret;
+  while (start > 0 && !/[\s()]/.test(filter[start - 1]!)) start--;
+  let end = caret;
+  while (end < filter.length && !/[\s()]/.test(filter[end]!)) end++;
+  const typed = filter.slice(start, caret).replace(/^[-!](?=.)/, "");
+  start = caret - typed.length;
+  const match = TERM.exec(typed);
+  const [name, operator, rest] = [match?.[1] ?? "", match?.[2] ?? "", match?.[3] ?? ""];
+  return operator
+    ? { start, end, name, operator, text: rest }
+    : { start, end, name: "", operator: "", text: name.replaceAll("`", "") };
+}
+
+/** A path as it is written in a filter: with back-quotes where it needs them. */
+export const quotedPath = (path: string): string => {
+  const [, name = path, aggregate = ""] = /^(.*?)(:(?:last|min|max|mean|first|count))?$/s.exec(path) ?? [];
+  return (/^[\w./@-]+$/.test(name) ? name : `\`${name}\``) + aggregate;
+};
+
+/** A value as it is written in a filter. */
+export const quotedValue = (value: string): string =>
+  /^[^\s()"'`]+$/.test(value) ? value : `"${value.replace(/["\\]/g, "\\$&")}"`;

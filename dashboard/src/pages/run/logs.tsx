@@ -1,0 +1,284 @@
+/** The console of a run: any number of lines, of which those in view are fetched. */
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { LogLine, Logs } from "../../api";
+import { api } from "../../api";
+import { download, fileName } from "../../chart/export";
+import { count } from "../../lib/format";
+import { one, setParams } from "../../state/location";
+import type { Project } from "../../state/project";
+import { Icon } from "../../ui/icons";
+import { Line } from "../../ui/log-lines";
+import { attempt, explain, IconButton, Seg } from "../../ui/parts";
+
+const PAGE = 500;
+const UPDATE_LINES = 5000;
+const ROW = 19;
+const EXPORT_PAGE = 5000;
+const SEARCH_MS = 250;
+// Wrapped lines have heights of their own: this many around the place in view are laid out.
+const WRAPPED = 1500;
+
+type Stream = "all" | "out" | "err" | "text";
+
+/** Lines by number, fetched by pages. */
+class LogModel {
+  lines = new Map<number, LogLine>();
+  total = 0;
+  folded = 0;
+  streams: Logs["streams"] = [];
+  cursor = "";
+  private asked = new Set<number>();
+
+  constructor(
+    private readonly project: string,
+    private readonly id: string,
+    private readonly stream: Stream,
+    private readonly changed: () => void,
+  ) {}
+
+  private get fields(): { stream?: string } {
+    return { stream: this.stream === "all" ? "out,err" : this.stream };
+  }
+
+  async page(index: number): Promise<void> {
+    if (this.asked.has(index) || index < 0) return;
+    this.asked.add(index);
+    this.take(await api.logs(this.project, this.id, { ...this.fields, from: index * PAGE, limit: PAGE }));
+  }
+
+  async around(ms: number): Promise<number> {
+    const logs = await api.logs(this.project, this.id, { ...this.fields, around_ms: ms, limit: PAGE });
+    this.take(logs);
+    return logs.lines.findLast((line) => (line[1] ?? 0) <= ms)?.[0] ?? logs.first;
+  }
+
+  async search(q: string): Promise<{ matches: number[]; total: number }> {
+    if (!q) return { matches: [], total: 0 };
+    const logs = await api.logs(this.project, this.id, { ...this.fields, q, limit: 1 });
+    return { matches: logs.matches, total: logs.match_total };
+  }
+
+  /** Lines that are new, or that have been written over. */
+  async more(): Promise<void> {
+    if (this.cursor)
+      this.take(
+        await api.logs(this.project, this.id, { ...this.fields, cursor: this.cursor, limit: UPDATE_LINES }),
+        true,
+      );
+  }
+
+  async *all(): AsyncGenerator<LogLine[]> {
+    for (let from = 0; from < Math.max(1, this.total);) {
+      const logs = await api.logs(this.project, this.id, { ...this.fields, from, limit: EXPORT_PAGE });
+      if (!logs.lines.length) return;
+      yield logs.lines;
+      from = logs.lines.at(-1)![0] + 1;
+    }
+  }
+
+  private take(logs: Logs, isUpdate = false): void {
+    for (const line of logs.lines) this.lines.set(line[0], line);
+    // What came after the end of a page is in the update, unless that was too much for one.
+    if (isUpdate && logs.lines.length >= UPDATE_LINES) this.asked.clear();
+    [this.total, this.folded, this.streams, this.cursor] = [logs.total, logs.folded, logs.streams, logs.cursor];
+    this.changed();
+  }
+}
+
+export function LogsTab({ project, id }: { project: Project; id: string }): JSX.Element {
+  const stream = (["out", "err", "text"].includes(one("stream")) ? one("stream") : "all") as Stream;
+  const isWrapped = one("wrap") === "1";
+  const at = Number(one("at")) || 0;
+  const [, redraw] = useState(0);
+  const [error, setError] = useState("");
+  const model = useRef<LogModel | null>(null);
+  const box = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ first: 0, rows: 60 });
+  const [isFollowing, setFollowing] = useState(!at && !one("find"));
+  const [matches, setMatches] = useState<{ matches: number[]; total: number }>({ matches: [], total: 0 });
+  const [match, setMatch] = useState(0);
+  const [marked, setMarked] = useState(-1);
+  const search = one("find");
+  const fail = (problem: unknown): void => setError(explain(problem));
+
+  useEffect(() => {
+    const now = new LogModel(project.name, id, stream, () => redraw((n) => n + 1));
+    model.current = now;
+    const begin = at
+      ? now.around(at).then((n) => {
+          setMarked(n);
+          jump(n);
+        })
+      : now.page(0).then(() => now.page(Math.floor((now.total - 1) / PAGE)));
+    begin.catch(fail);
+    let isBusy = false;
+    const stop = project.listen((changes) => {
+      if (isBusy || !(changes.reset || id in changes.logs || changes.runs.some((run) => run.id === id))) return;
+      isBusy = true;
+      now
+        .more()
+        .catch(fail)
+        .finally(() => {
+          isBusy = false;
+        });
+    });
+    project.watch(() => ({ runs: [id], paths: ["-"] }));
+    return () => {
+      stop();
+      project.watch(() => ({ runs: [], paths: [] }));
+    };
+  }, [project, id, stream, at]);
+
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      model.current
+        ?.search(search)
+        .then((found) => {
+          setMatches(found);
+          setMatch(0);
+          if (found.matches.length) jump(found.matches[0]!);
+        })
+        .catch(fail);
+    }, SEARCH_MS);
+    return () => clearTimeout(timer);
+  }, [search, stream]);
+
+  const now = model.current;
+  const total = now?.total ?? 0;
+  const [first, last] = isWrapped
+    ? [
+        Math.max(0, Math.min(total - WRAPPED, view.first - WRAPPED / 2)),
+        Math.min(total, Math.max(WRAPPED, view.first + WRAPPED / 2)),
+      ]
+    : [Math.max(0, view.first - 20), Math.min(total, view.first + view.rows + 20)];
+  useEffect(() => {
+    for (let page = Math.floor(first / PAGE); page <= Math.floor(Math.max(0, last - 1) / PAGE); page++)
+      now?.page(page).catch(fail);
+  }, [first, last, now, total]);
+  useEffect(() => {
+    if (isFollowing && box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [total, isFollowing]);
+
+  const jump = (n: number): void => {
+    setFollowing(false);
+    setView((old) => ({ ...old, first: Math.max(0, n - 10) }));
+    requestAnimationFrame(() => {
+      const element = box.current;
+      if (!element) return;
+      const line = element.querySelector(`[data-n="${n}"]`);
+      if (isWrapped && line) line.scrollIntoView({ block: "center" });
+      else element.scrollTop = Math.max(0, (n - 10) * ROW);
+    });
+  };
+  const step = (by: number): void => {
+    if (!matches.matches.length) return;
+    const next = (match + by + matches.matches.length) % matches.matches.length;
+    setMatch(next);
+    jump(matches.matches[next]!);
+  };
+  const save = async (): Promise<void> => {
+    const parts: string[] = [];
+    for await (const lines of now!.all()) parts.push(lines.map((line) => `${line[3]}\n`).join(""));
+    download(fileName(id, "log"), new Blob(parts, { type: "text/plain" }));
+  };
+  const rows: JSX.Element[] = [];
+  for (let n = first; n < last; n++) {
+    const line = now?.lines.get(n);
+    rows.push(
+      line ? (
+        <Line
+          key={n}
+          line={line}
+          streams={now!.streams}
+          isAt={n === marked || n === matches.matches[match]}
+          search={search}
+        />
+      ) : (
+        <div class="ln" key={n} />
+      ),
+    );
+  }
+  return (
+    <div style={{ display: "grid", gridTemplateRows: "auto minmax(0, 1fr)", minHeight: 0 }}>
+      <div class="tools" role="toolbar" aria-label="Logs">
+        <label class="q low" style={{ maxWidth: "340px" }}>
+          <Icon name="search" isSmall />
+          <input
+            placeholder="Search the log"
+            aria-label="Search the log"
+            value={search}
+            onInput={(event) => setParams({ find: event.currentTarget.value || null })}
+            onKeyDown={(event) => event.key === "Enter" && step(event.shiftKey ? -1 : 1)}
+          />
+          {search && <span>{matches.total ? `${count(match + 1)} / ${count(matches.total)}` : "none"}</span>}
+        </label>
+        {search && (
+          <>
+            <IconButton icon="up" label="Previous match" isSmall onClick={() => step(-1)} />
+            <IconButton icon="down" label="Next match" isSmall onClick={() => step(1)} />
+          </>
+        )}
+        <Seg
+          label="Streams"
+          value={stream}
+          options={[
+            ["all", "Console"],
+            ["out", "stdout"],
+            ["err", "stderr"],
+            ["text", "Text series"],
+          ]}
+          onChange={(value) => setParams({ stream: value === "all" ? null : value })}
+        />
+        <button
+          type="button"
+          class="btn gh"
+          aria-pressed={isWrapped}
+          onClick={() => setParams({ wrap: isWrapped ? null : "1" })}
+        >
+          <Icon name="wrap" isSmall />
+          Wrap
+        </button>
+        <span class="sp" />
+        <span class="dim">
+          {count(total)} lines{now?.folded ? ` · ${count(now.folded)} rewritten ones folded` : ""}
+        </span>
+        <button type="button" class="btn gh" disabled={!total} onClick={() => void attempt(save)}>
+          <Icon name="download" isSmall />
+          Download
+        </button>
+        <button type="button" class="btn" aria-pressed={isFollowing} onClick={() => setFollowing(!isFollowing)}>
+          <Icon name="follow" isSmall />
+          Follow
+        </button>
+      </div>
+      <div
+        class={isWrapped ? "log wrap" : "log"}
+        ref={(element) => {
+          box.current = element;
+        }}
+        tabIndex={0}
+        role="log"
+        aria-label="Console"
+        aria-live="off"
+        onScroll={(event) => {
+          const element = event.currentTarget;
+          const isEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - 2 * ROW;
+          if (!isEnd && isFollowing) setFollowing(false);
+          const next = { first: Math.floor(element.scrollTop / ROW), rows: Math.ceil(element.clientHeight / ROW) };
+          setView((old) => (Math.abs(old.first - next.first) > 8 || old.rows !== next.rows ? next : old));
+        }}
+      >
+        {error && <p class="fault">{error}</p>}
+        {now && !total && !error && (
+          <p class="more dim" style={{ padding: "0 14px" }}>
+            {stream === "text" ? "No text series." : "Nothing was printed, or the console was not captured."}
+          </p>
+        )}
+        <div style={{ height: `${first * ROW}px` }} />
+        {rows}
+        <div style={{ height: `${Math.max(0, total - last) * ROW}px` }} />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,310 @@
+/** A run at a glance: its best figures, its last output, its notes, and what it was configured with. */
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { RunDetails } from "../../api";
+import { api } from "../../api";
+import { Charts } from "../../chart/model";
+import { change, count, number } from "../../lib/format";
+import type { Series } from "../../lib/series";
+import { lowerBound } from "../../lib/series";
+import type { Cell } from "../../lib/values";
+import { direction, toText } from "../../lib/values";
+import { one, runPath } from "../../state/location";
+import type { Project } from "../../state/project";
+import { defaultColumns } from "../../state/project";
+import { isDark, runColor } from "../../state/theme";
+import { ChartCard, FullScreenChart } from "../../ui/chart-card";
+import { LogLines } from "../../ui/log-lines";
+import { MomentDialog } from "../../ui/moment";
+import { attempt, PathText, useAnswer } from "../../ui/parts";
+import { useMetrics, useRunCharts } from "./charts";
+import { runVersion } from "./page";
+
+const TILES = 4;
+const POINTS = 120;
+const OUTPUT_LINES = 14;
+const CONFIGS = 40;
+
+export function Overview({
+  project,
+  details,
+  reload,
+}: {
+  project: Project;
+  details: RunDetails;
+  reload: () => void;
+}): JSX.Element {
+  const model = useRunCharts(project, details);
+  const { paths } = useMetrics(project.name, details.id);
+  const own = paths.filter((path) => !path.startsWith("monitoring/"));
+  const best = [...new Set([...defaultColumns(own), ...own.filter((path) => direction(path) !== 0), ...own])].slice(
+    0,
+    TILES,
+  );
+  return (
+    <Charts.Provider value={model}>
+      <div class="page">
+        <div class="pad">
+          <Tiles project={project} details={details} paths={best} />
+          <div class="two">
+            <div class="stack">
+              {best.length > 0 && (
+                <div class="grid" style={{ "--cols": "2" }}>
+                  {best.slice(0, 2).map((path) => (
+                    <ChartCard key={path} paths={[path]} />
+                  ))}
+                </div>
+              )}
+              <LastOutput project={project.name} id={details.id} />
+            </div>
+            <div class="stack">
+              <Note project={project} details={details} reload={reload} />
+              <Config project={project.name} details={details} />
+            </div>
+          </div>
+        </div>
+      </div>
+      <FullScreenChart />
+      <MomentDialog />
+    </Charts.Provider>
+  );
+}
+
+function Tiles({
+  project,
+  details,
+  paths,
+}: {
+  project: Project;
+  details: RunDetails;
+  paths: readonly string[];
+}): JSX.Element {
+  const base = one("base");
+  const runs = base && base !== details.id ? [details.id, base] : [details.id];
+  const { data } = useAnswer(async () => {
+    const found = new Map<string, Series>();
+    if (paths.length) {
+      await api.series(project.name, { runs, paths, x: "step", range: null, points: POINTS }, (all) => {
+        for (const s of all) found.set(`${s.run}\n${s.path}`, s);
+      });
+    }
+    return found;
+  }, [paths.join("\n"), runs.join("\n"), runVersion.value]);
+  return (
+    <div class="tiles">
+      {paths.map((path) => {
+        const series = data?.get(`${details.id}\n${path}`);
+        return series?.stats ? (
+          <Tile key={path} path={path} series={series} base={data?.get(`${base}\n${path}`)} color={runColor(details)} />
+        ) : null;
+      })}
+    </div>
+  );
+}
+
+function Tile({
+  path,
+  series,
+  base,
+  color,
+}: {
+  path: string;
+  series: Series;
+  base: Series | undefined;
+  color: string;
+}): JSX.Element {
+  const sign = direction(path);
+  const value = valueOf(series, sign);
+  const other = base?.n ? valueUpTo(base, series.x[series.n - 1]!, sign) : NaN;
+  const delta = change(value, other);
+  const isBetter = (value - other) * sign > 0;
+  return (
+    <div class="card stat">
+      <div class="l">
+        <PathText path={path} /> · {sign > 0 ? "max" : sign < 0 ? "min" : "last"}
+      </div>
+      <div class="v">{number(value)}</div>
+      <div class="d">
+        {delta ? (
+          <>
+            <span class={sign === 0 || value === other ? "" : isBetter ? "up" : "dn"}>{delta}</span> at this step
+          </>
+        ) : (
+          `last ${number(series.stats?.last)}`
+        )}
+      </div>
+      <Sparkline series={series} color={color} />
+    </div>
+  );
+}
+
+const valueOf = (series: Series, sign: number): number =>
+  sign > 0 ? series.stats!.max : sign < 0 ? series.stats!.min : series.stats!.last;
+
+/** The same figure of another run, as it was at the step that this one has reached. */
+function valueUpTo(series: Series, x: number, sign: number): number {
+  const end = Math.min(series.n, lowerBound(series.x, x) + 1);
+  let best = NaN;
+  for (let i = 0; i < end; i++) {
+    const value = sign > 0 ? series.max[i]! : sign < 0 ? series.min[i]! : series.last[i]!;
+    if (!Number.isFinite(value)) continue;
+    if (Number.isNaN(best) || sign === 0 || (value - best) * sign > 0) best = value;
+  }
+  return best;
+}
+
+function Sparkline({ series, color }: { series: Series; color: string }): JSX.Element {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const dark = isDark.value;
+  useEffect(() => {
+    const element = canvas.current;
+    if (!element) return;
+    const ratio = devicePixelRatio || 1;
+    element.width = 110 * ratio;
+    element.height = 40 * ratio;
+    const g = element.getContext("2d")!;
+    g.scale(ratio, ratio);
+    g.strokeStyle = color;
+    g.lineWidth = 1.3;
+    g.lineJoin = "round";
+    g.beginPath();
+    const { min, max } = series.stats!;
+    const [first, last] = [series.x[0]!, series.x[series.n - 1]!];
+    const values = series.raw ? series.last : series.mean;
+    for (let i = 0; i < series.n; i++) {
+      if (!Number.isFinite(values[i]!)) continue;
+      g.lineTo(
+        2 + ((series.x[i]! - first) / (last - first || 1)) * 106,
+        37 - ((values[i]! - min) / (max - min || 1)) * 34,
+      );
+    }
+    g.stroke();
+  }, [series, color, dark]);
+  return <canvas ref={canvas} aria-hidden="true" />;
+}
+
+function LastOutput({ project, id }: { project: string; id: string }): JSX.Element | null {
+  const { data } = useAnswer(
+    () => api.logs(project, id, { from: -OUTPUT_LINES, limit: OUTPUT_LINES }),
+    [project, id, runVersion.value],
+  );
+  if (!data?.lines.length) return null;
+  return (
+    <div class="card">
+      <header>
+        <h2 class="ttl">Last output</h2>
+        <span class="sp" />
+        <a class="dim" href={runPath(project, id, "logs")}>
+          Open logs →
+        </a>
+      </header>
+      <LogLines lines={data.lines} streams={data.streams} />
+    </div>
+  );
+}
+
+function Note({
+  project,
+  details,
+  reload,
+}: {
+  project: Project;
+  details: RunDetails;
+  reload: () => void;
+}): JSX.Element {
+  const [text, setText] = useState<string | null>(null);
+  const save = async (): Promise<void> => {
+    if (text !== null && (await attempt(() => api.change(project.name, details.id, { description: text })))) {
+      setText(null);
+      reload();
+    }
+  };
+  return (
+    <div class="card">
+      <header>
+        <h2 class="ttl">Note</h2>
+        <span class="sp" />
+        {text === null && (
+          <button type="button" class="btn gh" onClick={() => setText(details.description ?? "")}>
+            {details.description ? "Edit" : "Add"}
+          </button>
+        )}
+      </header>
+      <div
+        style={{ padding: "0 12px 12px", whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}
+        class={details.description ? "" : "dim"}
+      >
+        {text === null ? (
+          details.description || "What was this run for, and what came of it?"
+        ) : (
+          <div class="stack">
+            <textarea
+              class="field"
+              aria-label="Note"
+              value={text}
+              onInput={(event) => setText(event.currentTarget.value)}
+            />
+            <div class="lrow">
+              <button type="button" class="btn pri" onClick={() => void save()}>
+                Save
+              </button>
+              <button type="button" class="btn gh" onClick={() => setText(null)}>
+                Cancel
+              </button>
+            </div>
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Config({ project, details }: { project: string; details: RunDetails }): JSX.Element {
+  const base = one("base");
+  const { data } = useAnswer(async () => {
+    const [own, diff] = await Promise.all([
+      api.config(project, details.id, { limit: 2000 }),
+      base && base !== details.id ? api.diff(project, [base, details.id], base) : Promise.resolve(null),
+    ]);
+    const was = new Map<string, Cell>((diff?.paths ?? []).map((path, i) => [path, diff!.values[base]?.[i] ?? null]));
+    const items = own.items.filter((item) => !/^(monitoring|source_code|sys)\//.test(item.path));
+    items.sort((a, b) => Number(was.has(b.path)) - Number(was.has(a.path)));
+    return { items, was };
+  }, [project, details.id, base, runVersion.value]);
+  const items = data?.items ?? [];
+  return (
+    <div class="card">
+      <header>
+        <h2 class="ttl">
+          Config{" "}
+          <i>
+            {base && data
+              ? `· ${count(items.filter((item) => data.was.has(item.path)).length)} of ${count(items.length)} differ`
+              : `· ${count(items.length)}`}
+          </i>
+        </h2>
+        <span class="sp" />
+        <a
+          class="dim"
+          href={`${runPath(project, details.id, "config")}${base ? `?base=${encodeURIComponent(base)}` : ""}`}
+        >
+          All →
+        </a>
+      </header>
+      <dl class="kv">
+        {items.slice(0, CONFIGS).flatMap((item) => {
+          const isOther = data!.was.has(item.path);
+          return [
+            <dt key={item.path} class={isOther ? "df" : ""} title={item.path}>
+              {item.path.replace(/^(config|parameters|params|hparams)\//, "")}
+            </dt>,
+            <dd key={`${item.path}=`} class={isOther ? "df" : ""}>
+              {toText(item.value).slice(0, 300)}
+              {isOther && <span class="was">was {toText(data!.was.get(item.path)) || "missing"}</span>}
+            </dd>,
+          ];
+        })}
+      </dl>
+    </div>
+  );
+}

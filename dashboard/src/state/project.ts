@@ -1,0 +1,265 @@
+/** The project on the screen: its runs, its metrics, and what changes while it is looked at. */
+import { follow } from "./follow";
+import { computed, effect, signal, untracked } from "@preact/signals";
+import type { Changes } from "../api";
+import { api, ApiError } from "../api";
+import { natural } from "../lib/metrics";
+import { go, route } from "./location";
+import * as settings from "./settings";
+import { rememberedSettings } from "./settings";
+import type { RunRow } from "./table";
+import { BASE_COLUMNS, rowFrom, RunTable } from "./table";
+
+export const MAX_DRAWN = 100;
+const FAST_MS = 1000;
+const SLOW_MS = 10_000;
+const WORST_MS = 30_000;
+const METRICS_PAGE = 1000;
+// A live run may log a metric that it has not had, or move in a list sorted by its values.
+const METRICS_MS = 5000;
+const SORT_MS = 10_000;
+
+export type Listener = (changes: Changes) => void;
+
+/** What is known of one project while its pages are open. */
+export class Project {
+  readonly table: RunTable;
+  /** All metrics, in natural order. */
+  readonly metrics = signal<string[]>([]);
+  readonly areMetricsLoaded = signal(false);
+  readonly running = signal(0);
+  readonly totalRuns = signal<number | null>(null);
+  /** The server has not answered for a while. */
+  readonly isOffline = signal(false);
+  readonly isPaused = signal(false);
+  /** Runs that are drawn, in the order of the list. */
+  readonly drawn = signal<RunRow[]>([]);
+  /** Runs by id, whichever list they came from. */
+  readonly known = new Map<string, RunRow>();
+
+  private readonly listeners = new Set<Listener>();
+  private readonly stops: (() => void)[] = [];
+  private timer = 0;
+  private delay = FAST_MS;
+  private revision = "";
+  private metricsAt = 0;
+  private sortedAt = 0;
+  /** Columns that another table of this project shows. */
+  extraColumns: readonly string[] = [];
+  private watched: () => { runs: string[]; paths: string[] } = () => ({ runs: [], paths: [] });
+
+  constructor(readonly name: string) {
+    this.table = new RunTable(name);
+    const query = computed(() => ({
+      filter: settings.filter.value,
+      columns: [...new Set([...BASE_COLUMNS, ...this.columns.value, ...settings.groupBy.value])],
+      sort: settings.sort.value,
+      group_by: settings.groupBy.value,
+      trashed: settings.isTrash.value ? ("only" as const) : ("no" as const),
+    }));
+    this.stops.push(
+      effect(() => this.table.ask(query.value)),
+      effect(() => {
+        follow(this.table.version);
+        for (const row of this.table.loaded) this.known.set(row.id, row);
+      }),
+      effect(() => {
+        follow(this.table.version);
+        void this.choose(settings.shown.value);
+      }),
+    );
+    void this.loadMetrics();
+    const wake = (): void => {
+      this.delay = FAST_MS;
+      this.schedule(0);
+    };
+    document.addEventListener("visibilitychange", wake);
+    this.stops.push(() => document.removeEventListener("visibilitychange", wake));
+    this.schedule(0);
+  }
+
+  /** Columns of the list beside the charts. */
+  readonly columns = computed(() => {
+    const chosen = settings.sideColumns.value;
+    if (chosen) return chosen;
+    return defaultColumns(this.metrics.value);
+  });
+
+  close(): void {
+    clearTimeout(this.timer);
+    this.delay = -1;
+    for (const stop of this.stops) stop();
+  }
+
+  listen(listener: Listener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Which series the charts on the screen show: asked at every look for changes. */
+  watch(what: () => { runs: string[]; paths: string[] }): void {
+    this.watched = what;
+  }
+
+  run(id: string): RunRow {
+    return this.known.get(id) ?? rowFrom(id, {});
+  }
+
+  /** Look at once, after a change of our own. */
+  refresh(): void {
+    this.schedule(0);
+  }
+
+  togglePause(): void {
+    this.isPaused.value = !this.isPaused.value;
+    this.schedule(0);
+  }
+
+  private async choose(shown: { first: number } | { ids: string[] }): Promise<void> {
+    if (!this.table.isLoaded.peek()) return;
+    if ("first" in shown) {
+      this.draw(this.table.loaded.slice(0, shown.first));
+      return;
+    }
+    const missing = shown.ids.filter((id) => !this.known.has(id));
+    if (missing.length) {
+      try {
+        const found = await api.runs(this.name, {
+          ids: missing.slice(0, 1000),
+          columns: [...BASE_COLUMNS],
+          limit: 1000,
+          trashed: "all",
+        });
+        found.ids.forEach((id, i) => {
+          const cells = Object.fromEntries(
+            Object.entries(found.columns).map(([path, values]) => [path, values[i] ?? null]),
+          );
+          this.known.set(id, rowFrom(id, cells));
+        });
+      } catch (problem) {
+        if (!(problem instanceof ApiError)) throw problem;
+      }
+    }
+    const order = new Map(this.table.loaded.map((row, i) => [row.id, i]));
+    const ids = shown.ids.filter((id) => this.known.has(id));
+    ids.sort((a, b) => (order.get(a) ?? Infinity) - (order.get(b) ?? Infinity));
+    this.draw(ids.slice(0, MAX_DRAWN).map((id) => this.run(id)));
+  }
+
+  private draw(rows: RunRow[]): void {
+    const looks = (all: readonly RunRow[]): string =>
+      JSON.stringify(
+        all.map((r) => [r.id, r.name, r.state, r.color, r.ordinal, settings.groupBy.peek().map((g) => r.cells[g])]),
+      );
+    if (looks(rows) !== looks(this.drawn.peek())) this.drawn.value = rows;
+  }
+
+  private async loadMetrics(): Promise<void> {
+    this.metricsAt = performance.now();
+    let cursor: string | undefined;
+    const found: string[] = [];
+    try {
+      do {
+        const page = await api.attributes(this.name, {
+          kind: "series",
+          limit: METRICS_PAGE,
+          ...(cursor ? { cursor } : {}),
+        });
+        for (const item of page.items) found.push(item.path);
+        cursor = page.next ?? undefined;
+      } while (cursor && this.delay >= 0);
+    } catch (problem) {
+      if (!(problem instanceof ApiError)) throw problem;
+    }
+    found.sort(natural);
+    if (found.length !== this.metrics.peek().length || found.some((path, i) => path !== this.metrics.peek()[i]))
+      this.metrics.value = found;
+    this.areMetricsLoaded.value = true;
+  }
+
+  private schedule(ms: number): void {
+    if (this.delay < 0) return;
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => void this.look(), ms);
+  }
+
+  private async look(): Promise<void> {
+    if (document.hidden || this.isPaused.peek()) return;
+    const { runs, paths } = this.watched();
+    try {
+      const changes = await api.changes(
+        this.name,
+        {
+          ...(this.revision ? { since: this.revision } : {}),
+          watch: runs.slice(0, 200),
+          paths: paths.slice(0, 500),
+          columns: [
+            ...new Set([...BASE_COLUMNS, ...this.columns.peek(), ...settings.groupBy.peek(), ...this.extraColumns]),
+          ],
+        },
+        this.revision ? `"${this.revision}"` : "",
+      );
+      this.isOffline.value = false;
+      if (changes) this.take(changes);
+      this.delay =
+        this.running.peek() > 0 ? FAST_MS : this.delay < SLOW_MS ? Math.min(SLOW_MS, this.delay * 1.5) : SLOW_MS;
+    } catch (problem) {
+      if (!(problem instanceof ApiError)) throw problem;
+      this.isOffline.value = problem.status === 0;
+      this.delay = Math.min(WORST_MS, Math.max(FAST_MS, this.delay) * 2);
+    }
+    this.schedule(this.delay);
+  }
+
+  private take(changes: Changes): void {
+    const isFirst = !this.revision;
+    this.revision = changes.rev;
+    this.running.value = changes.running;
+    const isOther = this.totalRuns.peek() !== null && this.totalRuns.peek() !== changes.total;
+    this.totalRuns.value = changes.total;
+    if (isFirst) return;
+    this.delay = FAST_MS;
+    const isNew = changes.runs.some(
+      (run) => !this.known.has(run.id) && !this.table.loaded.some((row) => row.id === run.id),
+    );
+    if (changes.reset || changes.removed.length || isNew || isOther) this.table.reload();
+    else this.table.patch(changes.runs);
+    const now = performance.now();
+    if (changes.reset || isNew || now - this.metricsAt > METRICS_MS) void this.loadMetrics();
+    if (now - this.sortedAt > SORT_MS && settings.sort.peek().length) {
+      this.sortedAt = now;
+      this.table.reload();
+    }
+    for (const listener of this.listeners) listener(changes);
+  }
+}
+
+/** The two metrics that say most about a run, where nothing has been chosen. */
+export function defaultColumns(metrics: readonly string[]): string[] {
+  const scored = metrics
+    .filter((path) => !path.startsWith("monitoring/"))
+    .map((path): [number, string] => [score(path), path])
+    .sort((a, b) => b[0] - a[0]);
+  return scored.slice(0, 2).map(([, path]) => path);
+}
+
+function score(path: string): number {
+  const isQuality = /acc|f1|auc|score|reward|iou|map$/i.test(path);
+  const isLoss = /loss/i.test(path);
+  const isHeldOut = /val|eval|test/i.test(path);
+  return (isQuality ? 4 : isLoss ? 3 : 0) + (isHeldOut ? 2 : 0) - (path.split("/").length > 3 ? 2 : 0);
+}
+
+/** The project of the address; one is open at a time. */
+export const project = signal<Project | null>(null);
+effect(() => {
+  const { project: name } = route.value;
+  untracked(() => {
+    if ((project.value?.name ?? "") === name) return;
+    project.value?.close();
+    const remembered = rememberedSettings(name);
+    if (name && remembered && !location.search && route.value.page !== "run")
+      go(`${location.pathname}?${remembered}`, true);
+    project.value = name ? new Project(name) : null;
+  });
+});

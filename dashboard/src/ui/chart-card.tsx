@@ -1,0 +1,210 @@
+/** A chart with its title and what can be done with it; on the screen only while it is in view. */
+import { signal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Chart } from "../chart/chart";
+import { csvOf, download, exportPng, fileName, svgOf } from "../chart/export";
+import { useCharts } from "../chart/model";
+import { number } from "../lib/format";
+import { setParams, withParams } from "../state/location";
+import * as settings from "../state/settings";
+import type { Best } from "./chart-view";
+import { ChartView } from "./chart-view";
+import { Dialog, IconButton, Item, Menu, PathText, copy } from "./parts";
+
+// Cards this far outside the view are already drawn, so that scrolling finds them ready.
+const MARGIN = "300px";
+const watchers = new WeakMap<Element, (isNear: boolean) => void>();
+const observer = new IntersectionObserver(
+  (entries) => {
+    for (const entry of entries) watchers.get(entry.target)?.(entry.isIntersecting);
+  },
+  { rootMargin: MARGIN, scrollMargin: MARGIN } as IntersectionObserverInit,
+);
+
+export const joined = (paths: readonly string[]): string => paths.join("|");
+
+export function ChartCard({ paths, isBig }: { paths: readonly string[]; isBig?: boolean }): JSX.Element {
+  const model = useCharts();
+  const card = useRef<HTMLElement>(null);
+  const chart = useRef<Chart | null>(null);
+  const [isNear, setNear] = useState(false);
+  const [best, setBest] = useState<Best | null>(null);
+  useEffect(() => {
+    const element = card.current!;
+    watchers.set(element, setNear);
+    observer.observe(element);
+    return () => observer.unobserve(element);
+  }, []);
+  const name = joined(paths);
+  const take = (next: Best | null): void =>
+    setBest((old) =>
+      old?.value === next?.value && old?.name === next?.name && old?.color === next?.color ? old : next,
+    );
+  return (
+    <article
+      class={isBig ? "card chart big" : "card chart"}
+      ref={card}
+      aria-label={name}
+      data-metric={name}
+      onMouseEnter={() => (model.under.value = name)}
+      onMouseLeave={() => (model.under.value = "")}
+    >
+      <header>
+        {paths.length === 1 ? (
+          <PathText path={name} />
+        ) : (
+          <span class="ttl" title={name}>
+            {paths.map((p) => p.slice(p.lastIndexOf("/") + 1)).join(", ")}
+          </span>
+        )}
+        {best && (
+          <span class="best" title={`${best.kind}: ${best.name}`}>
+            <span>{best.kind}</span>
+            <span class="sw" style={{ "--c": best.color }} />
+            <b>{number(best.value)}</b>
+          </span>
+        )}
+        <CardActions paths={paths} chart={() => chart.current} />
+      </header>
+      {isNear ? <ChartView paths={paths} onBest={take} onChart={(c) => (chart.current = c)} /> : <div class="plot" />}
+    </article>
+  );
+}
+
+function CardActions({ paths, chart }: { paths: readonly string[]; chart: () => Chart | null }): JSX.Element {
+  const name = joined(paths);
+  const isPanel = paths.length > 1;
+  const isLog = settings.logPaths.value.has(name);
+  const isPinned = settings.pins.value.includes(name);
+  return (
+    <span class="acts">
+      <IconButton
+        icon="log"
+        label="Log y axis"
+        isSmall
+        isPressed={isLog}
+        onClick={() => settings.setLog(name, !isLog)}
+      />
+      {!isPanel && (
+        <IconButton
+          icon="pin"
+          label={isPinned ? "Unpin" : "Pin"}
+          isSmall
+          isPressed={isPinned}
+          onClick={() => settings.togglePin(name)}
+        />
+      )}
+      <IconButton icon="expand" label="Full screen" isSmall onClick={() => setParams({ f: name })} />
+      <Menu
+        label="More"
+        button={(toggle, isOpen) => (
+          <IconButton icon="more" label="More" isSmall onClick={toggle} isExpanded={isOpen} />
+        )}
+      >
+        {(close) => (
+          <>
+            <ExportItems name={name} chart={chart} close={close} />
+            <div class="ln" />
+            <Item
+              icon="copy"
+              onClick={() => {
+                copy(location.origin + withParams({ f: name }), "Link copied");
+                close();
+              }}
+            >
+              Copy a link to this chart
+            </Item>
+            {isPanel && (
+              <Item
+                icon="trash"
+                onClick={() =>
+                  setParams({
+                    panel: settings.panels
+                      .peek()
+                      .map(joined)
+                      .filter((p) => p !== name),
+                  })
+                }
+              >
+                Remove this chart
+              </Item>
+            )}
+          </>
+        )}
+      </Menu>
+    </span>
+  );
+}
+
+function ExportItems({
+  name,
+  chart,
+  close,
+}: {
+  name: string;
+  chart: () => Chart | null;
+  close: () => void;
+}): JSX.Element {
+  const withChart = (work: (chart: Chart) => void) => () => {
+    const now = chart();
+    if (now) work(now);
+    close();
+  };
+  return (
+    <>
+      <Item icon="download" onClick={withChart((c) => void exportPng(c, name))}>
+        Image (PNG)
+      </Item>
+      <Item
+        icon="download"
+        onClick={withChart((c) =>
+          download(fileName(name, "svg"), new Blob([svgOf(c.lines, c.area(), name)], { type: "image/svg+xml" })),
+        )}
+      >
+        Drawing (SVG)
+      </Item>
+      <Item
+        icon="download"
+        onClick={withChart((c) =>
+          download(fileName(name, "csv"), new Blob([csvOf(c.lines, settings.xAxis.peek())], { type: "text/csv" })),
+        )}
+      >
+        Points as drawn (CSV)
+      </Item>
+    </>
+  );
+}
+
+const fullChart = signal<Chart | null>(null);
+
+/** The chart that the address asks to see alone. */
+export function FullScreenChart(): JSX.Element | null {
+  const name = settings.fullScreen.value;
+  if (!name) return null;
+  const paths = name.split("|");
+  return (
+    <Dialog label={name} className="dlg big" onClose={() => setParams({ f: null })}>
+      <header>
+        <h2>{paths.join(", ")}</h2>
+        <span class="sp" />
+        <IconButton
+          icon="log"
+          label="Log y axis"
+          isPressed={settings.logPaths.value.has(name)}
+          onClick={() => settings.setLog(name, !settings.logPaths.peek().has(name))}
+        />
+        <Menu
+          label="Export"
+          button={(toggle, isOpen) => (
+            <IconButton icon="download" label="Export" onClick={toggle} isExpanded={isOpen} />
+          )}
+        >
+          {(close) => <ExportItems name={name} chart={() => fullChart.peek()} close={close} />}
+        </Menu>
+        <IconButton icon="close" label="Close" onClick={() => setParams({ f: null })} />
+      </header>
+      <ChartView key={name} paths={paths} onChart={(c) => (fullChart.value = c)} />
+    </Dialog>
+  );
+}

@@ -1,0 +1,166 @@
+/** One chart as a part of the page: binds the drawing to the settings, the runs and the series. */
+import { follow } from "../state/follow";
+import { effect, untracked } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { ChartLook } from "../chart/chart";
+import { Chart } from "../chart/chart";
+import { linesOf } from "../chart/lines";
+import { PLAIN_AXES, useCharts } from "../chart/model";
+import { suggestsLog } from "../lib/domain";
+import { direction } from "../lib/values";
+import * as settings from "../state/settings";
+import { setParams } from "../state/location";
+import { isDark } from "../state/theme";
+
+export interface Best {
+  kind: string;
+  value: number;
+  color: string;
+  name: string;
+}
+
+interface Shown {
+  note: string;
+  isClipped: boolean;
+  canBeLog: boolean;
+}
+
+export function ChartView(props: {
+  paths: readonly string[];
+  onBest?: (best: Best | null) => void;
+  onChart?: (chart: Chart | null) => void;
+}): JSX.Element {
+  const model = useCharts();
+  const element = useRef<HTMLDivElement>(null);
+  const [shown, setShown] = useState<Shown>({ note: "", isClipped: false, canBeLog: false });
+  const name = props.paths.join("|");
+  useEffect(() => {
+    const [first = ""] = props.paths;
+    let isFallback = false;
+    let leave = (): void => undefined;
+    const look = (): ChartLook => ({
+      path: first,
+      x: isFallback ? "step" : settings.xAxis.value,
+      zoom: isFallback ? null : settings.zoom.value,
+      isLogX: settings.isLogX.value,
+      isLogY: settings.logPaths.value.has(name),
+      isFull: settings.isFull.value,
+      isSmooth: settings.smoothing.value > 0,
+    });
+    const chart = new Chart(element.current!, untracked(look), {
+      zoom: settings.setZoom,
+      pick: (line, x) => (model.picked.value = { line, x, axis: isFallback ? "step" : settings.xAxis.peek() }),
+      reset: () =>
+        setParams(settings.zoom.peek() ? { z: null, full: null } : { full: settings.isFull.peek() ? null : "1" }),
+    });
+    props.onChart?.(chart);
+    const update = (): void => {
+      const store = isFallback ? model.fallback : model.store;
+      const runs = model.runs.value;
+      const found = runs.flatMap((run) => props.paths.map((path) => store.get(run.id, path)));
+      const isWaiting = found.some((series) => !series);
+      if (
+        !isFallback &&
+        !isWaiting &&
+        found.length &&
+        !PLAIN_AXES.includes(settings.xAxis.value) &&
+        !found.some((s) => s?.n)
+      ) {
+        isFallback = true;
+        join();
+        return;
+      }
+      const lines = linesOf({
+        paths: props.paths,
+        runs,
+        get: (run, path) => store.get(run, path),
+        whole: (run, path) => store.whole(run, path),
+        smoothing: { kind: settings.smoothKind.value, weight: settings.smoothing.value },
+        groupBy: model.isSingle ? [] : settings.groupBy.value,
+        spread: settings.spread.value,
+        groupColor: (index) => model.groupColor(index),
+      });
+      const now = look();
+      chart.show(lines, now);
+      const smallest = Math.min(...lines.map((line) => line.stats?.min ?? NaN).filter(Number.isFinite));
+      const note =
+        lines.length || (isWaiting && runs.length)
+          ? ""
+          : runs.length
+            ? "None of the shown runs has logged this."
+            : "Show a run with the square before its name.";
+      const next = {
+        note,
+        isClipped: chart.domain.isClipped,
+        canBeLog: !now.isLogY && suggestsLog(chart.domain, smallest),
+      };
+      setShown((old) => (JSON.stringify(old) === JSON.stringify(next) ? old : next));
+      props.onBest?.(model.isSingle ? null : bestOf(first, lines));
+    };
+    const join = (): void => {
+      leave();
+      leave = (isFallback ? model.fallback : model.store).add({
+        wants: () => ({ paths: props.paths, runs: model.runs.peek().map((run) => run.id) }),
+        distance: () => chart.distance(),
+        update,
+      });
+    };
+    join();
+    const stop = effect(() => {
+      follow(isDark);
+      if (isFallback && PLAIN_AXES.includes(settings.xAxis.value)) {
+        isFallback = false;
+        join();
+      }
+      update();
+      untracked(() => (isFallback ? model.fallback : model.store).pump());
+    });
+    return () => {
+      stop();
+      leave();
+      chart.destroy();
+      props.onChart?.(null);
+    };
+  }, [name, model]);
+  return (
+    <div class="plot" ref={element}>
+      {shown.note && <div class="none">{shown.note}</div>}
+      {shown.isClipped && (
+        <button
+          type="button"
+          class="clipped"
+          title="Outliers are cut off. Show all of them."
+          onClick={() => setParams({ full: "1" })}
+        >
+          clipped
+        </button>
+      )}
+      {!shown.isClipped && shown.canBeLog && (
+        <button
+          type="button"
+          class="clipped"
+          title="The values span more than three orders of magnitude."
+          onClick={() => settings.setLog(name, true)}
+        >
+          try log y
+        </button>
+      )}
+    </div>
+  );
+}
+
+function bestOf(
+  path: string,
+  lines: readonly { stats: { last: number; min: number; max: number } | null; color: string; label: string }[],
+): Best | null {
+  const sign = direction(path);
+  let best: Best | null = null;
+  for (const { stats, color, label } of lines) {
+    const value = stats && (sign > 0 ? stats.max : sign < 0 ? stats.min : stats.last);
+    if (value === null || !Number.isFinite(value)) continue;
+    if (!best || (sign < 0 ? value < best.value : value > best.value))
+      best = { kind: sign > 0 ? "max" : sign < 0 ? "min" : "last", value, color, name: label };
+  }
+  return best;
+}

@@ -1,0 +1,96 @@
+/** Name, note, tags and colour of a run. */
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { api } from "../api";
+import type { Project } from "../state/project";
+import { Dialog, IconButton, attempt } from "./parts";
+
+export interface Edited {
+  id: string;
+  name: string;
+  description: string;
+  tags: string[];
+  color: string | null;
+}
+
+export function EditDialog(props: {
+  project: Project;
+  run: Edited;
+  shownColor: string;
+  onClose: () => void;
+  onSaved: () => void;
+}): JSX.Element {
+  const { run } = props;
+  const [name, setName] = useState(run.name);
+  const [description, setDescription] = useState(run.description);
+  const [tags, setTags] = useState(run.tags.join(", "));
+  const [color, setColor] = useState(run.color);
+  const save = async (): Promise<void> => {
+    const wanted = [
+      ...new Set(
+        tags
+          .split(",")
+          .map((tag) => tag.trim())
+          .filter(Boolean),
+      ),
+    ].sort();
+    const fields: Parameters<typeof api.change>[2] = {};
+    if (name !== run.name) fields.name = name;
+    if (description !== run.description) fields.description = description;
+    if (wanted.join("\n") !== [...run.tags].sort().join("\n")) fields.tags = wanted;
+    if (color !== run.color) fields.color = color;
+    if (Object.keys(fields).length && !(await attempt(() => api.change(props.project.name, run.id, fields)))) return;
+    props.project.refresh();
+    props.onSaved();
+    props.onClose();
+  };
+  return (
+    <Dialog label="Edit the run" onClose={props.onClose}>
+      <header>
+        <h2>Edit the run</h2>
+        <span class="dim mono">{run.id}</span>
+        <span class="sp" />
+        <IconButton icon="close" label="Close" onClick={props.onClose} />
+      </header>
+      <form
+        class="body stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        <label>
+          Name
+          <input class="field" value={name} onInput={(event) => setName(event.currentTarget.value)} />
+        </label>
+        <label>
+          Note
+          <textarea class="field" value={description} onInput={(event) => setDescription(event.currentTarget.value)} />
+        </label>
+        <label>
+          Tags, with commas between them
+          <input class="field" value={tags} onInput={(event) => setTags(event.currentTarget.value)} />
+        </label>
+        <div class="lrow">
+          <label class="lrow">
+            Colour{" "}
+            <input
+              type="color"
+              value={color ?? props.shownColor}
+              onInput={(event) => setColor(event.currentTarget.value)}
+            />
+          </label>
+          {color !== null && (
+            <button type="button" class="btn gh" onClick={() => setColor(null)}>
+              Usual colour
+            </button>
+          )}
+          <span class="sp" />
+          <button type="submit" class="btn pri">
+            Save
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

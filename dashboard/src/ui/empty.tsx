@@ -1,0 +1,65 @@
+/** What is shown where nothing is yet: how to begin. */
+import type { JSX } from "preact";
+import { Icon } from "./icons";
+import { copy } from "./parts";
+
+const script = (project: string): string => `import goodseed
+
+with goodseed.Run(${project ? `project=${JSON.stringify(project)}` : ""}) as run:
+    run["parameters"] = {"lr": 1e-3, "depth": 12}
+    for step in range(1000):
+        run["train/loss"].log(1 / (step + 1), step=step)
+`;
+
+export function NoRuns({ project }: { project: string }): JSX.Element {
+  return (
+    <main class="empty">
+      <div>
+        <h1>{project ? `No runs in ${project} yet` : "No runs yet"}</h1>
+        <p>Start one from any Python process that writes to the served directory. It shows up here within a second.</p>
+        <Snippet text={script(project)} />
+        <div class="three">
+          <Hint title="PyTorch Lightning" code="Trainer(logger=GoodseedLogger())" />
+          <Hint title="Hugging Face, Keras" code="callbacks=[GoodseedCallback()]" />
+          <Hint title="From the remote" code="goodseed download …" />
+        </div>
+      </div>
+    </main>
+  );
+}
+
+function Hint({ title, code }: { title: string; code: string }): JSX.Element {
+  return (
+    <div class="card">
+      <div>{title}</div>
+      <code class="dim">{code}</code>
+    </div>
+  );
+}
+
+const WORD = /("[^"]*")|\b(import|with|as|for|in|from)\b/g;
+
+/** Python, with a button that copies it. */
+export function Snippet({ text }: { text: string }): JSX.Element {
+  const parts: (string | JSX.Element)[] = [];
+  let at = 0;
+  for (const match of text.matchAll(WORD)) {
+    parts.push(
+      text.slice(at, match.index),
+      <span key={match.index} class={match[1] ? "str" : "kw"}>
+        {match[0]}
+      </span>,
+    );
+    at = match.index + match[0].length;
+  }
+  parts.push(text.slice(at));
+  return (
+    <div class="code" tabIndex={0} role="region" aria-label="Python">
+      <code>{parts}</code>
+      <button type="button" class="btn" onClick={() => copy(text)}>
+        <Icon name="copy" isSmall />
+        Copy
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,397 @@
+/** The grid of the table: rows and columns outside the view are not there at all. */
+import { follow } from "../state/follow";
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { count, duration, number, short, splitPath, time } from "../lib/format";
+import { direction, toNumber, toText } from "../lib/values";
+import { runPath, setParams, many } from "../state/location";
+import type { Project } from "../state/project";
+import * as settings from "../state/settings";
+import type { RunRow, RunTable } from "../state/table";
+import { runColor } from "../state/theme";
+import { moved } from "./columns";
+import { Icon } from "./icons";
+import { IconButton, StateMark } from "./parts";
+import { sortBy } from "./runs-list";
+import type { Selection } from "./selection";
+import { placed, useView } from "./virtual";
+
+const ROW = 32;
+const NAME_WIDTH = 250;
+const MARGIN = 10 * ROW;
+const WIDTHS_KEY = "goodseed-column-widths";
+
+const pinnedColumns = (): string[] => many("pincol");
+
+interface Laid {
+  path: string;
+  left: number;
+  width: number;
+}
+
+interface GridProps {
+  project: Project;
+  table: RunTable;
+  columns: readonly string[];
+  selection: Selection;
+  onReorder: (columns: string[]) => void;
+}
+
+export function Grid({ project, table, columns, selection, onReorder }: GridProps): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const view = useView(box, ROW * 2);
+  const [widths, setWidths] = useState<Record<string, number>>(readWidths);
+  follow(table.version);
+  follow(selection.version);
+  const pins = pinnedColumns().filter((path) => columns.includes(path));
+  const fixed = lay(pins, widths, NAME_WIDTH);
+  const fixedWidth = NAME_WIDTH + fixed.reduce((sum, one) => sum + one.width, 0);
+  const free = lay(
+    columns.filter((path) => !pins.includes(path)),
+    widths,
+    fixedWidth,
+  );
+  const width = Math.max(view.width, fixedWidth + free.reduce((sum, one) => sum + one.width, 0));
+  const visible = free.filter(
+    (one) => one.left + one.width > view.left + fixedWidth - 300 && one.left < view.left + view.width + 400,
+  );
+  const pinnedRuns = settings.pinnedRuns.value;
+  const top = ROW * (1 + pinnedRuns.length);
+  const groups = table.groups.value;
+  const { items, height } = placed(
+    table.total.value,
+    groups,
+    ROW,
+    ROW,
+    view.top - MARGIN - top,
+    view.top + view.height + MARGIN,
+  );
+  const rows = items.filter((item) => !item.group);
+  const [first, last] = [rows[0]?.row ?? 0, rows.at(-1)?.row ?? 0];
+  useEffect(() => table.need(first, last), [first, last, table.version.value]);
+  const resize = (path: string, to: number): void => {
+    const next = { ...widths, [path]: Math.max(60, Math.min(600, Math.round(to))) };
+    setWidths(next);
+    localStorage.setItem(WIDTHS_KEY, JSON.stringify(next));
+  };
+  const parts = { fixed, fixedWidth, visible, table, project, selection };
+  return (
+    <div
+      class="tbl"
+      ref={box}
+      tabIndex={0}
+      role="grid"
+      aria-label="Runs"
+      aria-rowcount={table.total.value}
+      aria-colcount={columns.length + 1}
+    >
+      <div class="canvas" role="presentation" style={{ width: `${width}px`, height: `${height + top}px` }}>
+        <div class="thd" role="row" style={{ width: `${width}px` }}>
+          <Header {...parts} resize={resize} onReorder={(from, to) => onReorder(reordered(columns, from, to))} />
+        </div>
+        {pinnedRuns.map((id, i) => (
+          <GridRow key={`p${id}`} {...parts} row={project.run(id)} y={ROW * (i + 1)} index={-1} />
+        ))}
+        {items.map((item) =>
+          item.group ? (
+            <div class="tgrp" role="row" key={`g${item.row}`} style={{ transform: `translateY(${item.y + top}px)` }}>
+              <div
+                class="fixed lrow"
+                role="gridcell"
+                style={{ "--w": `${fixedWidth}px`, padding: "0 12px", lineHeight: "31px" }}
+              >
+                {item.group.key.map((value, i) => (
+                  <span key={i}>
+                    <span class="dim">{splitPath(settings.groupBy.value[i] ?? "")[1]}</span> {toText(value) || "–"}
+                  </span>
+                ))}
+                <span class="dim">{count(item.group.n)} runs</span>
+              </div>
+              {visible.map(({ path, left, width: w }) => {
+                const aggregate = item.group!.agg[path];
+                const [mean, std] = [toNumber(aggregate?.mean), toNumber(aggregate?.std)];
+                return (
+                  <div
+                    key={path}
+                    class="tc n"
+                    role="gridcell"
+                    style={{ left: `${left}px`, width: `${w}px` }}
+                    title={`mean of ${path}, ± standard deviation`}
+                  >
+                    {mean === null ? "" : path.endsWith("_time") ? "" : number(mean)}{" "}
+                    {std !== null && mean !== null && !path.endsWith("_time") && (
+                      <span class="dim">± {number(std)}</span>
+                    )}
+                  </div>
+                );
+              })}
+            </div>
+          ) : (
+            <GridRow
+              key={table.row(item.row)?.id ?? `r${item.row}`}
+              {...parts}
+              row={table.row(item.row)}
+              y={item.y + top}
+              index={item.row}
+            />
+          ),
+        )}
+      </div>
+    </div>
+  );
+}
+
+interface Parts {
+  project: Project;
+  table: RunTable;
+  selection: Selection;
+  fixed: Laid[];
+  fixedWidth: number;
+  visible: Laid[];
+}
+
+function Header(
+  props: Parts & { resize: (path: string, to: number) => void; onReorder: (from: string, to: string) => void },
+): JSX.Element {
+  const { table, selection } = props;
+  const ids = table.loaded.map((row) => row.id);
+  const isAll = ids.length > 0 && ids.every((id) => selection.has(id));
+  const sort = settings.sort.value[0];
+  const cell = ({ path, left, width }: Laid, isFixed: boolean): JSX.Element => {
+    const isSorted = sort?.[0] === path;
+    const [before, name] = splitPath(path);
+    return (
+      <div
+        key={path}
+        class={`tc h${numeric(path, table) ? " n" : ""}${isSorted ? " srt" : ""}`}
+        role="columnheader"
+        aria-sort={isSorted ? (sort[1] === "desc" ? "descending" : "ascending") : "none"}
+        style={{ left: `${left}px`, width: `${width}px` }}
+        draggable
+        onDragStart={(event) => event.dataTransfer?.setData("text/plain", path)}
+        onDragOver={(event) => event.preventDefault()}
+        onDrop={(event) => {
+          event.preventDefault();
+          const from = event.dataTransfer?.getData("text/plain");
+          if (from) props.onReorder(from, path);
+        }}
+      >
+        <button
+          type="button"
+          title={`Sort by ${path}; drag to move; Alt-click to ${isFixed ? "unpin" : "pin"}`}
+          onClick={(event) => (event.altKey ? togglePinned(path) : sortBy(path))}
+        >
+          {before && !path.startsWith("sys/") && <span class="dim">{before}</span>}
+          {LABELS[path] ?? name}
+          {isSorted ? (sort[1] === "desc" ? " ↓" : " ↑") : ""}
+        </button>
+        <span
+          class="grip"
+          aria-hidden="true"
+          onPointerDown={(event) => dragWidth(event, width, (to) => props.resize(path, to))}
+        />
+      </div>
+    );
+  };
+  const isByName = sort?.[0] === "sys/name";
+  return (
+    <>
+      <div
+        class={props.fixed.length ? "fixed edge" : "fixed"}
+        role="presentation"
+        style={{ "--w": `${props.fixedWidth}px` }}
+      >
+        <div
+          class="tc name h"
+          role="columnheader"
+          style={{ left: 0, width: `${NAME_WIDTH}px`, padding: "0 10px" }}
+          aria-sort={isByName ? (sort[1] === "desc" ? "descending" : "ascending") : "none"}
+        >
+          <button
+            type="button"
+            role="checkbox"
+            aria-checked={isAll}
+            aria-label="Select all loaded runs"
+            onClick={() => (isAll ? selection.clear() : selection.add(ids))}
+            style={{ width: "auto", padding: 0 }}
+          >
+            <span class="cb">
+              <Icon name="check" />
+            </span>
+          </button>
+          <button type="button" title="Sort by name" onClick={() => sortBy("sys/name")}>
+            Name{isByName ? (sort[1] === "desc" ? " ↓" : " ↑") : ""}
+          </button>
+        </div>
+        {props.fixed.map((one) => cell(one, true))}
+      </div>
+      {props.visible.map((one) => cell(one, false))}
+    </>
+  );
+}
+
+function GridRow(props: Parts & { row: RunRow | undefined; y: number; index: number }): JSX.Element {
+  const { row, table, selection, project } = props;
+  if (!row) return <div class="trow" role="row" style={{ transform: `translateY(${props.y}px)` }} />;
+  const isSelected = selection.has(row.id);
+  const cell = ({ path, left, width }: Laid): JSX.Element => (
+    <Value key={path} project={project} row={row} path={path} left={left} width={width} table={table} />
+  );
+  return (
+    <div
+      class={isSelected ? "trow sel" : "trow"}
+      role="row"
+      aria-selected={isSelected}
+      aria-rowindex={props.index + 2}
+      style={{ transform: `translateY(${props.y}px)` }}
+    >
+      <div
+        class={props.fixed.length ? "fixed edge" : "fixed"}
+        role="presentation"
+        style={{ "--w": `${props.fixedWidth}px` }}
+      >
+        <div class="tc name" role="rowheader" style={{ left: 0, width: `${NAME_WIDTH}px` }}>
+          <button
+            type="button"
+            role="checkbox"
+            aria-checked={isSelected}
+            aria-label={`Select ${row.name}`}
+            onClick={(event) => selection.toggle(row.id, props.index, event.shiftKey ? table : null)}
+          >
+            <span class="cb">
+              <Icon name="check" />
+            </span>
+          </button>
+          <span class="sw" style={{ "--c": runColor(row) }} />
+          <a href={runPath(project.name, row.id)} title={row.name}>
+            {row.name}
+          </a>
+          {row.tags.slice(0, 2).map((tag) => (
+            <span class="tag" key={tag}>
+              {tag}
+            </span>
+          ))}
+          {props.index < 0 && (
+            <IconButton
+              icon="close"
+              label={`Unpin ${row.name}`}
+              isSmall
+              onClick={() => setParams({ pinrun: settings.pinnedRuns.peek().filter((id) => id !== row.id) })}
+            />
+          )}
+        </div>
+        {props.fixed.map(cell)}
+      </div>
+      {props.visible.map(cell)}
+    </div>
+  );
+}
+
+const LABELS: Record<string, string> = {
+  "sys/state": "State",
+  "sys/id": "ID",
+  "sys/creation_time": "Created",
+  "sys/modification_time": "Changed",
+  "sys/running_time": "Duration",
+  "sys/tags": "Tags",
+  "sys/description": "Note",
+};
+
+function Value({
+  project,
+  row,
+  path,
+  left,
+  width,
+  table,
+}: Laid & { project: Project; row: RunRow; table: RunTable }): JSX.Element {
+  const cell = row.cells[path];
+  const value = toNumber(cell);
+  const style = { left: `${left}px`, width: `${width}px` };
+  if (path === "sys/state") {
+    return (
+      <div class="tc x" role="gridcell" style={style}>
+        <StateMark state={row.state} /> {row.state}
+      </div>
+    );
+  }
+  if (value === null || (typeof cell === "string" && !Number.isFinite(value) && !numeric(path, table))) {
+    return (
+      <div class="tc" role="gridcell" style={style} title={toText(cell)}>
+        {toText(cell)}
+      </div>
+    );
+  }
+  const isMetric = path.includes(":") || project.metrics.value.includes(path);
+  const text =
+    path === "sys/running_time"
+      ? duration(value)
+      : path.endsWith("_time")
+        ? time(value)
+        : isMetric
+          ? number(value)
+          : short(value);
+  return (
+    <div class="tc n" role="gridcell" style={style} title={path.endsWith("_time") ? "" : String(value)}>
+      {isMetric && direction(path) !== 0 && <Bar value={value} stats={table.stats.peek()[path]} width={width} />}
+      {text}
+    </div>
+  );
+}
+
+/** How high a value of a metric is among all. */
+function Bar({
+  value,
+  stats,
+  width,
+}: {
+  value: number;
+  stats: RunTable["stats"]["value"][string] | undefined;
+  width: number;
+}): JSX.Element | null {
+  const [low, high] = [toNumber(stats?.min), toNumber(stats?.max)];
+  if (low === null || high === null || !(high > low) || !Number.isFinite(value)) return null;
+  return <span class="bar" style={{ width: `${Math.max(2, ((value - low) / (high - low)) * (width - 14))}px` }} />;
+}
+
+function numeric(path: string, table: RunTable): boolean {
+  return path.endsWith("_time") || table.stats.peek()[path]?.max !== null;
+}
+
+function lay(paths: readonly string[], widths: Record<string, number>, from: number): Laid[] {
+  let left = from;
+  return paths.map((path) => {
+    const width = widths[path] ?? Math.max(86, Math.min(220, path.length * 7 + 26));
+    const laid = { path, left, width };
+    left += width;
+    return laid;
+  });
+}
+
+function togglePinned(path: string): void {
+  const now = pinnedColumns();
+  setParams({ pincol: now.includes(path) ? now.filter((one) => one !== path) : [...now, path] });
+}
+
+function reordered(columns: readonly string[], from: string, to: string): string[] {
+  const [a, b] = [columns.indexOf(from), columns.indexOf(to)];
+  return a < 0 || b < 0 ? [...columns] : moved(columns, a, b);
+}
+
+function dragWidth(event: PointerEvent, width: number, resize: (to: number) => void): void {
+  event.preventDefault();
+  event.stopPropagation();
+  const from = event.clientX;
+  const move = (e: PointerEvent): void => resize(width + e.clientX - from);
+  addEventListener("pointermove", move);
+  addEventListener("pointerup", () => removeEventListener("pointermove", move), { once: true });
+}
+
+function readWidths(): Record<string, number> {
+  try {
+    const found: unknown = JSON.parse(localStorage.getItem(WIDTHS_KEY) ?? "{}");
+    return typeof found === "object" && found !== null ? (found as Record<string, number>) : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,71 @@
+/** Lines of a console, with their colours. */
+import type { JSX } from "preact";
+import type { LogLine, Logs } from "../api";
+import { spans } from "../lib/ansi";
+import { clock } from "../lib/format";
+
+export function LogLines(props: {
+  lines: readonly LogLine[];
+  streams: Logs["streams"];
+  at?: number | null;
+  search?: string;
+  isWrapped?: boolean;
+}): JSX.Element {
+  return (
+    <div class={props.isWrapped === false ? "log" : "log wrap"}>
+      {props.lines.map((line) => (
+        <Line
+          key={line[0]}
+          line={line}
+          streams={props.streams}
+          isAt={line[0] === props.at}
+          search={props.search ?? ""}
+        />
+      ))}
+    </div>
+  );
+}
+
+export function Line({
+  line,
+  streams,
+  isAt,
+  search,
+}: {
+  line: LogLine;
+  streams: Logs["streams"];
+  isAt: boolean;
+  search: string;
+}): JSX.Element {
+  const [n, ms, stream, text] = line;
+  const source = streams[stream];
+  const isError = source?.kind === "err";
+  return (
+    <div class={`ln${isError ? " err" : ""}${isAt ? " at" : ""}`} data-n={n} title={source?.name}>
+      <span>{n + 1}</span>
+      <span>{ms === null ? "" : clock(ms)}</span>
+      <span>
+        {source?.kind === "text" && <span class="src">{source.name} </span>}
+        {spans(text).map((span, i) => (
+          <span key={i} class={span.className}>
+            {marked(span.text, search)}
+          </span>
+        ))}
+      </span>
+    </div>
+  );
+}
+
+/** The text with what is searched for marked. */
+function marked(text: string, search: string): (string | JSX.Element)[] | string {
+  if (!search) return text;
+  const parts: (string | JSX.Element)[] = [];
+  const [lower, wanted] = [text.toLowerCase(), search.toLowerCase()];
+  let at = 0;
+  for (let found = lower.indexOf(wanted); found >= 0; found = lower.indexOf(wanted, at)) {
+    parts.push(text.slice(at, found), <mark key={found}>{text.slice(found, found + wanted.length)}</mark>);
+    at = found + wanted.length;
+  }
+  parts.push(text.slice(at));
+  return parts;
+}

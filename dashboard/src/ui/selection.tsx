@@ -1,0 +1,231 @@
+/** Runs that are ticked, and what can be done with all of them at once. */
+import { follow } from "../state/follow";
+import { signal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { api } from "../api";
+import { count } from "../lib/format";
+import { toText } from "../lib/values";
+import { go, pagePath, setParams } from "../state/location";
+import type { Project } from "../state/project";
+import * as settings from "../state/settings";
+import type { RunTable } from "../state/table";
+import { runColor } from "../state/theme";
+import type { Edited } from "./edit";
+import { EditDialog } from "./edit";
+import { Icon } from "./icons";
+import { attempt, Menu, say } from "./parts";
+import { MAX_COMPARED } from "./topbar";
+
+export class Selection {
+  readonly version = signal(0);
+  private readonly ids = new Set<string>();
+  private last = -1;
+
+  has(id: string): boolean {
+    return this.ids.has(id);
+  }
+
+  get all(): string[] {
+    return [...this.ids];
+  }
+
+  /** Tick or untick; with `range` everything from the last one ticked. */
+  toggle(id: string, index: number, range: RunTable | null): void {
+    const isOn = !this.ids.has(id);
+    const ids = [id];
+    if (range && this.last >= 0 && index >= 0) {
+      for (let i = Math.min(this.last, index); i <= Math.max(this.last, index); i++) {
+        const row = range.row(i);
+        if (row) ids.push(row.id);
+      }
+    }
+    for (const one of ids) {
+      if (isOn) this.ids.add(one);
+      else this.ids.delete(one);
+    }
+    this.last = index;
+    this.version.value++;
+  }
+
+  add(ids: readonly string[]): void {
+    for (const id of ids) this.ids.add(id);
+    this.version.value++;
+  }
+
+  clear(): void {
+    this.ids.clear();
+    this.version.value++;
+  }
+}
+
+export function SelectionBar({
+  project,
+  table,
+  selection,
+}: {
+  project: Project;
+  table: RunTable;
+  selection: Selection;
+}): JSX.Element {
+  const [edited, setEdited] = useState<Edited | null>(null);
+  follow(selection.version);
+  const ids = selection.all;
+  const isTrash = settings.isTrash.value;
+  const bulk = async (op: string, done: string, value?: string, undo?: string): Promise<void> => {
+    const chosen = selection.all;
+    const result = await attempt(() => api.bulk(project.name, chosen, op, value));
+    if (!result) return;
+    const [failed] = result.failed;
+    const back: [string, () => void] | undefined = undo
+      ? ["Undo", () => void attempt(() => api.bulk(project.name, result.done, undo, value)).then(refresh)]
+      : undefined;
+    const text = `${done}: ${count(result.done.length)} ${result.done.length === 1 ? "run" : "runs"}`;
+    say(
+      failed ? `${text}. Not changed: ${result.failed.map((f) => f.id).join(", ")}. ${failed.message}` : text,
+      ...(back ? [back] : []),
+    );
+    if (op === "trash" || op === "restore") selection.clear();
+    refresh();
+  };
+  const refresh = (): void => {
+    table.reload();
+    project.table.reload();
+    project.refresh();
+  };
+  const open = (): void => {
+    const row = table.loaded.find((one) => one.id === ids[0]);
+    if (row)
+      setEdited({
+        id: row.id,
+        name: toText(row.cells["sys/name"]),
+        description: toText(row.cells["sys/description"]),
+        tags: row.tags,
+        color: row.color,
+      });
+  };
+  const editedRow = edited && table.loaded.find((one) => one.id === edited.id);
+  return (
+    <div class="tfoot" role="toolbar" aria-label="Selected runs">
+      {ids.length ? (
+        <>
+          <b>{count(ids.length)}</b> selected
+          <button
+            type="button"
+            class="btn"
+            disabled={ids.length < 2 || ids.length > MAX_COMPARED}
+            title={`2 to ${MAX_COMPARED} runs`}
+            onClick={() => go(comparePath(project.name, ids))}
+          >
+            <Icon name="compare" isSmall />
+            Compare
+          </button>
+          <button type="button" class="btn gh" disabled={ids.length !== 1} onClick={open}>
+            <Icon name="edit" isSmall />
+            Edit
+          </button>
+          <TagMenu act={(op, tag) => void bulk(op, op === "tag" ? `Tagged “${tag}”` : `Tag “${tag}” removed`, tag)} />
+          <button
+            type="button"
+            class="btn gh"
+            onClick={() => setParams({ pinrun: [...new Set([...settings.pinnedRuns.peek(), ...ids])] })}
+          >
+            <Icon name="pin" isSmall />
+            Pin
+          </button>
+          <button type="button" class="btn gh" onClick={() => setParams({ show: ids })}>
+            <Icon name="eye" isSmall />
+            Show in charts
+          </button>
+          <button type="button" class="btn gh" onClick={() => void bulk("archive", "Archived", undefined, "unarchive")}>
+            Archive
+          </button>
+          {isTrash ? (
+            <button type="button" class="btn gh" onClick={() => void bulk("restore", "Restored")}>
+              <Icon name="restore" isSmall />
+              Restore
+            </button>
+          ) : (
+            <button
+              type="button"
+              class="btn gh bad"
+              onClick={() => void bulk("trash", "Moved to the trash", undefined, "restore")}
+            >
+              <Icon name="trash" isSmall />
+              Trash
+            </button>
+          )}
+          <button type="button" class="btn gh" onClick={() => selection.clear()}>
+            Clear
+          </button>
+        </>
+      ) : (
+        <span>Tick runs to compare, tag, pin or remove them</span>
+      )}
+      <span class="sp" />
+      <span>
+        Sorted on the server by {settings.sort.value[0]?.[0] ?? "creation"} · {Math.round(table.milliseconds.value)} ms
+      </span>
+      {edited && (
+        <EditDialog
+          project={project}
+          run={edited}
+          shownColor={editedRow ? runColor(editedRow) : "#000000"}
+          onClose={() => setEdited(null)}
+          onSaved={refresh}
+        />
+      )}
+    </div>
+  );
+}
+
+const comparePath = (project: string, ids: readonly string[]): string =>
+  `${pagePath(project, "compare")}?${ids.map((id) => `runs=${encodeURIComponent(id)}`).join("&")}`;
+
+function TagMenu({ act }: { act: (op: "tag" | "untag", tag: string) => void }): JSX.Element {
+  const [tag, setTag] = useState("");
+  return (
+    <Menu
+      label="Tags"
+      button={(toggle, isOpen) => (
+        <button type="button" class="btn gh" aria-expanded={isOpen} onClick={toggle}>
+          <Icon name="tag" isSmall />
+          Tag
+        </button>
+      )}
+    >
+      {(close) => (
+        <form
+          class="pad lrow"
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (tag.trim()) act("tag", tag.trim());
+            close();
+          }}
+        >
+          <input
+            class="field"
+            placeholder="A tag"
+            aria-label="Tag"
+            value={tag}
+            onInput={(event) => setTag(event.currentTarget.value)}
+          />
+          <button type="submit" class="btn pri" disabled={!tag.trim()}>
+            Add
+          </button>
+          <button
+            type="button"
+            class="btn"
+            disabled={!tag.trim()}
+            onClick={() => {
+              act("untag", tag.trim());
+              close();
+            }}
+          >
+            Remove
+          </button>
+        </form>
+      )}
+    </Menu>
+  );
+}

@@ -1,0 +1,187 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { spans } from "../src/lib/ansi";
+import { brushTerms, plotAxis } from "../src/lib/axis";
+import { dashOf, ramp, slotColor } from "../src/lib/colors";
+import { csv, markdown } from "../src/lib/csv";
+import { parseDiff } from "../src/lib/diff";
+import { suggestsLog, xDomain, yDomain } from "../src/lib/domain";
+import { ago, change, compact, duration, number, short, splitPath, step } from "../src/lib/format";
+import { at, grouped } from "../src/lib/group";
+import { metricFilter, sectionsOf } from "../src/lib/metrics";
+import type { Series } from "../src/lib/series";
+import { direction, toNumber, toText } from "../src/lib/values";
+import { quotedPath, quotedValue, wordAt } from "../src/lib/words";
+
+const series = (x: number[], y: number[]): Series => {
+  const last = Float64Array.from(y);
+  const rest = { total: x.length, raw: true, nonfinite: [], cursor: null, problem: null, from: null, stats: null };
+  return { run: "r", path: "p", n: x.length, x: Float64Array.from(x), last, min: last, max: last, mean: last, ...rest };
+};
+
+describe("formats", () => {
+  test.each([
+    [0, "0"],
+    [0.92171, "0.9217"],
+    [-1.5, "−1.500"],
+    [512, "512"],
+    [37_200.5, "37.2k"],
+    [2.47e-8, "2.47e-8"],
+    [1e300, "1.00e300"],
+    [NaN, "NaN"],
+    [-Infinity, "−∞"],
+  ])("number %d", (value, text) => expect(number(value)).toBe(text));
+
+  test("a number is never longer than a cell", () => {
+    fc.assert(fc.property(fc.double({ noNaN: true }), (value) => number(value).length <= 10));
+  });
+
+  test("others", () => {
+    expect(compact(1_250_000)).toBe("1.25M");
+    expect(step(19_678)).toBe("19,678");
+    expect([duration(0.25), duration(42), duration(3075), duration(5000), duration(90_000)]).toEqual([
+      "250ms",
+      "42s",
+      "51m 15s",
+      "1h 23m",
+      "1d 01h",
+    ]);
+    expect([ago(100, 105), ago(100, 150), ago(100, 8000), ago(0, 200_000)]).toEqual([
+      "just now",
+      "50s ago",
+      "2h ago",
+      "2d ago",
+    ]);
+    expect([change(0.9, 1), change(1.1, 1), change(1, 0)]).toEqual(["−10.0 %", "+10.0 %", ""]);
+    expect(short(0.01)).toBe("0.01");
+    expect(splitPath("a/b/c")).toEqual(["a/b/", "c"]);
+  });
+});
+
+test("values that are not finite come as text", () => {
+  expect([toNumber("NaN"), toNumber("Infinity"), toNumber("-Infinity"), toNumber("x"), toNumber(null)]).toEqual([
+    NaN,
+    Infinity,
+    -Infinity,
+    null,
+    null,
+  ]);
+  expect(toText(["b", "a"])).toBe("b, a");
+  expect([direction("val/acc"), direction("train/loss"), direction("lr")]).toEqual([1, -1, 0]);
+});
+
+test("colours stay, and 24 runs in a row differ", () => {
+  expect(new Set(Array.from({ length: 24 }, (_, i) => slotColor(i, false))).size).toBe(24);
+  expect(slotColor(25, true)).toBe(slotColor(1, true));
+  expect(dashOf(0)).toEqual([]);
+  expect(ramp(0.5, false)).toMatch(/^rgb\(\d+,\d+,\d+\)$/);
+});
+
+describe("domains", () => {
+  test("an outlier is cut off and said, unless everything is wanted", () => {
+    const y = Array.from({ length: 200 }, (_, i) => (i === 100 ? 1e6 : Math.sin(i)));
+    const one = series(
+      y.map((_, i) => i),
+      y,
+    );
+    expect(yDomain([one], 0, 199, false, false)).toMatchObject({ isClipped: true });
+    expect(yDomain([one], 0, 199, true, false).high).toBeGreaterThanOrEqual(1e6);
+  });
+
+  test("a log axis begins at the smallest positive value", () => {
+    const domain = yDomain([series([0, 1, 2], [-1, 0.001, 10])], 0, 2, false, true);
+    expect([domain.low, domain.high]).toEqual([0.001, 10]);
+    expect(suggestsLog(domain, 0.001)).toBe(true);
+  });
+
+  test("x goes over everything, or over the zoom", () => {
+    expect(xDomain([series([1, 5], [0, 0]), series([3, 9], [0, 0])], null)).toEqual([1, 9]);
+    expect(xDomain([], [2, 3])).toEqual([2, 3]);
+    expect(xDomain([series([4], [0])], null)).toEqual([3.5, 4.5]);
+  });
+});
+
+test("groups: mean, spread and count of the runs that reached each x", () => {
+  const line = grouped([series([0, 1, 2], [1, 2, 3]), series([0, 1], [3, 4])], "std");
+  expect([...line.mean]).toEqual([2, 3, 3]);
+  expect([...line.count]).toEqual([2, 2, 1]);
+  expect(line.high[0]! - line.mean[0]!).toBeCloseTo(Math.SQRT2);
+  const band = grouped([series([0], [1]), series([0], [5])], "minmax");
+  expect([band.low[0], band.high[0]]).toEqual([1, 5]);
+  expect(at(series([0, 10], [0, 100]), 2.5)).toBe(25);
+  expect(at(series([0, 10], [0, 100]), 11)).toBeNaN();
+});
+
+test("metrics: filter and sections", () => {
+  const matches = metricFilter("loss$ !train");
+  expect(matches instanceof Error ? [] : ["train/loss", "val/loss", "val/losses"].filter(matches)).toEqual([
+    "val/loss",
+  ]);
+  expect(metricFilter("(")).toBeInstanceOf(Error);
+  expect(
+    sectionsOf(["x", "monitoring/a/cpu", "train/layer10", "train/layer2", "val/acc"]).map((s) => [s.name, s.paths]),
+  ).toEqual([
+    ["val", ["val/acc"]],
+    ["train", ["train/layer2", "train/layer10"]],
+    ["metrics", ["x"]],
+    ["monitoring", ["monitoring/a/cpu"]],
+  ]);
+});
+
+test("terminal colours become spans, and nothing else of a terminal stays", () => {
+  expect(spans("\x1b[1;32mok\x1b[0m \x1b]0;title\x07plain\x1b[2K\x07")).toEqual([
+    { text: "ok", className: "a2 ab" },
+    { text: " ", className: "" },
+    { text: "plain", className: "" },
+  ]);
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (line) => spans(line).every((span) => !span.text.includes("\x1b"))),
+  );
+});
+
+test("a diff is read by the lengths of its hunks, whatever the lines hold", () => {
+  const [one, two] = parseDiff(
+    "diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1,3 +1,3 @@ def f():\n same\n--- a comment\n+++ b/other\n tail\n\\ No newline at end of file\ndiff --git a/y b/y\nnew file mode 100644\n--- /dev/null\n+++ b/y\n@@ -0,0 +1 @@\n+one\n",
+  );
+  expect([one!.path, one!.added, one!.removed]).toEqual(["x.py", 1, 1]);
+  expect(one!.lines.filter((line) => line.kind === "del").map((line) => line.text)).toEqual(["-- a comment"]);
+  expect([two!.path, two!.added]).toEqual(["y", 1]);
+});
+
+test("CSV is safe for spreadsheets, and numbers stay numbers", () => {
+  expect(
+    csv(
+      ["a", "b"],
+      [
+        ["=1+1", -2],
+        ['say "hi"', null],
+        ["-Infinity", "x,y"],
+      ],
+    ),
+  ).toBe('a,b\r\n\'=1+1,-2\r\n"say ""hi""",\r\n-Infinity,"x,y"\r\n');
+  expect(markdown(["a|b"], [["c\nd"]])).toBe("| a\\|b |\n| --- |\n| c d |\n");
+});
+
+test("the word under the caret", () => {
+  expect(wordAt("lr<=1e-3 sta", 12)).toMatchObject({ start: 9, text: "sta", operator: "" });
+  expect(wordAt("state:run", 9)).toMatchObject({ name: "state", operator: ":", text: "run" });
+  expect(wordAt("not (val/acc:max>0.9", 20)).toMatchObject({ name: "val/acc", operator: ":" });
+  expect([quotedPath("a/b"), quotedPath("a b"), quotedPath("val/acc:max")]).toEqual(["a/b", "`a b`", "val/acc:max"]);
+  expect([quotedValue("lion"), quotedValue('a "b"')]).toEqual(["lion", '"a \\"b\\""']);
+});
+
+describe("axes of plots", () => {
+  test("few values are choices in order, many are a scale, wide ones a logarithmic scale", () => {
+    expect(plotAxis("lr", [0.01, 0.0001, 0.001]).ticks.map((tick) => tick.text)).toEqual(["0.0001", "0.001", "0.01"]);
+    expect(plotAxis("acc:max", [0.5, 0.9]).kind).toBe("linear");
+    expect(plotAxis("lr:last", [1e-5, 1e-3, 1e-1]).kind).toBe("log");
+    expect(plotAxis("x", [1, null, "a"]).place(null)).toBeNull();
+  });
+
+  test("a brush becomes a filter", () => {
+    const acc = plotAxis("acc:max", [0, 1]);
+    expect(brushTerms(acc, 0.75, 0.25, quotedPath, quotedValue)).toEqual(["acc:max>=0.2500", "acc:max<=0.7500"]);
+    const optimizer = plotAxis("optimizer", ["adamw", "lion", "sgd"]);
+    expect(brushTerms(optimizer, 0, 0.6, quotedPath, quotedValue)).toEqual(["(optimizer=adamw or optimizer=lion)"]);
+  });
+});

@@ -1,0 +1,138 @@
+"""The page while runs are being written, and while nobody answers."""
+
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import goodseed
+
+from .conftest import Tab, chart, painted, wait_painted
+
+
+def _run(home: Path, name: str) -> goodseed.Run:
+    return goodseed.Run(
+        project="p", run_id=name, storage="local", goodseed_home=home, capture_hardware_metrics=False, git_ref=False
+    )
+
+
+def test_points_arrive_without_fetching_the_history_again(
+    new_tab: Callable[..., Tab], serve: Any, tmp_path: Path
+) -> None:
+    """A running run grows on the screen by what is new alone, and its end is seen."""
+    run = _run(tmp_path, "live")
+    for step in range(200):
+        run.log_metrics({"loss": math.exp(-step / 100)}, step=step)
+    run.flush()
+    tab = new_tab(serve(tmp_path).url)
+    page = tab.open("/p/p")
+    card = chart(page, "loss")
+    before = wait_painted(page, card)
+    page.get_by_text("1 running").wait_for()
+    asks = len(tab.series_asks())
+    for step in range(200, 300):
+        run.log_metrics({"loss": math.exp(-step / 100)}, step=step)
+    run.flush()
+    for _ in range(100):
+        later = tab.series_asks()[asks:]
+        if later and painted(card) != before:
+            break
+        page.wait_for_timeout(50)
+    assert painted(card) != before
+    assert later
+    assert all(ask["since"] for ask in later)
+    card.scroll_into_view_if_needed()
+    run.close()
+    page.locator(".row .st").wait_for(state="detached")
+    page.get_by_role("button", name="Live", exact=True).wait_for()
+
+
+def test_new_runs_and_metrics_appear(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """A run that begins is in the list and in the charts without a reload."""
+    with _run(tmp_path, "first") as run:
+        run.log_metrics({"loss": 1.0}, step=0)
+    page = new_tab(serve(tmp_path).url).open("/p/p")
+    page.locator(".row").first.wait_for()
+    with _run(tmp_path, "second") as run:
+        run.log_metrics({"other": 1.0}, step=0)
+    page.get_by_role("link", name="second").wait_for(timeout=20_000)
+    page.locator('[data-metric="other"]').wait_for(timeout=20_000)
+
+
+def test_crashed_run_is_seen(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """A killed process's run is marked as crashed, not as running."""
+    script = (
+        f"import goodseed, os, signal; r = goodseed.Run(project='p', run_id='dead', storage='local', goodseed_home={str(tmp_path)!r},"
+        "capture_hardware_metrics=False, git_ref=False); r.log_metrics({'loss': 1.0}, step=0); r.flush(); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False)
+    page = new_tab(serve(tmp_path).url).open("/p/p")
+    page.locator('.row [aria-label="crashed"]').wait_for()
+    page.goto(page.url + "/-/run/dead")
+    page.locator(".badge", has_text=re.compile("crashed")).wait_for()
+
+
+def test_zoom_and_scroll_survive_live_points(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """What is being looked at stays where it is while points arrive."""
+    run = _run(tmp_path, "live")
+    for step in range(200):
+        run.log_metrics({f"m{i}": math.sin(step / 20 + i) for i in range(20)}, step=step)
+    run.flush()
+    page = new_tab(serve(tmp_path).url).open("/p/p?z=50~100")
+    wait_painted(page, chart(page, "m1"))
+    page.locator(".scroll").evaluate("e => e.scrollTo(0, 400)")
+    for step in range(200, 260):
+        run.log_metrics({f"m{i}": math.sin(step / 20 + i) for i in range(20)}, step=step)
+    run.flush()
+    page.wait_for_timeout(2500)
+    assert page.locator(".scroll").evaluate("e => e.scrollTop") == 400
+    assert "z=50~100" in page.url
+    run.close()
+
+
+def test_memory_does_not_grow_under_live_updates(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """Minutes of updates leave no more behind than the points themselves: the heap is about what it was."""
+    run = _run(tmp_path, "live")
+    for step in range(500):
+        run.log_metrics({f"m{i}": math.sin(step / 20 + i) for i in range(12)}, step=step)
+    run.flush()
+    tab = new_tab(serve(tmp_path).url)
+    page = tab.open("/p/p")
+    wait_painted(page, chart(page, "m0"))
+    session = page.context.new_cdp_session(page)
+
+    def heap() -> int:
+        session.send("HeapProfiler.collectGarbage")
+        return int(session.send("Runtime.getHeapUsage")["usedSize"])
+
+    sizes = []
+    for part in range(8):
+        for step in range(500 + part * 50, 550 + part * 50):
+            run.log_metrics({f"m{i}": math.sin(step / 20 + i) for i in range(12)}, step=step)
+        run.flush()
+        page.wait_for_timeout(1300)
+        sizes.append(heap())
+    run.close()
+    assert sizes[-1] < 60_000_000
+    assert sizes[-1] - sizes[2] < 3_000_000
+
+
+def test_server_that_goes_away_and_comes_back(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """Without a server the page says so, keeps what it shows, and goes on by itself."""
+    with _run(tmp_path, "r") as run:
+        run.log_metrics({"loss": 1.0}, step=0)
+    server = serve(tmp_path)
+    tab = new_tab(server.url)
+    page = tab.open("/p/p")
+    page.locator(".row").first.wait_for()
+    server.process.terminate()
+    server.process.wait(20)
+    page.get_by_text("can't be reached").wait_for(timeout=40_000)
+    assert page.locator(".row").count() == 1
+    page.close()
+    tab.problems.clear()  # the browser reports refused connections itself

@@ -1,0 +1,293 @@
+"""Compare, the page of one run, the palette, and what all pages share."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+import goodseed
+
+from .conftest import PROJECT, Tab, chart, move_over, until, wait_painted
+
+HOME = f"/p/{PROJECT}"
+RUN = f"{HOME}/-/run/run-05"
+
+
+def test_compare_shows_differences_first(tab: Tab) -> None:
+    """Only what differs, metrics with deltas to the baseline and the best marked; a switch shows all."""
+    page = tab.open(f"{HOME}/-/compare?runs=run-01&runs=run-02&runs=run-03")
+    table = page.locator("table.cmp")
+    table.get_by_text("val/acc max").wait_for()
+    text = table.inner_text()
+    assert all(part in text for part in ("lr", "optimizer", "%", "●"))
+    assert "vit_s16" not in text
+    page.get_by_role("button", name="All", exact=True).click()
+    table.get_by_text("vit_s16").first.wait_for()
+    page.get_by_role("button", name="Markdown").click()
+    page.get_by_text("Copied as Markdown").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("|  | vit-01 | vit-02 | vit-03 |")
+    page.get_by_role("button", name="vit-01", exact=True).click()
+    page.get_by_role("checkbox", name="vit-03").click()
+    until(page, "document.querySelector('table.cmp thead th').textContent.includes('vit-03')")
+
+
+def test_brush_over_an_axis_filters(tab: Tab) -> None:
+    """Dragging along an axis of the parallel coordinates narrows the runs."""
+    page = tab.open(f"{HOME}/-/compare?axes=parameters/lr&axes=val/acc:max")
+    canvas = page.get_by_role("img", name=re.compile("Parallel coordinates"))
+    canvas.wait_for()
+    page.wait_for_timeout(300)
+    box = canvas.bounding_box()
+    x = box["x"] + box["width"] - 70
+    page.mouse.move(x, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(x, box["y"] + 120, steps=4)
+    page.mouse.up()
+    until(page, "location.search.includes('val/acc')")
+    assert parse_qs(urlsplit(page.url).query)["q"][0].startswith("val/acc:max>=")
+
+
+def test_scatter_point_opens_its_run(tab: Tab) -> None:
+    """Every point of the scatter plot is a run."""
+    page = tab.open(f"{HOME}/-/compare?plot=scatter&sx=sys/ordinal&sy=val/acc:max&q=name:vit-09")
+    canvas = page.get_by_role("img", name=re.compile("against"))
+    canvas.wait_for()
+    page.wait_for_timeout(300)
+    box = canvas.bounding_box()
+    for part in (0.05, 0.5):
+        for y in range(30, 240, 8):
+            page.mouse.move(box["x"] + 60 + (box["width"] - 130) * (part if part == 0.5 else 0), box["y"] + y)
+            if "vit-09" in page.locator(".plotbox").inner_text():
+                page.mouse.click(box["x"] + 60 + (box["width"] - 130) * (part if part == 0.5 else 0), box["y"] + y)
+                page.wait_for_url("**/run/run-09")
+                return
+    raise AssertionError("No point was found")
+
+
+def test_run_overview(tab: Tab) -> None:
+    """Best figures, charts, the last output and the configs of a run, against a baseline."""
+    page = tab.open(f"{RUN}?base=run-03")
+    page.locator(".stat").nth(1).wait_for()
+    assert page.locator(".stat").count() == 4
+    assert "at this step" in page.locator(".stat").first.inner_text()
+    wait_painted(page, chart(page, "val/acc"))
+    page.get_by_text("Last output").wait_for()
+    assert "was" in page.locator(".kv").first.inner_text()
+
+
+def test_run_of_max_steps_shows_progress(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """Where max_steps is known, a running run says how far it is and when it will be done."""
+    run = goodseed.Run(
+        project="p", run_id="r", storage="local", goodseed_home=tmp_path, capture_hardware_metrics=False, git_ref=False
+    )
+    run["parameters/max_steps"] = 100
+    for step in range(26):
+        run.log_metrics({"loss": 1.0}, step=step)
+    run.flush()
+    try:
+        page = new_tab(serve(tmp_path).url).open("/p/p/-/run/r")
+        page.get_by_text(re.compile("running · 25 %")).wait_for()
+        page.locator(".meta").get_by_text("ETA").wait_for()
+    finally:
+        run.close()
+
+
+def test_config_tree_search_and_diff(tab: Tab) -> None:
+    """The configs are a tree that is searched; against a baseline the other values stand beside."""
+    page = tab.open(f"{RUN}/config?base=run-03")
+    page.get_by_text("was 0.003").wait_for()
+    page.get_by_label("Filter configs").fill("heads")
+    page.get_by_text("Nothing matches.").wait_for()
+    page.get_by_label("Filter configs").fill("optim")
+    assert page.locator("dd").count() == 1
+    page.get_by_role("button", name="List").click()
+    assert page.locator("dt").inner_text().startswith("parameters/optimizer")
+
+
+def test_logs_search_streams_and_download(tab: Tab) -> None:
+    """The console with its colours, a search that jumps, one stream alone, text series, and a file of it."""
+    page = tab.open(f"{RUN}/logs")
+    page.locator(".ln .a2").first.wait_for()
+    page.get_by_label("Search the log").fill("epoch 3")
+    page.get_by_text("1 / 1").wait_for()
+    assert page.locator(".ln.at mark").inner_text() == "epoch 3"
+    page.get_by_label("Search the log").fill("")
+    page.get_by_role("button", name="stderr").click()
+    until(page, "document.querySelectorAll('.ln').length === 1")
+    assert "a warning of the driver" in page.locator(".ln").inner_text()
+    page.get_by_role("button", name="Text series").click()
+    page.get_by_text("the text of a string series").wait_for()
+    page.get_by_role("button", name="Console").click()
+    page.get_by_text("epoch 5").wait_for()
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Download").click()
+    assert "epoch 5" in Path(caught.value.path()).read_text(encoding="utf-8")
+
+
+def test_logs_follow_a_live_run(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """New lines appear at the end while the run prints them."""
+    script = (
+        f"import goodseed, sys; r = goodseed.Run(project='p', run_id='r', storage='local', goodseed_home={str(tmp_path)!r},"
+        "capture_hardware_metrics=False, git_ref=False); print('the first line', flush=True); sys.stdin.readline();"
+        "print('a later line', flush=True); sys.stdin.readline(); r.close()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdout.readline()
+        page = new_tab(serve(tmp_path).url).open("/p/p/-/run/r/logs")
+        page.locator(".log").get_by_text("the first line").wait_for()
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        page.locator(".log").get_by_text("a later line").wait_for()
+    finally:
+        process.communicate(b"\n", timeout=20)
+
+
+def test_click_on_a_point_shows_that_second(tab: Tab) -> None:
+    """A point leads to the lines of the log at its time, and on to the whole log there."""
+    page = tab.open(f"{HOME}?show=run-02")
+    card = chart(page, "train/loss")
+    wait_painted(page, card)
+    box = card.locator(".u-over").bounding_box()
+    for part in range(5, 96, 3):
+        move_over(page, card, 0.5, part / 100)
+        if page.locator(".tip .tr.on").count():
+            page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * part / 100)
+            break
+    dialog = page.get_by_role("dialog", name=re.compile("vit-02 at step"))
+    dialog.get_by_text("epoch").first.wait_for()
+    dialog.get_by_role("link", name="Open the log here").click()
+    page.wait_for_url("**/run/run-02/logs?at=*")
+    page.locator(".ln.at").wait_for()
+
+
+def test_source_shows_commit_and_changes(
+    new_tab: Callable[..., Tab], serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit, the changed files and their lines."""
+    repository = tmp_path / "code"
+    repository.mkdir()
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@b.c", "-C", str(repository)]
+    (repository / "train.py").write_text("lr = 1\n", encoding="utf-8")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "The first commit"]):
+        subprocess.run([*git, *command], check=True)
+    (repository / "train.py").write_text("lr = 2\nnew = 1\n", encoding="utf-8")
+    monkeypatch.chdir(repository)
+    home = tmp_path / "home"
+    goodseed.Run(
+        project="p", run_id="r", storage="local", goodseed_home=home, capture_hardware_metrics=False, git_ref=True
+    ).close()
+    page = new_tab(serve(home).url).open("/p/p/-/run/r/source")
+    page.get_by_text("The first commit").wait_for()
+    assert page.locator(".dl.add").count() == 2
+    assert page.locator(".dl.del").inner_text().strip().endswith("lr = 1")
+
+
+def test_python_snippet_loads_the_run(
+    tab: Tab, sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the Python button copies runs, and prints the run's data."""
+    page = tab.open(RUN)
+    page.get_by_role("button", name="Python").click()
+    page.get_by_text("Python copied").wait_for()
+    monkeypatch.setenv("GOODSEED_HOME", str(sweep))
+    exec(compile(page.evaluate("navigator.clipboard.readText()"), "snippet", "exec"), {})
+    assert "val/acc" in capsys.readouterr().out
+
+
+def test_next_and_previous_run(tab: Tab) -> None:
+    """J and k go through the runs of the list, in the same tab."""
+    page = tab.open(f"{RUN}/config")
+    page.get_by_role("heading", name="vit-05").wait_for()
+    page.keyboard.press("j")
+    page.get_by_role("heading", name="vit-04").wait_for()
+    assert urlsplit(page.url).path.endswith("/run/run-04/config")
+    page.keyboard.press("k")
+    page.get_by_role("heading", name="vit-05").wait_for()
+
+
+def test_missing_run_says_so(new_tab: Callable[..., Tab]) -> None:
+    """An address of no run is explained."""
+    tab = new_tab()
+    tab.page.goto(f"{tab.root}{HOME}/-/run/nothing")
+    tab.page.get_by_role("alert").get_by_text("nothing").wait_for()
+    tab.problems.clear()  # the browser reports the 404 itself
+
+
+def test_palette_jumps_to_runs_metrics_and_actions(tab: Tab) -> None:
+    """Control-K finds a run, a metric and an action."""
+    page = tab.open(HOME)
+    page.keyboard.press("Control+k")
+    page.keyboard.type("vit-07")
+    page.get_by_role("option", name=re.compile("vit-07")).first.wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/run/run-07")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("val/acc")
+    page.get_by_role("option", name="val/acc").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog", name="val/acc").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("light or")
+    page.keyboard.press("Enter")
+    until(page, "document.documentElement.dataset.theme === 'dark'")
+
+
+def test_keys(tab: Tab) -> None:
+    """The keys of the help page do what it says."""
+    page = tab.open(HOME)
+    wait_painted(page, chart(page, "val/acc"))
+    page.keyboard.press("x")
+    assert parse_qs(urlsplit(page.url).query)["x"] == ["time"]
+    page.keyboard.press("]")
+    assert parse_qs(urlsplit(page.url).query)["sm"] == ["0.1"]
+    page.keyboard.press("j")
+    page.wait_for_selector('.row[aria-selected="true"]')
+    page.keyboard.press(" ")
+    until(page, "document.querySelector('.row[aria-selected=true]').classList.contains('off')")
+    chart(page, "val/acc").hover()
+    page.keyboard.press("l")
+    assert parse_qs(urlsplit(page.url).query)["y"] == ["val/acc"]
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keyboard shortcuts").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("2")
+    page.wait_for_url("**/-/table?*")
+    page.keyboard.press("3")
+    page.wait_for_url("**/-/compare?*")
+
+
+def test_theme_follows_the_system_until_it_is_chosen(new_tab: Callable[..., Tab]) -> None:
+    """Dark systems get the dark page; the switch is remembered."""
+    page = new_tab(color_scheme="dark").open(HOME)
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.keyboard.press("t")
+    page.reload()
+    page.wait_for_selector("main")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+
+
+def test_back_goes_back(tab: Tab) -> None:
+    """The browser's back button leads through the pages."""
+    page = tab.open(HOME)
+    page.locator(".row a").first.click()
+    page.wait_for_url("**/run/run-13")
+    page.go_back()
+    page.get_by_role("grid", name="Runs").wait_for()
+
+
+def test_nothing_comes_from_elsewhere(tab: Tab) -> None:
+    """The page works offline: every request goes to its own server."""
+    page = tab.open(HOME)
+    wait_painted(page, chart(page, "val/acc"))
+    assert {urlsplit(request.url).netloc for request in tab.asked} == {urlsplit(tab.root).netloc}

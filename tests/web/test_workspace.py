@@ -1,0 +1,432 @@
+"""The workspace: runs on the left, charts on the right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from .conftest import PROJECT, SPIKE, Tab, chart, move_over, painted, until, wait_painted
+
+HOME = f"/p/{PROJECT}"
+
+
+def query(page: Any) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def test_projects_lead_to_their_runs(tab: Tab) -> None:
+    """The first page lists the projects; a click opens one."""
+    page = tab.open("/")
+    page.get_by_role("link", name=re.compile("vit-sweep")).click()
+    page.get_by_role("grid", name="Runs").wait_for()
+    assert page.locator(".row").first.text_content().startswith("vit-13")
+    assert urlsplit(page.url).path == HOME
+
+
+def test_charts_draw_the_first_ten_runs(tab: Tab) -> None:
+    """A workspace shows charts of the newest runs at once, without a click."""
+    page = tab.open(HOME)
+    wait_painted(page, chart(page, "val/acc"))
+    assert page.locator(".lfoot b").text_content() == "10"
+
+
+def test_hover_shows_values_of_all_runs_sorted_on_every_chart(tab: Tab) -> None:
+    """The crosshair is linked: a tooltip here, a pill on the other charts, the values in the list."""
+    page = tab.open(HOME)
+    card = chart(page, "val/acc")
+    wait_painted(page, card)
+    wait_painted(page, chart(page, "val/loss"))
+    page.keyboard.down("Shift")
+    move_over(page, card, 0.5, 0.25)
+    values = [
+        float(text)
+        for text in page.locator(".tip .tr .vl").evaluate_all("all => all.map(v => v.lastChild.textContent)")
+    ]
+    assert len(values) >= 8
+    assert values == sorted(values, reverse=True)
+    page.keyboard.up("Shift")
+    assert page.locator(".tip .tr").count() == 5
+    assert page.locator('[data-metric="val/loss"] .pill.on').count() == 1
+    assert page.locator(".thead .lg").text_content() == "@ cursor"
+    assert page.locator(".row .num.lg").first.text_content() != ""
+    assert page.locator(".row.hl").count() == 1
+
+
+def test_hovering_a_row_makes_its_run_stand_out(tab: Tab) -> None:
+    """The list is the legend: the row under the pointer is drawn over the faded others."""
+    page = tab.open(HOME)
+    card = chart(page, "val/acc")
+    wait_painted(page, card)
+    page.locator(".row").nth(2).hover()
+    page.wait_for_selector('[data-metric="val/acc"] .plot.fade')
+
+
+def test_eye_toggles_solo_and_range_are_in_the_address(tab: Tab) -> None:
+    """A click hides a run, Alt shows it alone, Shift takes a range; a link shows the same."""
+    page = tab.open(HOME)
+    wait_painted(page, chart(page, "val/acc"))
+    page.get_by_label("Show vit-13").click()
+    assert "run-13" not in query(page)["show"]
+    page.get_by_label("Show vit-08").click(modifiers=["Alt"])
+    assert query(page)["show"] == ["run-08"]
+    page.get_by_label("Show vit-05").click(modifiers=["Shift"])
+    assert sorted(query(page)["show"]) == ["run-05", "run-06", "run-07", "run-08"]
+    page.reload()
+    page.wait_for_selector(".row:not(.off)")
+    until(page, "document.querySelectorAll('.row:not(.off)').length === 4")
+
+
+def test_colour_of_a_run_is_the_same_on_every_page(tab: Tab) -> None:
+    """A run keeps its colour, whatever is filtered and wherever it is shown."""
+    page = tab.open(HOME)
+    color = "e => getComputedStyle(e.querySelector('.sw')).backgroundColor"
+    own = page.locator(".row", has_text="vit-09").evaluate(color)
+    page.goto(f"{tab.root}{HOME}?q=name:vit-09")
+    until(page, "document.querySelectorAll('.row').length === 1")
+    assert page.locator(".row").evaluate(color) == own
+    page.goto(f"{tab.root}{HOME}/-/run/run-09")
+    assert page.locator(".rh").evaluate(color) == own
+
+
+def test_filter_completes_and_narrows(tab: Tab) -> None:
+    """Typing offers names and values; the list follows."""
+    page = tab.open(HOME)
+    page.keyboard.press("/")
+    page.keyboard.type("optim")
+    page.get_by_role("option", name="parameters/optimizer").wait_for()
+    page.keyboard.press("Tab")
+    page.keyboard.type("=li")
+    page.get_by_role("option", name="lion").wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('.cnt').textContent === '7'")
+    assert query(page)["q"] == ["parameters/optimizer=lion"]
+
+
+@pytest.mark.parametrize(
+    ("filter", "expected"),
+    [
+        ("lr<=3e-4 state:finished", 8),
+        ("tag:baseline", 1),
+        ('name~"vit-0[12]"', 2),
+        ("val/acc:max>0.94 not tag:ablation", 6),
+        ("state:failed", 1),
+    ],
+)
+def test_filter_language(tab: Tab, filter: str, expected: int) -> None:
+    """Filters that users write work as they are."""
+    page = tab.open(HOME)
+    page.get_by_label("Filter runs").fill(filter)
+    page.keyboard.press("Enter")
+    until(page, f"document.querySelector('.cnt').textContent === '{expected}'")
+
+
+def test_unreadable_filter_says_where(new_tab: Callable[..., Tab]) -> None:
+    """A bad filter is marked at the place of its fault, and the list stays."""
+    tab = new_tab()
+    page = tab.open(HOME)
+    page.wait_for_selector(".row")
+    page.get_by_label("Filter runs").fill("lr<=1e-3 and (tag:")
+    page.keyboard.press("Enter")
+    assert "^" in page.locator(".fault pre").text_content()
+    assert page.locator(".row").count() > 5
+    tab.problems.clear()  # the browser reports the 400 itself
+
+
+def test_sorting_by_a_metric(tab: Tab) -> None:
+    """A click on a column sorts by it on the server."""
+    page = tab.open(HOME)
+    page.locator(".row").first.wait_for()
+    page.locator(".thead").get_by_role("button", name="val/acc").click()
+    until(page, "document.querySelector('.row .nm').textContent.startsWith('vit-13')")
+    page.locator(".thead").get_by_role("button", name="val/acc").click()
+    until(page, "document.querySelector('.row .nm').textContent.startsWith('vit-00')")
+
+
+def test_columns_of_best_and_last(tab: Tab) -> None:
+    """Any metric's min, max, mean or last can be a column of the list."""
+    page = tab.open(HOME)
+    page.locator(".row").first.wait_for()
+    page.get_by_label("Columns", exact=True).first.click()
+    item = page.locator(".menu .it", has_text="train/loss")
+    item.get_by_role("button", name="min").click()
+    page.keyboard.press("Escape")
+    until(page, "[...document.querySelectorAll('.thead button')].some(b => b.title.includes('train/loss:min'))")
+    assert "train/loss:min" in query(page)["side"]
+
+
+def test_smoothing_changes_the_curve_and_keeps_the_raw_one(tab: Tab) -> None:
+    """The slider smooths; the raw curve stays, faint; the tooltip tells both."""
+    page = tab.open(f"{HOME}?show=run-00")
+    card = chart(page, "train/loss")
+    before = wait_painted(page, card)
+    page.get_by_label("Smoothing", exact=True).fill("0.9")
+    page.wait_for_timeout(300)
+    assert painted(card) != before
+    assert query(page)["sm"] == ["0.9"]
+    move_over(page, card, 0.5, 0.8)
+    assert "raw" in page.locator(".tip").text_content()
+    for kind in ("Gaussian", "Mean"):
+        page.get_by_title("Kind of smoothing").click()
+        page.get_by_role("checkbox", name=kind).click()
+        page.wait_for_timeout(100)
+        assert painted(card) > 200
+
+
+def test_x_axes(tab: Tab) -> None:
+    """Steps, relative time, wall time, another metric, and a logarithmic axis."""
+    page = tab.open(f"{HOME}?show=run-00")
+    wait_painted(page, chart(page, "train/loss"))
+    for name, value in (("Relative", "time"), ("Wall", "wall")):
+        page.get_by_role("group", name="X axis").get_by_role("button", name=name).click()
+        assert query(page)["x"] == [value]
+        wait_painted(page, chart(page, "train/loss"))
+    page.get_by_role("button", name="x…").click()
+    page.locator(".menu .it", has_text="train/lr").click()
+    assert query(page)["x"] == ["train/lr"]
+    wait_painted(page, chart(page, "train/loss"))
+    wait_painted(page, chart(page, "val/acc"))
+    page.goto(f"{tab.root}{HOME}?show=run-00&xlog=1")
+    wait_painted(page, chart(page, "train/loss"))
+
+
+def test_a_metric_without_common_steps_falls_back_to_steps(
+    new_tab: Callable[..., Tab], serve: Any, tmp_path: Path
+) -> None:
+    """A metric on the x axis never leaves other charts empty."""
+    import goodseed
+
+    with goodseed.Run(
+        project="p", storage="local", goodseed_home=tmp_path, capture_hardware_metrics=False, git_ref=False
+    ) as run:
+        for step in range(50):
+            run.log_metrics({"even": float(step)}, step=2 * step)
+            run.log_metrics({"odd": float(step)}, step=2 * step + 1)
+    page = new_tab(serve(tmp_path).url).open("/p/p?x=even")
+    wait_painted(page, chart(page, "odd"))
+
+
+def test_log_y(tab: Tab) -> None:
+    """One click makes y logarithmic; the address keeps it."""
+    page = tab.open(f"{HOME}?show=run-00")
+    card = chart(page, "train/loss")
+    before = wait_painted(page, card)
+    card.hover()
+    card.get_by_label("Log y axis").click()
+    assert query(page)["y"] == ["train/loss"]
+    page.wait_for_timeout(200)
+    assert painted(card) != before
+
+
+def test_drag_zooms_and_fetches_finer_data(tab: Tab) -> None:
+    """Dragging zooms all charts and asks for the points of that range; double-click goes back."""
+    page = tab.open(f"{HOME}?show=run-07")
+    card = chart(page, "train/loss")
+    wait_painted(page, card)
+    box = card.locator(".u-over").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 40, steps=4)
+    page.mouse.up()
+    page.wait_for_selector(".zoomchip")
+    page.wait_for_timeout(400)
+    low, high = (float(end) for end in query(page)["z"][0].split("~"))
+    assert 7_000 < low < high < 11_000
+    assert tab.series_asks()[-1]["range"] == [low, high]
+    card.locator(".u-over").dblclick()
+    page.wait_for_selector(".zoomchip", state="detached")
+
+
+def test_spike_of_one_point_in_20000_is_never_lost(tab: Tab) -> None:
+    """Buckets keep their extremes: the spike is in the band, and in the chart with outliers."""
+    page = tab.open(f"{HOME}?show=run-07")
+    card = chart(page, "train/loss")
+    wait_painted(page, card)
+    card.get_by_role("button", name="clipped").click()
+    assert query(page)["full"] == ["1"]
+    page.wait_for_timeout(300)
+    texts = []
+    for offset in range(-8, 9):
+        move_over(page, card, 12_345 / 20_000 + offset / 1000, 0.95)
+        texts.append(page.locator(".tip").text_content())
+    assert any(f"to {SPIKE:.0f}" in text for text in texts)
+
+
+def test_nan_is_marked(tab: Tab) -> None:
+    """A NaN is a mark in the chart and in the tooltip."""
+    page = tab.open(f"{HOME}?show=run-04")
+    card = chart(page, "train/loss")
+    wait_painted(page, card)
+    texts = []
+    for offset in range(-8, 9):
+        move_over(page, card, 150 / 299 + offset / 1000, 0.85)
+        texts.append(page.locator(".tip").text_content())
+    assert any("NaN" in text for text in texts)
+
+
+def test_grouping_shows_mean_and_band(tab: Tab) -> None:
+    """Runs grouped by a config become one line each, with the number of runs and the spread."""
+    page = tab.open(f"{HOME}?show=auto:14")
+    wait_painted(page, chart(page, "val/acc"))
+    page.keyboard.press("g")
+    page.get_by_role("checkbox", name="parameters/depth").click()
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".grp")
+    assert "runs" in page.locator(".grp").first.text_content()
+    card = chart(page, "val/acc")
+    wait_painted(page, card)
+    move_over(page, card, 0.5, 0.5)
+    text = page.locator(".tip").text_content()
+    assert "3 lines" in text
+    assert "runs ·" in text
+    page.locator("#group").click()
+    page.get_by_role("button", name="min–max").click()
+    assert query(page)["band"] == ["minmax"]
+
+
+def test_metric_filter(tab: Tab) -> None:
+    """Regular expressions, all terms, and terms that must not match; a broken one says so."""
+    page = tab.open(HOME)
+    chart(page, "val/acc")
+    page.keyboard.press("m")
+    page.keyboard.type("loss$ !train")
+    until(page, "document.querySelectorAll('[data-metric]').length === 1")
+    assert page.locator("[data-metric]").get_attribute("data-metric") == "val/loss"
+    page.get_by_label("Filter metrics by regular expression").fill("(")
+    page.get_by_text("no regular expression").wait_for()
+
+
+def test_pinned_charts_come_first(tab: Tab) -> None:
+    """A pinned chart stands in the first section, also after the next visit."""
+    page = tab.open(HOME)
+    card = chart(page, "train/loss")
+    card.hover()
+    card.get_by_label("Pin").click()
+    assert page.locator(".sec").first.locator("[data-metric]").get_attribute("data-metric") == "train/loss"
+    page.goto(tab.root + HOME)
+    until(page, "document.querySelector('.sec [data-metric]')?.dataset.metric === 'train/loss'")
+
+
+def test_several_metrics_in_one_chart(tab: Tab) -> None:
+    """A panel draws several metrics of the shown runs."""
+    page = tab.open(f"{HOME}?show=run-00")
+    page.get_by_role("button", name="Panel").click()
+    page.locator(".menu").get_by_role("checkbox", name="train/loss").click()
+    page.locator(".menu").get_by_role("checkbox", name="val/loss").click()
+    page.get_by_role("button", name="One chart of 2 metrics").click()
+    card = chart(page, "train/loss|val/loss")
+    wait_painted(page, card)
+    move_over(page, card, 0.5, 0.5)
+    assert "2 lines" in page.locator(".tip").text_content()
+
+
+def test_full_screen(tab: Tab) -> None:
+    """A chart alone, large, by a key and by its address."""
+    page = tab.open(HOME)
+    chart(page, "val/acc").hover()
+    page.keyboard.press("f")
+    dialog = page.get_by_role("dialog", name="val/acc")
+    wait_painted(page, dialog)
+    assert dialog.bounding_box()["width"] > 1000
+    assert query(page)["f"] == ["val/acc"]
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+
+
+@pytest.mark.parametrize(
+    ("item", "name", "start"),
+    [
+        ("Image (PNG)", "val_acc.png", b"\x89PNG"),
+        ("Drawing (SVG)", "val_acc.svg", b"<svg"),
+        ("Points as drawn (CSV)", "val_acc.csv", b"run,metric,step"),
+    ],
+)
+def test_export(tab: Tab, item: str, name: str, start: bytes) -> None:
+    """A chart as an image, a drawing, or numbers."""
+    page = tab.open(f"{HOME}?show=run-00")
+    card = chart(page, "val/acc")
+    wait_painted(page, card)
+    card.hover()
+    card.get_by_label("More").click()
+    with page.expect_download() as caught:
+        page.get_by_role("button", name=item).click()
+    content = Path(caught.value.path()).read_bytes()
+    assert caught.value.suggested_filename == name
+    assert content.startswith(start)
+    if name.endswith(".csv"):
+        assert len(content.splitlines()) == 1 + 30
+
+
+def test_only_cards_in_view_are_drawn(tab: Tab) -> None:
+    """Of 1,500 charts only those on the screen hold a canvas or ask for data."""
+    page = tab.open("/p/many")
+    page.locator(".u-over").first.wait_for()
+    page.wait_for_timeout(500)
+    assert page.locator("canvas.lines").count() < 30
+    asked = {path["path"] for ask in tab.series_asks() for path in ask["items"]}
+    assert len(asked) < 40
+    page.locator(".scroll").evaluate("e => e.scrollTo(0, e.scrollHeight / 2)")
+    page.wait_for_timeout(500)
+    assert page.locator("canvas.lines").count() < 40
+
+
+def test_monitoring_is_shut_and_unfetched(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """The hardware's metrics cost nothing before they are opened."""
+    import goodseed
+
+    with goodseed.Run(
+        project="p", storage="local", goodseed_home=tmp_path, capture_hardware_metrics=False, git_ref=False
+    ) as run:
+        run.log_metrics({"loss": 1.0, "monitoring/abcd1234/cpu": 50.0}, step=0)
+    tab = new_tab(serve(tmp_path).url)
+    page = tab.open("/p/p")
+    page.locator(".u-over").first.wait_for()
+    page.wait_for_timeout(300)
+    assert page.locator('[data-metric="monitoring/abcd1234/cpu"]').count() == 0
+    assert not any("monitoring" in item["path"] for ask in tab.series_asks() for item in ask["items"])
+    page.get_by_role("button", name="monitoring").click()
+    chart(page, "monitoring/abcd1234/cpu")
+
+
+def test_saved_view_brings_everything_back(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """A view is kept on the server under a name, for everybody."""
+    import goodseed
+
+    with goodseed.Run(
+        project="p", storage="local", goodseed_home=tmp_path, capture_hardware_metrics=False, git_ref=False
+    ) as run:
+        run.log_metrics({"loss": 1.0}, step=0)
+    url = serve(tmp_path).url
+    page = new_tab(url).open("/p/p?sm=0.3&m=loss")
+    page.get_by_role("button", name="Views").click()
+    page.get_by_label("Save this view as").fill("mine")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("Saved as").wait_for()
+    other = new_tab(url).open("/p/p")
+    other.get_by_role("button", name="Views").click()
+    other.locator(".menu").get_by_text("mine").click()
+    until(other, "location.search.includes('sm=0.3')")
+
+
+def test_empty_states_teach(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """Where nothing is yet, the page says how to begin, and a copy button gives the code."""
+    (tmp_path / "projects").mkdir()
+    page = new_tab(serve(tmp_path).url).open("/")
+    page.get_by_text("No runs yet").wait_for()
+    assert "goodseed.Run(" in page.locator(".code").text_content()
+
+
+def test_hostile_texts_are_texts(tab: Tab) -> None:
+    """Names, tags, configs and logs of a run file are shown, never obeyed."""
+    page = tab.open("/p/hostile")
+    page.locator(".row").get_by_text('<img src=x onerror="window.hurt=1">').wait_for()
+    for part in ("", "/charts", "/config", "/logs", "/source"):
+        page.goto(f"{tab.root}/p/hostile/-/run/evil{part}")
+        page.wait_for_selector(".rh")
+        page.wait_for_timeout(200)
+    assert page.evaluate("window.hurt") is None
