@@ -103,7 +103,7 @@ def _is_same(one: Path, other: Path) -> bool:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure, against the floor, raw SQLite and the peers; ``-- --without-peers`` is quick."""
-    session.install("./goodseed-core", "numpy>=1.24", "virtualenv>=20.26")
+    session.install("./goodseed-core", "numpy>=1.24", "virtualenv>=20.26", "playwright>=1.49")
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 

@@ -95,6 +95,9 @@ def report_series(home: Path, points: int, reference: str | None) -> None:
         again = [timed(server, "many/-/series", many) for _ in range(_ROUNDS)]
         add(f"{many_label}, again", statistics.median(again), many_label, "20 ×")
         rows.append(["memory at most", size(server.peak_bytes()), "", "150 MiB"])
+    with serving(home / "projects") as server:
+        add(f"{long_label}, by another server", timed(server, "long/-/series", series), long_label, "300 ×")
+        add(f"{many_label}, by another server", timed(server, "many/-/series", many), many_label, "20 ×")
     for label, seconds in theirs.items():
         rows.append([f"{label}, the reference", span(seconds), "", ""])
     table("Series for charts", ["", "", "the reference's", "bound"], rows)

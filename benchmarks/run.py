@@ -53,6 +53,16 @@ def _syncing(options: _Options) -> None:
     _script("syncing.py", *(["--reference", reference] if reference else []))(options)
 
 
+def _reading(options: _Options) -> None:
+    reference = next((peer.python for peer in options.peers if peer.name == "goodseed" and peer.python), None)
+    _script("reading.py", *(["--reference", reference] if reference else []))(options)
+
+
+def _page(options: _Options) -> None:
+    trackio = next((peer.python for peer in options.peers if peer.name == "trackio" and peer.python), None)
+    _script("page.py", *(["--trackio", trackio] if trackio else []))(options)
+
+
 _SECTIONS: dict[str, Callable[[_Options], None]] = {
     "calls": lambda options: caller.report_calls(options.rounds),
     "pauses": lambda options: caller.report_pauses(options.rounds),
@@ -65,8 +75,10 @@ _SECTIONS: dict[str, Callable[[_Options], None]] = {
     "catalog": _script("catalog.py"),
     "serving": _serving,
     "syncing": _syncing,
+    "reading": _reading,
+    "page": _page,
 }
-_ON_REQUEST = ("monitoring", "catalog", "serving", "syncing")  # minutes each
+_ON_REQUEST = ("monitoring", "catalog", "serving", "syncing", "reading", "page")  # minutes each
 
 
 def main() -> None:

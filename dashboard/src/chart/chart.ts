@@ -15,8 +15,8 @@ import { axesOf } from "./axes";
 import { atCursor, hovered } from "./hover";
 import type { Line } from "./lines";
 import type { Area } from "./painter";
-import { drawLine, drawPoint, scalesOf } from "./painter";
-import { forgetPaint, paintSoon } from "./queue";
+import { drawLine, scalesOf } from "./painter";
+import { lineQueue, overQueue } from "./queue";
 import type { TipRow } from "./tooltip";
 import { hideTip, showTip } from "./tooltip";
 
@@ -52,6 +52,9 @@ export class Chart {
   private plot: uPlot | null = null;
   private readonly layers = {} as Record<"lines" | "over", CanvasRenderingContext2D>;
   private readonly pill = document.createElement("div");
+  private readonly dots = document.createElement("div");
+  private overKey: string | null = null;
+  private overBox: DOMRect | null = null;
   private readonly resize: ResizeObserver;
   private width = 0;
   private height = 0;
@@ -65,6 +68,7 @@ export class Chart {
     private readonly events: ChartEvents,
   ) {
     this.pill.className = "pill";
+    this.dots.className = "dots";
     this.pill.append(swatch(""), document.createTextNode(""));
     this.resize = new ResizeObserver(() => this.fit());
     this.resize.observe(element);
@@ -75,7 +79,8 @@ export class Chart {
     clearTimeout(this.picking);
     live.delete(this);
     if (source === this) this.leave();
-    forgetPaint(this);
+    lineQueue.remove(this);
+    overQueue.remove(this);
     this.resize.disconnect();
     this.plot?.destroy();
     this.plot = null;
@@ -98,7 +103,7 @@ export class Chart {
         high: Math.max(old.high, this.domain.high),
       };
     }
-    paintSoon(this);
+    lineQueue.add(this);
   }
 
   distance(): number {
@@ -145,23 +150,52 @@ export class Chart {
   }
 
   /** The run that stands out has changed. */
-  paintOver(): void {
+  paintOver(isForced = false): void {
     if (!this.plot) return;
+    const key = hovered.peek();
+    const own = this.standingOut();
+    this.moveDots(own);
+    if (key === this.overKey && !isForced) return;
+    this.overKey = key;
     const g = this.layers.over;
     g.clearRect(0, 0, g.canvas.width, g.canvas.height);
-    const key = hovered.peek();
-    const own = key === null ? [] : this.lines.filter((line) => line.key === key || line.run === key);
+    g.canvas.hidden = !own.length;
     this.element.classList.toggle("fade", own.length > 0 && this.lines.length > 1);
     if (!own.length) return;
     const area = this.area();
     this.clip(g, area);
     for (const line of own) drawLine(g, area, line, { rawAlpha: 0.35, width: 2, hasBands: true });
-    const left = this.plot.cursor.left ?? -1;
-    if (left >= 0) {
-      const x = this.plot.posToVal(left, "x");
-      for (const line of own) if (reaches(line, x)) drawPoint(g, area, line, nearest(line.x, x), token("--panel"));
-    }
     g.restore();
+  }
+
+  private standingOut(): Line[] {
+    const key = hovered.peek();
+    return key === null ? [] : this.lines.filter((line) => line.key === key || line.run === key);
+  }
+
+  /** The points of the run that stands out at the cursor: elements of their own, so that moving repaints no canvas. */
+  private moveDots(own: readonly Line[]): void {
+    const left = this.plot?.cursor.left ?? -1;
+    const x = left >= 0 ? this.plot!.posToVal(left, "x") : NaN;
+    const shown = own.filter((line) => reaches(line, x));
+    while (this.dots.childElementCount < shown.length) this.dots.append(document.createElement("i"));
+    if (!shown.length && !this.dots.childElementCount) return;
+    const area = this.area();
+    const { X, Y } = scalesOf(area);
+    for (const [k, dot] of ([...this.dots.children] as HTMLElement[]).entries()) {
+      const line = shown[k];
+      const i = line ? nearest(line.x, x) : 0;
+      const y = line ? (Y(line.y[i]!) - area.top) / area.ratio : NaN;
+      dot.hidden = !(y >= 0 && y <= area.height / area.ratio);
+      if (dot.hidden || !line) continue;
+      dot.style.transform = `translate(${(X(line.x[i]!) - area.left) / area.ratio}px,${y}px)`;
+      dot.style.backgroundColor = line.color;
+    }
+  }
+
+  /** The page was scrolled under the pointer. */
+  moved(): void {
+    this.overBox = null;
   }
 
   private yDomain(): Domain {
@@ -184,7 +218,7 @@ export class Chart {
     this.measure();
     if (this.plot && this.width && (width !== this.width || height !== this.height)) {
       this.plot.setSize({ width: this.width, height: this.height });
-    } else if (!this.plot && this.width) paintSoon(this);
+    } else if (!this.plot && this.width) lineQueue.add(this);
   }
 
   private build(): void {
@@ -218,7 +252,7 @@ export class Chart {
         hooks: {
           draw: [() => this.paintLines()],
           setSize: [() => this.sizeLayers()],
-          setCursor: [() => this.moved()],
+          setCursor: [() => this.move()],
           setSelect: [() => this.selected()],
         },
       },
@@ -235,14 +269,17 @@ export class Chart {
       wrap.insertBefore(canvas, this.plot.over);
       this.layers[name] = canvas.getContext("2d")!;
     }
-    this.plot.over.append(this.pill);
+    this.plot.over.append(this.dots, this.pill);
     this.listen(this.plot.over);
     this.sizeLayers();
     this.paintLines();
   }
 
   private listen(over: HTMLElement): void {
-    over.addEventListener("mouseenter", () => enter(this));
+    over.addEventListener("mouseenter", () => {
+      this.overBox = null;
+      enter(this);
+    });
     over.addEventListener("mouseleave", () => this.leave());
     over.addEventListener("mousedown", (event) => (this.pressedAt = [event.clientX, event.clientY]));
     over.addEventListener("click", (event) => {
@@ -284,12 +321,13 @@ export class Chart {
     this.clip(g, area);
     const look = {
       rawAlpha: Number(token("--raw")) || 0.2,
-      width: this.lines.length > 24 ? 1.1 : 1.5,
+      // A line of one pixel is drawn several times as fast as a wider one where no GPU helps.
+      width: this.lines.length > 24 ? 1 / (devicePixelRatio || 1) : 1.5,
       hasBands: this.lines.length <= 24,
     };
     for (let i = this.lines.length - 1; i >= 0; i--) drawLine(g, area, this.lines[i]!, look);
     g.restore();
-    this.paintOver();
+    this.paintOver(true);
   }
 
   private clip(g: CanvasRenderingContext2D, area: Area): void {
@@ -299,15 +337,18 @@ export class Chart {
     g.clip();
   }
 
-  private moved(): void {
+  /** The pointer has moved over this or a linked chart, or the page under it. */
+  private move(): void {
     const plot = this.plot;
     const left = plot?.cursor.left ?? -1;
     if (!plot || left < 0) {
       this.pill.classList.remove("on");
       return;
     }
-    if (source === this) this.readCursor(plot, left);
-    this.paintOver();
+    if (source === this) {
+      this.readCursor(plot, left);
+      this.paintOver();
+    } else this.moveDots(this.standingOut());
   }
 
   private readCursor(plot: uPlot, left: number): void {
@@ -336,7 +377,7 @@ export class Chart {
     rows.sort((a, b) => (Number.isNaN(b.value) ? -1 : Number.isNaN(a.value) ? 1 : sign * (b.value - a.value)));
     atCursor.value = { path: this.look.path, values };
     setHovered(best?.key ?? null, this);
-    const box = plot.over.getBoundingClientRect();
+    const box = (this.overBox ??= plot.over.getBoundingClientRect());
     showTip({
       rows,
       x: rows[0] ? rows[0].line.x[rows[0].index]! : x,
@@ -363,7 +404,7 @@ export class Chart {
     if (!isOn || !plot) return;
     (this.pill.firstChild as HTMLElement).style.setProperty("--c", line.color);
     this.pill.lastChild!.nodeValue = number(line.y[nearest(line.x, x)]);
-    this.pill.style.left = `${Math.max(32, Math.min(plot.over.clientWidth - 32, left))}px`;
+    this.pill.style.transform = `translate(-50%) translateX(${Math.max(32, Math.min(plot.bbox.width / devicePixelRatio - 32, left))}px)`;
   }
 
   private selected(): void {
@@ -378,6 +419,8 @@ export class Chart {
   }
 }
 
+addEventListener("scroll", () => source?.moved(), { capture: true, passive: true });
+
 function enter(chart: Chart): void {
   source = chart;
 }
@@ -386,7 +429,7 @@ function enter(chart: Chart): void {
 export function setHovered(key: string | null, by?: Chart): void {
   if (key === hovered.peek()) return;
   hovered.value = key;
-  for (const chart of live) if (chart !== by) chart.paintOver();
+  for (const chart of live) if (chart !== by) overQueue.add(chart);
 }
 
 export function repaintAll(): void {

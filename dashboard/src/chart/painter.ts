@@ -107,30 +107,62 @@ function visible(x: Float64Array, n: number, area: Area): [number, number] {
   return [Math.max(0, lowerBound(x, area.x[0]) - 1), Math.min(n - 1, lowerBound(x, area.x[1]) + 1)];
 }
 
+/**
+ * The line through the points. Where several share a column of pixels, only those are drawn that can be seen: the
+ * lowest, the highest and the last of them.
+ */
 function pathOf(x: Float64Array, y: Column, n: number, area: Area, { X, Y }: Scales): Path2D {
   const path = new Path2D();
   const [first, last] = visible(x, n, area);
-  let length = 0;
-  let lone: [number, number] | null = null;
+  let isDown = false;
+  let column = NaN;
+  let [enter, low, high, lowAt, highAt, count, length] = [0, 0, 0, 0, 0, 0, 0];
+  let [px, py] = [0, 0];
+  const flush = (): void => {
+    if (!count) return;
+    if (!isDown) path.moveTo(px, enter);
+    else if (count === 1 || high - low < 1) path.lineTo(px, count === 1 ? py : enter);
+    if (count > 1) {
+      if (high - low >= 1) {
+        path.lineTo(px, lowAt < highAt ? low : high);
+        path.lineTo(px, lowAt < highAt ? high : low);
+      }
+      path.lineTo(px, py);
+    }
+    isDown = true;
+    count = 0;
+  };
+  const end = (): void => {
+    flush();
+    // A point without neighbours is a dot.
+    if (length === 1) {
+      path.moveTo(px + 1.75 * area.ratio, py);
+      path.arc(px, py, 1.75 * area.ratio, 0, 7);
+    }
+    isDown = false;
+    length = 0;
+    column = NaN;
+  };
   for (let i = first; i <= last; i++) {
     const value = y[i]!;
-    const isDrawn = Number.isFinite(value) && !(area.isLogY && value <= 0) && !(area.isLogX && x[i]! <= 0);
-    if (isDrawn) {
-      const [px, py] = [X(x[i]!), Y(value)];
-      if (length) path.lineTo(px, py);
-      else path.moveTo(px, py);
-      lone = length ? null : [px, py];
-      length++;
+    if (!Number.isFinite(value) || (area.isLogY && value <= 0) || (area.isLogX && x[i]! <= 0)) {
+      end();
+      continue;
     }
-    if (!isDrawn || i === last) {
-      // A point without neighbours is a dot.
-      if (length === 1 && lone) {
-        path.moveTo(lone[0] + 1.75 * area.ratio, lone[1]);
-        path.arc(lone[0], lone[1], 1.75 * area.ratio, 0, 7);
-      }
-      length = 0;
-    }
+    const [nextX, nextY] = [X(x[i]!), Y(value)];
+    const nextColumn = Math.floor(nextX);
+    if (nextColumn !== column) {
+      flush();
+      column = nextColumn;
+      enter = low = high = nextY;
+      lowAt = highAt = i;
+    } else if (nextY < low) [low, lowAt] = [nextY, i];
+    else if (nextY > high) [high, highAt] = [nextY, i];
+    [px, py] = [nextX, nextY];
+    count++;
+    length++;
   }
+  end();
   return path;
 }
 
@@ -215,18 +247,4 @@ function drawMarks(g: CanvasRenderingContext2D, area: Area, line: Line): void {
       labelled = x;
     }
   }
-}
-
-/** The point of a line under the cursor. */
-export function drawPoint(g: CanvasRenderingContext2D, area: Area, line: Line, index: number, ground: string): void {
-  const value = line.y[index]!;
-  if (!Number.isFinite(value)) return;
-  const { X, Y } = scalesOf(area);
-  g.beginPath();
-  g.arc(X(line.x[index]!), Y(value), 4 * area.ratio, 0, 7);
-  g.fillStyle = line.color;
-  g.fill();
-  g.lineWidth = 2 * area.ratio;
-  g.strokeStyle = ground;
-  g.stroke();
 }

@@ -1,30 +1,43 @@
 /** Charts paint one after the other, the nearest first, and never for longer than a part of a frame. */
 
-const BUDGET_MS = 10;
-
-interface Painted {
+interface Painter {
   distance: () => number;
-  paintNow: () => void;
 }
 
-const waiting = new Set<Painted>();
-let frame = 0;
+class Queue<T extends Painter> {
+  private readonly waiting = new Set<T>();
+  private frame = 0;
 
-export function paintSoon(chart: Painted): void {
-  waiting.add(chart);
-  if (!frame) frame = requestAnimationFrame(paintSome);
-}
+  constructor(
+    private readonly budgetMs: number,
+    private readonly paint: (chart: T) => void,
+  ) {}
 
-export const forgetPaint = (chart: Painted): boolean => waiting.delete(chart);
-
-function paintSome(): void {
-  frame = 0;
-  const until = performance.now() + BUDGET_MS;
-  const order = [...waiting].map((chart): [number, Painted] => [chart.distance(), chart]).sort((a, b) => a[0] - b[0]);
-  for (const [, chart] of order) {
-    waiting.delete(chart);
-    chart.paintNow();
-    if (performance.now() > until) break;
+  add(chart: T): void {
+    this.waiting.add(chart);
+    if (!this.frame) this.frame = requestAnimationFrame(() => this.run());
   }
-  if (waiting.size && !frame) frame = requestAnimationFrame(paintSome);
+
+  remove(chart: T): void {
+    this.waiting.delete(chart);
+  }
+
+  private run(): void {
+    this.frame = 0;
+    const until = performance.now() + this.budgetMs;
+    const order = [...this.waiting].map((chart): [number, T] => [chart.distance(), chart]).sort((a, b) => a[0] - b[0]);
+    for (const [, chart] of order) {
+      this.waiting.delete(chart);
+      this.paint(chart);
+      if (performance.now() > until) break;
+    }
+    if (this.waiting.size) this.frame ||= requestAnimationFrame(() => this.run());
+  }
 }
+
+const LINES_MS = 10;
+// What follows the pointer on the other charts may come a few frames later; the pointer itself must not wait.
+const OVER_MS = 2;
+
+export const lineQueue = new Queue<Painter & { paintNow: () => void }>(LINES_MS, (chart) => chart.paintNow());
+export const overQueue = new Queue<Painter & { paintOver: () => void }>(OVER_MS, (chart) => chart.paintOver());

@@ -25,19 +25,45 @@ interface Tip {
 const FEW = 5;
 const MANY = 24;
 const GAP = 18;
-let element: HTMLElement | null = null;
-let last: Tip | null = null;
 
-function make(name: string, className: string, text = ""): HTMLElement {
+interface Parts {
+  box: HTMLElement;
+  head: Text;
+  rows: HTMLElement;
+  foot: Text;
+  hint: HTMLElement;
+}
+
+let parts: Parts | null = null;
+let last: Tip | null = null;
+// The size is asked for only when there is another number of rows or longer names: asking costs a layout.
+let measured = { key: "", width: 0, height: 0 };
+
+function make(name: string, className: string, ...children: (Node | string)[]): HTMLElement {
   const made = document.createElement(name);
   made.className = className;
-  made.textContent = text;
+  made.append(...children);
   return made;
+}
+
+function makeParts(): Parts {
+  const [head, foot] = [document.createTextNode(""), document.createTextNode("")];
+  const hint = make("span", "", make("kbd", "", "⇧"), " all");
+  const rows = make("div", "");
+  const box = make(
+    "div",
+    "tip",
+    make("div", "th", make("b", "", head)),
+    rows,
+    make("div", "tf", make("span", "", foot), hint),
+  );
+  document.body.append(box);
+  return { box, head, rows, foot, hint };
 }
 
 export function hideTip(): void {
   last = null;
-  element?.classList.remove("on");
+  parts?.box.classList.remove("on");
 }
 
 isShift.subscribe(() => {
@@ -46,49 +72,50 @@ isShift.subscribe(() => {
 
 export function showTip(tip: Tip): void {
   last = tip;
-  if (!element) {
-    element = make("div", "tip");
-    document.body.append(element);
-  }
-  const head = make("div", "th");
-  head.append(make("b", "", xText(tip.axis, tip.x)));
+  parts ??= makeParts();
+  const { box, head, rows, foot, hint } = parts;
+  head.data = xText(tip.axis, tip.x);
   const limit = isShift.peek() ? MANY : FEW;
   const own = tip.rows.findIndex((row) => row.line.key === tip.key);
   const first = Math.max(0, Math.min(tip.rows.length - limit, own - (limit >> 1)));
-  const shown = tip.rows.slice(first, first + limit).map((row) => rowOf(row, tip));
-  const foot = make("div", "tf");
-  foot.append(
-    make(
-      "span",
-      "",
-      `${tip.isLess ? "lowest" : "highest"} first · ${tip.rows.length} ${tip.rows.length === 1 ? "line" : "lines"}`,
-    ),
-  );
-  if (tip.rows.length > FEW && !isShift.peek()) {
-    const hint = make("span", "");
-    hint.append(make("kbd", "", "⇧"), " all");
-    foot.append(hint);
-  }
-  element.replaceChildren(head, ...shown, foot);
-  element.classList.add("on");
-  const [width, height] = [element.offsetWidth, element.offsetHeight];
-  const isLeft = tip.at[0] + GAP + width > innerWidth - 8;
-  element.style.left = `${isLeft ? tip.at[0] - width - GAP : tip.at[0] + GAP}px`;
-  element.style.top = `${Math.max(8, Math.min(innerHeight - height - 8, tip.at[1] - height / 2))}px`;
+  const shown = tip.rows.slice(first, first + limit);
+  while (rows.childElementCount > shown.length) rows.lastElementChild!.remove();
+  while (rows.childElementCount < shown.length) rows.append(makeRow());
+  let longest = 0;
+  shown.forEach((row, i) => {
+    longest = Math.max(longest, fillRow(rows.children[i] as HTMLElement, row, tip));
+  });
+  foot.data = `${tip.isLess ? "lowest" : "highest"} first · ${tip.rows.length} ${tip.rows.length === 1 ? "line" : "lines"}`;
+  hint.hidden = tip.rows.length <= FEW || isShift.peek();
+  box.classList.add("on");
+  const key = `${shown.length} ${longest >> 2}`;
+  if (key !== measured.key) measured = { key, width: box.offsetWidth, height: box.offsetHeight };
+  const { width, height } = measured;
+  const left = tip.at[0] + GAP + width > innerWidth - 8 ? tip.at[0] - width - GAP : tip.at[0] + GAP;
+  const top = Math.max(8, Math.min(innerHeight - height - 8, tip.at[1] - height / 2));
+  box.style.transform = `translate(${Math.round(left)}px,${Math.round(top)}px)`;
 }
 
-function rowOf(shown: TipRow, tip: Tip): HTMLElement {
+const makeRow = (): HTMLElement =>
+  make(
+    "div",
+    "tr",
+    make("span", "sw"),
+    make("span", "nm", ""),
+    make("span", "vl", make("span", "raw"), document.createTextNode("")),
+  );
+
+/** Returns how many characters the row has. */
+function fillRow(row: HTMLElement, shown: TipRow, tip: Tip): number {
   const { line, value } = shown;
-  const row = make("div", line.key === tip.key ? "tr on" : "tr");
-  const color = make("span", "sw");
+  const [color, name, text] = row.children as unknown as [HTMLElement, HTMLElement, HTMLElement];
+  row.className = line.key === tip.key ? "tr on" : "tr";
   color.style.setProperty("--c", line.color);
-  const name = make("span", "nm", line.label);
-  const text = make("span", "vl");
+  if (name.textContent !== line.label) name.textContent = line.label;
   const side = sideText(shown, tip);
-  if (side) text.append(make("span", "raw", side));
-  text.append(number(value));
-  row.append(color, name, text);
-  return row;
+  text.firstElementChild!.textContent = side;
+  text.lastChild!.nodeValue = number(value);
+  return line.label.length + side.length;
 }
 
 /** What belongs to the value: of a group its spread and size, of a smoothed line what was logged, of a bucket its extremes. */

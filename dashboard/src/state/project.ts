@@ -11,7 +11,7 @@ import type { RunRow } from "./table";
 import { BASE_COLUMNS, rowFrom, RunTable } from "./table";
 
 export const MAX_DRAWN = 100;
-const FAST_MS = 1000;
+const FAST_MS = 500;
 const SLOW_MS = 10_000;
 const WORST_MS = 30_000;
 const METRICS_PAGE = 1000;

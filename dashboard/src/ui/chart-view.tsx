@@ -20,6 +20,8 @@ export interface Best {
   name: string;
 }
 
+const PROGRESS_MS = 250;
+
 interface Shown {
   note: string;
   isClipped: boolean;
@@ -55,7 +57,9 @@ export function ChartView(props: {
         setParams(settings.zoom.peek() ? { z: null, full: null } : { full: settings.isFull.peek() ? null : "1" }),
     });
     props.onChart?.(chart);
+    let [updatedAt, timer] = [0, 0];
     const update = (): void => {
+      clearTimeout(timer);
       const store = isFallback ? model.fallback : model.store;
       const runs = model.runs.value;
       const found = runs.flatMap((run) => props.paths.map((path) => store.get(run.id, path)));
@@ -71,6 +75,13 @@ export function ChartView(props: {
         join();
         return;
       }
+      // While series come in one after the other, not each of them is worth drawing all others anew.
+      const since = performance.now() - updatedAt;
+      if (isWaiting && since < PROGRESS_MS) {
+        timer = window.setTimeout(update, PROGRESS_MS - since);
+        return;
+      }
+      updatedAt = performance.now();
       const lines = linesOf({
         paths: props.paths,
         runs,
@@ -117,6 +128,7 @@ export function ChartView(props: {
       untracked(() => (isFallback ? model.fallback : model.store).pump());
     });
     return () => {
+      clearTimeout(timer);
       stop();
       leave();
       chart.destroy();

@@ -1,14 +1,14 @@
 /** The grid of the table: rows and columns outside the view are not there at all. */
 import { follow } from "../state/follow";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { count, duration, number, short, splitPath, time } from "../lib/format";
 import { direction, toNumber, toText } from "../lib/values";
 import { runPath, setParams, many } from "../state/location";
 import type { Project } from "../state/project";
 import * as settings from "../state/settings";
 import type { RunRow, RunTable } from "../state/table";
-import { runColor } from "../state/theme";
+import { isDark, runColor } from "../state/theme";
 import { moved } from "./columns";
 import { Icon } from "./icons";
 import { IconButton, StateMark } from "./parts";
@@ -44,17 +44,42 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
   follow(table.version);
   follow(selection.version);
   const pins = pinnedColumns().filter((path) => columns.includes(path));
-  const fixed = lay(pins, widths, NAME_WIDTH);
-  const fixedWidth = NAME_WIDTH + fixed.reduce((sum, one) => sum + one.width, 0);
-  const free = lay(
-    columns.filter((path) => !pins.includes(path)),
-    widths,
-    fixedWidth,
-  );
+  const layout = [columns.join("\n"), pins.join("\n"), widths];
+  const { fixed, fixedWidth, free } = useMemo(() => layOut(columns, pins, widths), layout);
   const width = Math.max(view.width, fixedWidth + free.reduce((sum, one) => sum + one.width, 0));
-  const visible = free.filter(
-    (one) => one.left + one.width > view.left + fixedWidth - 300 && one.left < view.left + view.width + 400,
+  const visible = useMemo(
+    () =>
+      free.filter(
+        (one) => one.left + one.width > view.left + fixedWidth - 300 && one.left < view.left + view.width + 400,
+      ),
+    [free, view.left, view.width],
   );
+  const parts = { fixed, fixedWidth, visible, table, project, selection };
+  const drawn = useRef(new Map<string, Drawn>());
+  const seen = new Map<string, Drawn>();
+  // A row that is as it was is not looked at again: scrolling makes new rows only.
+  const rowAt = (row: RunRow | undefined, y: number, index: number): JSX.Element => {
+    const key = row ? `${index < 0 ? "p" : ""}${row.id}` : `r${index}`;
+    const inputs = [
+      row,
+      y,
+      index,
+      row && selection.has(row.id),
+      fixed,
+      fixedWidth,
+      visible,
+      isDark.value,
+      table.stats.value,
+    ];
+    const known = drawn.current.get(key);
+    const isSame = known?.inputs.every((one, i) => one === inputs[i]);
+    const element = isSame ? known!.element : <GridRow key={key} {...parts} row={row} y={y} index={index} />;
+    seen.set(key, { inputs, element });
+    return element;
+  };
+  useEffect(() => {
+    drawn.current = seen;
+  });
   const pinnedRuns = settings.pinnedRuns.value;
   const top = ROW * (1 + pinnedRuns.length);
   const groups = table.groups.value;
@@ -74,7 +99,6 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
     setWidths(next);
     localStorage.setItem(WIDTHS_KEY, JSON.stringify(next));
   };
-  const parts = { fixed, fixedWidth, visible, table, project, selection };
   return (
     <div
       class="tbl"
@@ -89,9 +113,7 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
         <div class="thd" role="row" style={{ width: `${width}px` }}>
           <Header {...parts} resize={resize} onReorder={(from, to) => onReorder(reordered(columns, from, to))} />
         </div>
-        {pinnedRuns.map((id, i) => (
-          <GridRow key={`p${id}`} {...parts} row={project.run(id)} y={ROW * (i + 1)} index={-1} />
-        ))}
+        {pinnedRuns.map((id, i) => rowAt(project.run(id), ROW * (i + 1), -1))}
         {items.map((item) =>
           item.group ? (
             <div class="tgrp" role="row" key={`g${item.row}`} style={{ transform: `translateY(${item.y + top}px)` }}>
@@ -127,18 +149,17 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
               })}
             </div>
           ) : (
-            <GridRow
-              key={table.row(item.row)?.id ?? `r${item.row}`}
-              {...parts}
-              row={table.row(item.row)}
-              y={item.y + top}
-              index={item.row}
-            />
+            rowAt(table.row(item.row), item.y + top, item.row)
           ),
         )}
       </div>
     </div>
   );
+}
+
+interface Drawn {
+  inputs: unknown[];
+  element: JSX.Element;
 }
 
 interface Parts {
@@ -356,6 +377,24 @@ function Bar({
 
 function numeric(path: string, table: RunTable): boolean {
   return path.endsWith("_time") || table.stats.peek()[path]?.max !== null;
+}
+
+function layOut(
+  columns: readonly string[],
+  pins: readonly string[],
+  widths: Record<string, number>,
+): { fixed: Laid[]; fixedWidth: number; free: Laid[] } {
+  const fixed = lay(pins, widths, NAME_WIDTH);
+  const fixedWidth = NAME_WIDTH + fixed.reduce((sum, one) => sum + one.width, 0);
+  return {
+    fixed,
+    fixedWidth,
+    free: lay(
+      columns.filter((path) => !pins.includes(path)),
+      widths,
+      fixedWidth,
+    ),
+  };
 }
 
 function lay(paths: readonly string[], widths: Record<string, number>, from: number): Laid[] {

@@ -1,10 +1,10 @@
 /** The list beside the charts: it is their legend, and says which runs they draw. */
 import { follow } from "../state/follow";
-import { signal } from "@preact/signals";
+import { signal, useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { setHovered } from "../chart/chart";
-import { atCursor, hovered } from "../chart/hover";
+import { atCursor, cursorPath, hovered } from "../chart/hover";
 import { groupKey } from "../chart/lines";
 import { slotColor } from "../lib/colors";
 import { count, duration, number, splitPath } from "../lib/format";
@@ -67,7 +67,7 @@ export function sortBy(path: string): void {
 
 function Header({ project, columns }: { project: Project; columns: readonly string[] }): JSX.Element {
   const sort = settings.sort.value[0];
-  const cursor = atCursor.value;
+  const cursor = cursorPath.value;
   const cell = (path: string, name: string, className = ""): JSX.Element => {
     const isSorted = sort?.[0] === path;
     return (
@@ -107,7 +107,7 @@ function Header({ project, columns }: { project: Project; columns: readonly stri
       {cell("sys/name", "Name", "l")}
       {columns.map((path, i) =>
         cursor && i === columns.length - 1 ? (
-          <div key="cursor" class="num lg" title={`${cursor.path} at the cursor`}>
+          <div key="cursor" class="num lg" title={`${cursor} at the cursor`}>
             @ cursor
           </div>
         ) : (
@@ -243,15 +243,21 @@ interface RowProps {
   color: string;
 }
 
-function Row({ project, row, index, y, columns, isShown, color }: RowProps): JSX.Element {
+function Row({ row, y, ...rest }: RowProps): JSX.Element {
   if (!row) return <div class="row off" role="row" style={{ transform: `translateY(${y}px)` }} />;
-  const cursor = atCursor.value;
+  return <LoadedRow row={row} y={y} {...rest} />;
+}
+
+function LoadedRow({ project, row, index, y, columns, isShown, color }: RowProps & { row: RunRow }): JSX.Element {
+  const isCursorShown = cursorPath.value !== null;
   const groupName = settings.groupBy.value.length ? groupKey(row, settings.groupBy.value) : "";
-  const isHovered = hovered.value !== null && (hovered.value.split("\n")[0] === row.id || hovered.value === groupName);
-  const atPoint = cursor?.values.get(groupName || row.id);
+  // Drawn anew only when this row begins or ceases to stand out, not whenever another one does.
+  const isHovered = useComputed(
+    () => hovered.value !== null && (hovered.value.split("\n")[0] === row.id || hovered.value === groupName),
+  );
   return (
     <div
-      class={`row${isShown ? "" : " off"}${isHovered ? " hl" : ""}`}
+      class={`row${isShown ? "" : " off"}${isHovered.value ? " hl" : ""}`}
       role="row"
       aria-selected={index >= 0 && index === current.value}
       aria-rowindex={index + 1}
@@ -281,12 +287,12 @@ function Row({ project, row, index, y, columns, isShown, color }: RowProps): JSX
         <StateMark state={row.state} />
       </span>
       {columns.map((path, i) => {
-        const isCursor = cursor !== null && i === columns.length - 1;
+        if (isCursorShown && i === columns.length - 1) return <CursorValue key="cursor" of={groupName || row.id} />;
         const value = row.cells[path];
-        const asNumber = isCursor ? (atPoint ?? null) : toNumber(value);
+        const asNumber = toNumber(value);
         return (
-          <span key={path} role="gridcell" class={isCursor ? "num lg" : "num"} title={isCursor ? "" : toText(value)}>
-            {asNumber === null ? (isCursor ? "" : toText(value)) : number(asNumber)}
+          <span key={path} role="gridcell" class="num" title={toText(value)}>
+            {asNumber === null ? toText(value) : number(asNumber)}
           </span>
         );
       })}
@@ -294,6 +300,16 @@ function Row({ project, row, index, y, columns, isShown, color }: RowProps): JSX
         {duration(row.duration)}
       </span>
     </div>
+  );
+}
+
+/** A run's value at the cursor: the only part of the list that changes with every move of the pointer. */
+function CursorValue({ of }: { of: string }): JSX.Element {
+  const value = atCursor.value?.values.get(of);
+  return (
+    <span role="gridcell" class="num lg">
+      {value === undefined ? "" : number(value)}
+    </span>
   );
 }
 

@@ -173,3 +173,34 @@ def test_live_updates_of_many_short_series_are_always_answered(api: Api) -> None
             since[f"live/{series['path']}"] = series["cursor"]
         assert all(steps == [float(step) for step in range(part * 50 + 50)] for steps in kept.values())
     run.close()
+
+
+def test_series_are_the_same_from_the_cache_of_an_earlier_server(api: Api) -> None:
+    """What another server has read and sent is sent again without reading the run, and JSON has all columns still."""
+    with goodseed.Run(project="p", run_id="r", storage="local") as run:
+        for step in range(3000):
+            run.log_metrics({"loss": math.sin(step / 50), "few": float(step) if step % 7 else math.nan}, step=step)
+            if step >= 100:
+                run.log_metrics({"long": float(step)}, step=step)
+    api.look()
+    body = {"runs": ["r"], "paths": ["loss", "few", "long"], "points": 500}
+    first = api.post(_SERIES, body, accept=BINARY)
+    api.close()
+    other = Api(api.store.root)
+    try:
+        assert repr(frames(other.post(_SERIES, body, accept=BINARY))) == repr(frames(first))
+        found = other.post(_SERIES, body)["series"]
+        assert [len(series["mean"]) for series in found] == [series["n"] for series in found]
+    finally:
+        other.close()
+
+
+def test_series_of_a_run_that_was_resumed_are_read_anew(api: Api) -> None:
+    """What is kept of a run holds only while its file is the same."""
+    for value in (1.0, 2.0):
+        which = {"resume_run_id": "r"} if value > 1 else {"run_id": "r"}
+        with goodseed.Run(project="p", storage="local", **which) as run:
+            run.log_metrics({"loss": value}, step=value)
+        api.look()
+        (series,) = frames(api.post(_SERIES, {"runs": ["r"], "paths": ["loss"], "points": 500}, accept=BINARY))
+        assert series["n"] == value

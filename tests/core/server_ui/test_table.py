@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from pathlib import Path
@@ -214,3 +215,22 @@ def test_a_missing_project_is_not_found(api: Api) -> None:
             api.get(f"p/none/-/{target}")
 
         assert 404 == caught.value.status
+
+
+def test_point_that_comes_while_the_list_is_read_is_told(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that changes between the look at its values and the look at its file is not forgotten."""
+    run = goodseed.Run(project="p", run_id="r", storage="local")
+    run.log_metrics({"loss": 1.0}, step=0)
+    assert run.flush()
+    api.look()
+    rev = api.get("p/p/-/changes")["rev"]
+    early = [dataclasses.replace(one) for one in api.store.runs("p")]
+    run.log_metrics({"loss": 2.0}, step=1)
+    assert run.flush()
+    with monkeypatch.context() as patch:
+        patch.setattr(api.store, "runs", lambda _project=None: early)
+        seen = api.get(f"p/p/-/changes?since={rev}&columns=loss")["rev"]
+    api.look()
+    changes = api.get(f"p/p/-/changes?since={seen}&columns=loss")
+    assert [one["loss"] for one in changes["runs"]] == [2.0]
+    run.close()

@@ -19,7 +19,7 @@ __all__ = ["CACHE_NAME", "CacheFile"]
 
 CACHE_NAME: Final = ".goodseed-dashboard.sqlite"
 _logger: Final = logging.getLogger("goodseed")
-_VERSION: Final = 1
+_VERSION: Final = 2
 _APPLICATION_ID: Final = 0x67736462
 _MAX_BYTES: Final = 2 << 30  # beyond that it is made anew
 _BUSY_SECONDS: Final = 0.2
@@ -27,6 +27,10 @@ _TABLES: Final = (
     """CREATE TABLE rollup (
         run BLOB, path TEXT, token TEXT NOT NULL, checksum INTEGER NOT NULL, nodes BLOB NOT NULL,
         PRIMARY KEY (run, path)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE series (
+        run BLOB, path TEXT, asked TEXT, token TEXT NOT NULL, checksum INTEGER NOT NULL, content BLOB NOT NULL,
+        PRIMARY KEY (run, path, asked)
     ) WITHOUT ROWID""",
     """CREATE TABLE facts (
         project BLOB, name TEXT, run BLOB, token TEXT NOT NULL, checksum INTEGER NOT NULL, content BLOB NOT NULL,
@@ -74,6 +78,23 @@ class CacheFile:
         row = (os.fsencode(run), path, token, zlib.crc32(nodes), nodes)
         self._write("INSERT OR REPLACE INTO rollup VALUES (?, ?, ?, ?, ?)", [row])
 
+    def get_series(self, run: str, path: str, asked: str, token: str) -> bytes | None:
+        """What `put_series` stored, if the file of the run is still the same."""
+        rows = self._read(
+            "SELECT content, checksum FROM series WHERE run = ? AND path = ? AND asked = ? AND token = ?",
+            (os.fsencode(run), path, asked, token),
+        )
+        return _sound(*rows[0]) if rows else None
+
+    def put_series(self, series: Iterable[tuple[str, str, str, str, bytes]]) -> None:
+        """Keep series as they were sent: the run's file, the path, what was asked, the file's state, and the series."""
+        rows = [
+            (os.fsencode(run), path, asked, token, zlib.crc32(content), content)
+            for run, path, asked, token, content in series
+        ]
+        if rows:
+            self._write("INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?)", rows)
+
     def get_facts(self, project: str, name: str) -> list[tuple[str, str, bytes]]:
         """Of each run of ``project`` its file, its state, and what was stored under ``name``."""
         rows = self._read(
@@ -102,6 +123,7 @@ class CacheFile:
         if names:
             self._write("DELETE FROM facts WHERE project = ? AND run = ?", [(os.fsencode(project), n) for n in names])
             self._write("DELETE FROM rollup WHERE run = ?", [(name,) for name in names])
+            self._write("DELETE FROM series WHERE run = ?", [(name,) for name in names])
 
     def _read(self, query: str, parameters: tuple[object, ...]) -> list[tuple]:  # type: ignore[type-arg]
         with self._lock:
@@ -154,7 +176,7 @@ class CacheFile:
         assert self._connection is not None
         self._connection.execute("BEGIN IMMEDIATE")
         if not self._is_current():  # another server may just have made them
-            for name in ("rollup", "facts"):
+            for name in ("rollup", "series", "facts"):
                 self._connection.execute(f"DROP TABLE IF EXISTS {name}")
             for statement in _TABLES:
                 self._connection.execute(statement)

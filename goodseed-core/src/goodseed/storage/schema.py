@@ -80,14 +80,24 @@ _DISGUISED: Final = """
 _INBOX_TABLE: Final = "CREATE TABLE inbox_shapes (number INTEGER PRIMARY KEY, paths TEXT NOT NULL)"
 
 
-def connect_writer(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
+def connect_writer(path: Path, *, busy_seconds: float, any_thread: bool = False) -> sqlite3.Connection:
     """Open the file for writing, in WAL mode and with transactions begun by hand.
+
+    Args:
+        path: The file.
+        busy_seconds: How long to wait for somebody who has locked it.
+        any_thread: It is used by several threads, one at a time.
 
     Raises:
         sqlite3.Error: It can't be opened, or is no database.
     """
     connection = sqlite3.connect(
-        path, timeout=busy_seconds, isolation_level=None, cached_statements=_CACHED_STATEMENTS, factory=GatedConnection
+        path,
+        timeout=busy_seconds,
+        isolation_level=None,
+        check_same_thread=not any_thread,
+        cached_statements=_CACHED_STATEMENTS,
+        factory=GatedConnection,
     )
     try:
         connection.execute("PRAGMA journal_mode = WAL")

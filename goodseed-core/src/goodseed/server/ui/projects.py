@@ -156,7 +156,8 @@ class Project:
                 self._entries[run.path] = Entry(self._free_slot(), run, token, change)
                 is_changed = True
             else:
-                if token != entry.token or run.state != entry.run.state:
+                # The list may have read the run before its last change, and the token be of after it: both are asked.
+                if token != entry.token or run != entry.run:
                     self._note_changes(entry, run, change)
                     is_changed = True
                 entry.run, entry.token = run, token

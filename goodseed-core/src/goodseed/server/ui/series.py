@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from goodseed.errors import FileFormatError, RunNotFoundError
 from goodseed.server.routes import Answer, RequestError
 from goodseed.server.ui.cursors import Cursor
 from goodseed.server.ui.fields import Fields
-from goodseed.server.ui.series_format import BINARY, Series, as_frame, as_json
+from goodseed.server.ui.series_format import BINARY, Series, as_frame, as_json, kept, restored
 from goodseed.server.ui.state import desk_of
 from goodseed.storage.reader import rest_token
 from goodseed.storage.rollup_buckets import Window, read_window
@@ -67,16 +67,27 @@ class Wanted:
     is_full: bool
     since: dict[str, Any]
 
+    @property
+    def is_keepable(self) -> bool:
+        """Others will ask the same: whole series, as the page draws them first."""
+        return self.range is None and not self.is_full and not self.since
+
+    @property
+    def asked(self) -> str:
+        """What else than the series makes the answer."""
+        return f"{self.points} {self.x}"
+
 
 def query_series(store: Store, request: Request) -> Answer:
     """The points of many series, as JSON or, if that is what is accepted, in frames."""
     wanted = _wanted(request)
     desk = desk_of(store)
     project = desk.project(store, request.parameters["project"])
-    found = _read_all(desk, project, wanted)
     if BINARY in request.headers.get("accept", ""):
-        return Answer(_frames(found, project.rev, wanted), content_type=BINARY)
-    return Answer(_json(found, project.rev, wanted))
+        if wanted.is_keepable:
+            return Answer(_kept_frames(desk, project, wanted), content_type=BINARY)
+        return Answer(_frames(_read_all(desk, project, wanted), project.rev, wanted), content_type=BINARY)
+    return Answer(_json(_read_all(desk, project, wanted), project.rev, wanted))
 
 
 def _wanted(request: Request) -> Wanted:
@@ -120,6 +131,39 @@ def _items(fields: Fields) -> list[Item]:
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def _kept_frames(desk: Desk, project: Project, wanted: Wanted) -> Iterator[bytes]:
+    """Frames of whole series, from what earlier servers have read and sent; what is new is kept when all is sent."""
+    fresh: list[tuple[str, str, str, str, bytes]] = []
+    read: list[tuple[Series, str, str]] = []
+
+    def found() -> Iterator[Series]:
+        for item in wanted.items:
+            run = project.run(item.run)
+            token = None if run is None else rest_token(run.files)
+            if run is None or token is None:
+                yield from _read_all(desk, project, replace(wanted, items=[item]))
+                continue
+            key = (token, item.path, wanted.x, wanted.range, wanted.points)
+            sent_key = (*key, "sent")
+            series = desk.series.get(run.path, key) or desk.series.get(run.path, sent_key)
+            if series is None:
+                stored = desk.cache.get_series(run.path, item.path, wanted.asked, token)
+                if stored is not None:
+                    series = restored(*item, stored)
+                    desk.series.put(run.path, sent_key, series)
+            if series is None:
+                (series,) = _read_all(desk, project, replace(wanted, items=[item]))
+                if not series.problem:
+                    read.append((series, run.path, token))
+            yield series
+
+    for frame in _frames(found(), project.rev, wanted):
+        fresh += [(path, series.path, wanted.asked, token, kept(series)) for series, path, token in read]
+        read.clear()
+        yield frame
+    desk.cache.put_series(fresh)
 
 
 def _read_all(desk: Desk, project: Project, wanted: Wanted) -> Iterator[Series]:

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.encoding import json_number
+from goodseed.storage.rollup_buckets import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from goodseed.storage.rollup_buckets import Window
-
-__all__ = ["BINARY", "Series", "as_frame", "as_json"]
+__all__ = ["BINARY", "Series", "as_frame", "as_json", "kept", "restored"]
 
 BINARY: Final = "application/x-goodseed-series"
 _MAGIC: Final = b"GSB1"
@@ -39,6 +38,7 @@ class Series:
         start: The step from which on these points take the place of what the client has; None for all.
         problem: Why there are none; empty if there are.
         encoded: What was made of them to be sent, by the form.
+        sent: All but the columns, of a series that is known only as it was sent.
     """
 
     run: str
@@ -48,9 +48,12 @@ class Series:
     start: float | None = None
     problem: str = ""
     encoded: dict[tuple[str, bool], Any] = field(default_factory=dict)
+    sent: dict[str, Any] | None = None
 
     def head(self) -> dict[str, Any]:
         """All but the columns."""
+        if self.sent is not None:
+            return self.sent
         window = self.window
         stats = {
             "count": window.total,
@@ -123,6 +126,27 @@ def as_frame(several: Sequence[Series], rev: str, following: int | None, *, is_f
     head = json.dumps({"rev": rev, "bytes": size, "next": following, "series": heads}, allow_nan=False).encode()
     head += b" " * (-len(head) % 8)
     return b"".join([_MAGIC, struct.pack("<I", len(head)), head, *payload])
+
+
+def kept(series: Series) -> bytes:
+    """The series as `restored` reads it: what a frame holds of it."""
+    columns, content = series.encoded["binary", False]
+    assert isinstance(content, bytes)
+    head = json.dumps({"head": series.head(), "columns": columns}, allow_nan=False).encode()
+    return struct.pack("<I", len(head)) + head + content
+
+
+def restored(run: str, path: str, stored: bytes) -> Series:
+    """A series that can be sent in a frame, without all columns."""
+    end = 4 + struct.unpack_from("<I", stored)[0]
+    known = json.loads(stored[4:end])
+    return Series(
+        run,
+        path,
+        Window(),
+        encoded={("binary", False): (known["columns"], stored[end:])},
+        sent=known["head"],
+    )
 
 
 def _parts(series: Series, *, is_full: bool) -> tuple[list[list[Any]], bytes]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SeriesMemory"]
 
-_MAX_VALUES: Final = 2_000_000  # of eight bytes
+_MAX_VALUES: Final = 6_000_000  # of eight bytes
 _OVERHEAD: Final = 250
 _FORMS: Final = 4  # a number, and what is made of it to be sent
 
@@ -48,5 +48,7 @@ class SeriesMemory:
 
 
 def _size(series: Series) -> int:
+    if series.sent is not None:
+        return _OVERHEAD + len(series.encoded["binary", False][1]) // 8
     columns = {id(column): len(column) for _, column in series.columns(is_full=True)}
     return _OVERHEAD + _FORMS * sum(columns.values())

@@ -125,7 +125,11 @@ _desks_lock: Final = threading.Lock()
 
 
 def desk_of(store: Store) -> Desk:
-    """What is kept about ``store``, for as long as it is there."""
+    """What is kept about ``store``, for as long as it is there.
+
+    A view of a part of another store names that as its ``origin``, and shares what is kept of it.
+    """
+    store = getattr(store, "origin", store)
     with _desks_lock:
         desk = _desks.get(store)
         if desk is None:
