@@ -26,6 +26,28 @@ TEST_REQUIREMENTS = [
     "schemathesis>=4",  # asks the server what its OpenAPI document allows, and much that it does not
     "virtualenv>=20.26",  # environments for the reference and for the built wheel, in a second
 ]
+FRAMEWORK_REQUIREMENTS = [
+    "pytest>=8.2",  # the test runner
+    "scikit-learn>=1.3",  # the data
+    "keras>=3.15",
+    "lightning>=2.6",
+    "pytorch-lightning>=2.6",  # its classes are others than lightning's
+    "omegaconf>=2.3",  # configs as Hydra makes them
+    "jsonargparse[signatures]>=4.28",  # LightningCLI
+    "jax>=0.4.30",  # the second backend of Keras
+    "transformers>=5",
+    "accelerate>=1",  # what a Trainer runs on, and whose tracker is tested
+    "peft>=0.13",  # adapters
+    "optuna>=4",  # hyperparameter search
+]
+HUB_REQUIREMENTS = [
+    "pytest>=8.2",  # the test runner
+    "hypothesis>=6.100",  # finds the values that nobody thinks of
+    "schemathesis>=4",  # asks the hub what its OpenAPI document allows, and much that it does not
+    "virtualenv>=20.26",  # the reference client's environment
+]
+# What needs other environments has sessions of its own: frameworks, hub, web.
+CORE_TESTS = ["tests/core", *(str(path) for path in sorted(Path("tests").glob("test_*.py")))]
 WEB_REQUIREMENTS = [
     "pytest>=8.2",  # the test runner
     "playwright>=1.49",  # drives Chromium as a user does
@@ -46,14 +68,14 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the test suite on this Python."""
     session.install("-e", "./goodseed-core", *TEST_REQUIREMENTS)
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", *(session.posargs or CORE_TESTS))
 
 
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"], default=False)
 def versions(session: nox.Session) -> None:
     """Run the test suite on every supported Python."""
     session.install("-e", "./goodseed-core", *TEST_REQUIREMENTS)
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", *(session.posargs or CORE_TESTS))
 
 
 @nox.session
@@ -69,6 +91,26 @@ def typing(session: nox.Session) -> None:
     """Check types, strictly."""
     session.install("./goodseed-core", "mypy>=1.15", "types-psutil>=6")
     session.run("mypy")
+
+
+@nox.session
+def frameworks(session: nox.Session) -> None:
+    """Test the plugins for Lightning, Hugging Face and Keras with the real frameworks, Keras with two backends."""
+    session.install("torch>=2.6")
+    own = [part for name in ("core", "hf", "keras", "lightning") for part in ("-e", f"./goodseed-{name}")]
+    session.install(*own, *FRAMEWORK_REQUIREMENTS)
+    session.run("python", "-m", "pytest", "tests/lightning", *session.posargs)
+    for backend in ("torch", "jax"):
+        session.run("python", "-m", "pytest", "tests/keras", *session.posargs, env={"KERAS_BACKEND": backend})
+    session.run("python", "-m", "pytest", "tests/hf", *session.posargs)
+
+
+@nox.session
+def hub(session: nox.Session) -> None:
+    """Test the hub, embedded and, where its programs are on the machine, with PostgreSQL."""
+    session.install("-e", "./goodseed-core", "-e", "./goodseed-hub[postgres]", *HUB_REQUIREMENTS)
+    commands = "tests/test_readme.py::test_commands_exist"
+    session.run("python", "-m", "pytest", "tests/hub", commands, *session.posargs)
 
 
 @nox.session

@@ -234,3 +234,19 @@ def test_point_that_comes_while_the_list_is_read_is_told(api: Api, monkeypatch: 
     changes = api.get(f"p/p/-/changes?since={seen}&columns=loss")
     assert [one["loss"] for one in changes["runs"]] == [2.0]
     run.close()
+
+
+def test_running_run_at_rest_changes_nothing(api: Api) -> None:
+    """A run that goes on without logging is no change, however long it has been running."""
+    run = goodseed.Run(project="p", run_id="r", storage="local")
+    run.log_metrics({"loss": 1.0}, step=0)
+    assert run.flush()
+    time.sleep(2.2)
+    api.look()
+    revisions = set()
+    for _ in range(3):
+        time.sleep(0.05)
+        api.look()
+        revisions.add(api.get("p/p/-/changes")["rev"])
+    run.close()
+    assert len(revisions) == 1

@@ -50,13 +50,17 @@ def make_document(routes: Iterable[Route]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         path = re.sub(r"\{(\w+):path\}", r"{\1}", route.pattern)
+        told = {one["name"] for one in route.operation.get("parameters", ()) if one["in"] == "path"}
         parameters = [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
             for name in re.findall(r"\{(\w+)\}", path)
+            if name not in told
         ]
         operation = {name: value for name, value in route.operation.items() if name in _OPERATION_FIELDS}
         operation["parameters"] = [*parameters, *operation.get("parameters", ())]
-        operation.setdefault("responses", {"200": {"description": "Found."}})
+        # Any request may be too long, or hold what no address may: those are refused before an operation is found.
+        refused = {status: {"$ref": "#/components/responses/Error"} for status in ("400", "414", "431")}
+        operation["responses"] = refused | dict(operation.get("responses", {"200": {"description": "Found."}}))
         if route.changes_state:
             operation["security"] = [{"token": []}]
         paths.setdefault(path, {})[route.method.lower()] = {"summary": route.summary, **operation}

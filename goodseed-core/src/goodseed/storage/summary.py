@@ -113,6 +113,11 @@ class RunSummary:
         """The state in the three words of the run file and the JSON API: a crashed run has ``failed``."""
         return "failed" if self.state == "crashed" else self.state
 
+    @property
+    def closed_seconds(self) -> float | None:
+        """When it was closed, in seconds since the epoch; None while it is open."""
+        return None if self.closed_at is None else _seconds(self.closed_at, self.modified_seconds)
+
     def at(self, now_seconds: float) -> RunSummary:
         """The same, with the duration that a running run has at ``now_seconds`` since the epoch."""
         if self.state != "running":

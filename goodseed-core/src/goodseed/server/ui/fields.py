@@ -96,15 +96,15 @@ class Fields:
         return value or {}
 
     def range(self, name: str) -> tuple[float, float] | None:
-        """Two numbers, the lower one first; None where it is missing."""
+        """The lower and the higher of two numbers; None where it is missing."""
         value = self.array(name, 2)
         if value is None:
             return None
         if len(value) != 2 or any(isinstance(end, bool) or not isinstance(end, (int, float)) for end in value):
             raise RequestError(f"{name} must be two numbers")
-        low, high = map(_as_float, value)
-        if not (math.isfinite(low) and math.isfinite(high)) or low > high:
-            raise RequestError(f"{name} must be two finite numbers, the lower one first")
+        low, high = sorted(map(_as_float, value))
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise RequestError(f"{name} must be two finite numbers")
         return low, high
 
 

@@ -312,12 +312,21 @@ DIFF_TEXT: Final = {
 }
 REQUIREMENTS: Final = {"responses": _text_answers()}
 VIEWS: Final = {"responses": _answers(_object(views=_list(_object(name=_TEXT, updated=_REAL))))}
-VIEW_GET: Final = {"responses": _answers(_ANY_OBJECT)}
+_VIEW_NAME: Final = [
+    {
+        "name": "name",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$"},
+    }
+]
+VIEW_GET: Final = {"parameters": _VIEW_NAME, "responses": _answers(_ANY_OBJECT)}
 VIEW_PUT: Final = {
+    "parameters": _VIEW_NAME,
     "requestBody": {"required": True, "content": {"application/json": {"schema": _ANY_OBJECT}}},
     "responses": _answers(_object(name=_TEXT, updated=_REAL), *_CHANGED),
 }
-VIEW_DELETE: Final = {"responses": _answers(_object(ok=_BOOLEAN), *_CHANGED)}
+VIEW_DELETE: Final = {"parameters": _VIEW_NAME, "responses": _answers(_object(ok=_BOOLEAN), *_CHANGED)}
 CHANGES: Final = {
     "parameters": [
         _query("since", _TEXT, "The rev of an earlier answer."),

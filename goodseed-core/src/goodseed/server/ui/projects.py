@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -157,7 +158,7 @@ class Project:
                 is_changed = True
             else:
                 # The list may have read the run before its last change, and the token be of after it: both are asked.
-                if token != entry.token or run != entry.run:
+                if token != entry.token or _has_changed(entry.run, run):
                     self._note_changes(entry, run, change)
                     is_changed = True
                 entry.run, entry.token = run, token
@@ -204,6 +205,11 @@ class Project:
         return bool(gone)
 
 
+def _has_changed(old: RunSummary, new: RunSummary) -> bool:
+    """Whether more has changed than how long the run has been running."""
+    return replace(old, duration_seconds=0.0) != replace(new, duration_seconds=0.0)
+
+
 def basic_values(run: RunSummary) -> dict[str, Any]:
     """What the list of runs says of one, by column."""
     return {
@@ -212,7 +218,7 @@ def basic_values(run: RunSummary) -> dict[str, Any]:
         "sys/tags": list(run.tags),
         "sys/creation_time": run.created_seconds,
         "sys/modification_time": run.modified_seconds,
-        "sys/closed_time": run.modified_seconds if run.closed_at is not None else None,
+        "sys/closed_time": run.closed_seconds,
         "sys/running_time": run.duration_seconds if run.state != "running" else None,
         "sys/trashed": bool(run.trashed),
         **{f"{point.path}:last": point.y for point in run.last_metrics},

@@ -1,0 +1,191 @@
+"""The callback of ``Trainer``."""
+
+from __future__ import annotations
+
+import json
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from transformers import TrainerCallback
+
+import goodseed
+from goodseed_hf.facts import training_configs
+from goodseed_hf.values import Writer, leaves, renamed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["GoodseedCallback"]
+
+_NOTE: Final = "goodseed.json"
+_IDS: Final = ("run_id", "resume_run_id")
+
+
+class _Held:
+    """The run that a callback has opened, and whether a training is going on: what its end depends on."""
+
+    def __init__(self) -> None:
+        self.run: goodseed.Run | None = None
+        self.is_training = False
+
+    def close(self) -> None:
+        if self.run is not None and not self.run.is_closed:
+            self.run.close("failed" if self.is_training else "finished")
+
+
+class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
+    """Logs what ``Trainer`` logs to a run.
+
+    Everything in ``state.log_history`` at its global step, under ``train/``, ``eval/`` and ``test/``; arguments, model
+    configuration, adapters and sizes as configs. Evaluations and predictions land in the same run, with a training or
+    without. A second ``train()`` goes on behind the first; one that resumes a checkpoint continues the run that wrote
+    the checkpoint, and overwrites the steps that are made again. A hyperparameter search gets a run a trial. Only the
+    first of all processes logs, and nothing is written before there is something to log.
+
+    The run that the callback opens is closed by `close`, when the callback is gone, or when the process ends.
+
+    Args:
+        run: Log to this run, and leave it open; otherwise one is made with the first event.
+        **run_kwargs: What `goodseed.Run` takes: ``project=``, ``name=`` (by default the arguments' ``run_name``), …
+
+    Raises:
+        goodseed.InvalidTypeError: ``run`` is no run, or comes with other arguments.
+    """
+
+    def __init__(self, run: goodseed.Run | None = None, **run_kwargs: Any) -> None:
+        if run is not None and not isinstance(run, goodseed.Run):
+            raise goodseed.InvalidTypeError(f"run must be a goodseed.Run, not a {type(run).__name__}.")
+        if run is not None and run_kwargs:
+            raise goodseed.InvalidTypeError(f"Give either run or what to make one of, not both: {min(run_kwargs)}.")
+        self._given: Final = run
+        self._run_kwargs: Final = dict(run_kwargs)
+        self._held: Final = _Held()
+        finalizer = weakref.finalize(self, self._held.close)
+        finalizer.atexit = False  # at the end of the process the run closes itself, and knows why that ended
+        self._writer: Final = Writer()
+        self._offset = 0
+        self._last_step = -1
+        self._trial: str | None = None
+
+    @property
+    def run(self) -> goodseed.Run:
+        """The run; it is opened if it is not there yet."""
+        return self._open({})
+
+    def close(self, status: str = "finished") -> None:
+        """Close the run, unless it was given."""
+        if self._given is None and self._held.run is not None:
+            self._held.run.close(status)
+
+    def _open(self, found: Mapping[str, Any]) -> goodseed.Run:
+        if self._given is not None:
+            return self._given
+        held = self._held
+        if held.run is None:
+            held.run = goodseed.Run(**{**found, **self._run_kwargs})
+        elif held.run.is_closed:
+            kwargs = {name: value for name, value in self._run_kwargs.items() if name not in _IDS}
+            held.run = goodseed.Run(**kwargs, resume_run_id=held.run.run_id)
+        return held.run
+
+    # -- events of a Trainer -----------------------------------------------------------------------------------------
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        """Open the run, or find the one that is to be continued, and store what the training is about."""
+        if not state.is_world_process_zero:
+            return
+        is_search = bool(getattr(state, "is_hyper_param_search", False))
+        trial = state.trial_name or str(state.trial_params) if is_search else None
+        if trial != self._trial and self._trial is not None and self._given is None:
+            self._held.is_training = False
+            self._held.close()
+            self._held.run = None
+            self._last_step = -1
+        self._trial = trial
+        # A training that begins again without having ended (a smaller batch was tried) takes the place of the first.
+        if state.global_step > 0 or self._held.is_training:
+            self._offset = 0 if state.global_step > 0 else self._offset
+        else:
+            self._offset = self._last_step + 1 if self._last_step > 0 else 0
+        self._held.is_training = True
+        found = self._first_arguments(args, trial) | self._note_of(args, state.global_step)
+        run = self._open(found)
+        self._safely("configs", lambda: self._store_configs(run, args, model, state if is_search else None))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
+        """Log what the Trainer logs, at its global step."""
+        if state.is_world_process_zero and logs:
+            self._log(args, state, {renamed(str(name)): value for name, value in logs.items()})
+
+    def on_predict(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
+        """Log the metrics of a prediction, which the Trainer itself does not log."""
+        if state.is_world_process_zero and metrics:
+            self._log(args, state, {renamed(str(name)): value for name, value in metrics.items()})
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Leave a note in the checkpoint of whose run it is."""
+        if not state.is_world_process_zero:
+            return
+        folder = _checkpoint(args, state.global_step)
+        if folder.is_dir():
+            run = self._open(self._first_arguments(args, self._trial))
+            note = json.dumps({"project": run.project, "run_id": run.run_id})
+            self._safely("checkpoint note", lambda: (folder / _NOTE).write_text(note, encoding="utf-8"))
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """The training went well; the run stays open for what follows."""
+        self._held.is_training = False
+
+    # -- storing ----------------------------------------------------------------------------------------------------
+
+    def _log(self, args: Any, state: Any, values: Mapping[str, Any]) -> None:
+        step = state.global_step + self._offset
+        self._last_step = max(self._last_step, step)
+        run = self._open(self._first_arguments(args, self._trial))
+        self._safely("metrics", lambda: self._writer.log(run, values, step))
+
+    def _first_arguments(self, args: Any, trial: str | None) -> dict[str, Any]:
+        name = trial or getattr(args, "run_name", None)
+        return {"name": str(name)} if name and name != getattr(args, "output_dir", None) else {}
+
+    def _note_of(self, args: Any, step: int) -> dict[str, Any]:
+        """The run that wrote the checkpoint which is being resumed."""
+        if step <= 0 or self._held.run is not None or any(name in self._run_kwargs for name in _IDS):
+            return {}
+        try:
+            note = json.loads((_checkpoint(args, step) / _NOTE).read_text(encoding="utf-8"))
+            project, run_id = str(note["project"]), str(note["run_id"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return {}
+        wanted = self._run_kwargs.get("project", project)
+        if wanted != project or not self._is_there(project, run_id):
+            return {}
+        return {"project": project, "resume_run_id": run_id}
+
+    def _is_there(self, project: str, run_id: str) -> bool:
+        where = {name: self._run_kwargs[name] for name in ("goodseed_home", "log_dir") if name in self._run_kwargs}
+        try:
+            goodseed.Run(project=project, run_id=run_id, read_only=True, storage="local", **where).close()
+        except goodseed.GoodseedError:
+            return False
+        return True
+
+    def _store_configs(self, run: goodseed.Run, args: Any, model: Any, searched: Any) -> None:
+        configs = training_configs(args, model)
+        if searched is not None:
+            configs |= leaves(searched.trial_params or {}, "trial")
+        self._writer.log_configs(run, configs)
+
+    def _safely(self, what: str, work: Callable[[], object]) -> None:
+        """A training never ends because of what can't be stored; what a caller did wrong still raises."""
+        try:
+            work()
+        except goodseed.RunClosedError:
+            raise
+        except Exception as error:  # whatever a model's own code, or a full disk, may raise
+            self._writer.refuse(what, error)
+
+
+def _checkpoint(args: Any, step: int) -> Path:
+    return Path(args.output_dir) / f"checkpoint-{step}"

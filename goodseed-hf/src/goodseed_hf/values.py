@@ -1,0 +1,113 @@
+"""What Transformers and Accelerate hand over, as a run stores it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import goodseed
+
+__all__ = ["Writer", "leaves", "renamed"]
+
+_logger: Final = logging.getLogger("goodseed")
+_MAX_DEPTH: Final = 16
+_PLAIN: Final = (bool, int, float, str, type(None))
+_PREFIXES: Final = ("eval_", "test_")
+# Arguments that may hold what nobody else should read. Transformers masks some of them itself.
+_SECRET: Final = re.compile(r"(^|_)(token|secret|password|passwd|api_key|credentials?)$", re.IGNORECASE)
+_MASK: Final = "<masked>"
+
+
+def renamed(name: str) -> str:
+    """``eval_loss`` is ``eval/loss``, ``loss`` is ``train/loss``; what has a slash stays as it is."""
+    if "/" in name:
+        return name
+    for prefix in _PREFIXES:
+        if name.startswith(prefix) and len(name) > len(prefix):
+            return f"{prefix[:-1]}/{name[len(prefix) :]}"
+    return f"train/{name}"
+
+
+class Writer:
+    """Stores what can be stored, and says once of each name what can't."""
+
+    def __init__(self) -> None:
+        self._refused: Final[set[str]] = set()
+
+    def log(self, run: goodseed.Run, values: Mapping[str, Any], step: float) -> None:
+        """Add a point to each metric; texts become points of string series. ``values`` stays as it is."""
+        numbers, texts = {}, {}
+        for path, value in values.items():
+            if isinstance(value, str):
+                texts[path] = value
+                continue
+            try:
+                numbers[path] = _number(value)
+            except Exception as error:  # whatever a foreign tensor may raise
+                self.refuse(path, error)
+        if numbers:
+            self._each(run.log_metrics, numbers, step)
+        if texts:
+            self._each(run.log_strings, texts, step)
+
+    def log_configs(self, run: goodseed.Run, configs: Mapping[str, object]) -> None:
+        """Set each config."""
+        try:
+            run.log_configs(configs, flatten=False)
+        except (goodseed.InvalidValueError, goodseed.InvalidTypeError):
+            for path, value in configs.items():
+                try:
+                    run.log_configs({path: value}, flatten=False)
+                except (goodseed.InvalidValueError, goodseed.InvalidTypeError) as error:
+                    self.refuse(path, error)
+
+    def refuse(self, path: str, error: Exception) -> None:
+        """Say, once, that ``path`` is left out."""
+        if path not in self._refused:
+            self._refused.add(path)
+            _logger.warning("goodseed: %s is not stored: %s", path, error)
+
+    def _each(self, log: Any, values: Mapping[str, Any], step: float) -> None:
+        try:
+            log(values, step=step)
+        except (goodseed.InvalidValueError, goodseed.InvalidTypeError):
+            for path, value in values.items():
+                try:
+                    log({path: value}, step=step)
+                except (goodseed.InvalidValueError, goodseed.InvalidTypeError) as error:
+                    self.refuse(path, error)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, (int, float)):
+        return float(value)
+    if hasattr(value, "detach"):
+        value = value.detach()
+    if getattr(value, "ndim", 0):
+        value = value.reshape(())  # of one element, or refused
+    if not hasattr(value, "__float__"):
+        raise TypeError(f"a {type(value).__name__} is no number")
+    return float(value)
+
+
+def leaves(value: Any, path: str, depth: int = 0) -> dict[str, object]:
+    """The configs in ``value``, by path; nothing in it is called, and what looks like a secret is masked."""
+    name = path.rsplit("/", 1)[-1]
+    if _SECRET.search(name) and isinstance(value, str) and value:
+        return {path: _MASK}
+    if isinstance(value, Mapping) and depth < _MAX_DEPTH:
+        found: dict[str, object] = {}
+        for key, part in value.items():
+            found |= leaves(part, f"{path}/{str(key) or 'unnamed'}", depth + 1)
+        return found
+    if isinstance(value, _PLAIN):
+        return {path: value}
+    if isinstance(value, (list, tuple)) and all(isinstance(part, _PLAIN) for part in value):
+        return {path: list(value)}
+    if isinstance(value, (set, frozenset)):
+        return {path: sorted(map(str, value))}
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
+        return {path: f"{value.__module__}.{value.__qualname__}"}
+    return {path: str(value)}

@@ -1,0 +1,1 @@
+"""Who may do what, and which runs there are: tables that an SQLite file or PostgreSQL holds alike."""

@@ -1,0 +1,1 @@
+"""Where the runs' data is kept: in run files, or in PostgreSQL."""

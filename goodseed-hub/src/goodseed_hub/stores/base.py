@@ -1,0 +1,210 @@
+"""What a store takes, and what it promises."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol, final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from goodseed.paths import RunFiles
+    from goodseed_hub.registry.directory import RunRecord
+
+__all__ = ["Change", "Column", "GroupCommit", "Outcome", "RunStore", "Seat", "first_meta", "merged"]
+
+
+@dataclass(slots=True)
+class Column:
+    """Points of one series, in the order in which they came: a later one at the same step replaces an earlier one.
+
+    Attributes:
+        steps: Their steps.
+        values: Numbers, NaN and infinities among them; or texts.
+        times_ms: When they were logged, in milliseconds since the epoch.
+    """
+
+    steps: list[float] = field(default_factory=list)
+    values: list[float] | list[str] = field(default_factory=list)
+    times_ms: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Change:
+    """What one request brings to a run.
+
+    Attributes:
+        metrics: Points of metrics, by path.
+        texts: Points of string series, by path.
+        configs: Path, type tag, value and time of the change (ISO 8601) of each config.
+        meta: For ``run_meta``; None takes a key away.
+        is_last: The run has ended: nothing more is likely to come.
+    """
+
+    metrics: dict[str, Column] = field(default_factory=dict)
+    texts: dict[str, Column] = field(default_factory=dict)
+    configs: Sequence[tuple[str, str, str, str]] = ()
+    meta: Mapping[str, str | None] = field(default_factory=dict)
+    is_last: bool = False
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a change.
+
+    Attributes:
+        refused_metrics: Metrics of which no point was stored, as the run has too many series.
+        refused_texts: String series, likewise.
+    """
+
+    refused_metrics: frozenset[str] = frozenset()
+    refused_texts: frozenset[str] = frozenset()
+
+
+class RunStore(Protocol):
+    """Keeps the data of runs; for any number of threads.
+
+    Attributes:
+        root: Under it lies the run file of every run that was asked for, as the core's catalog wants it.
+        is_shared: Other hubs use the same data, and the files under `root` are copies.
+    """
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the files are copies."""
+
+    @property
+    def root(self) -> Path:
+        """The directory of `files`."""
+
+    def write(self, run: RunRecord, change: Change) -> Outcome:
+        """Store a change: all of it, durably, by the time that this returns; or nothing, and raise.
+
+        Raises:
+            RunInUseError, OSError, sqlite3.Error, psycopg.Error: It could not be stored now.
+        """
+
+    def files(self, run: RunRecord) -> RunFiles:
+        """The run's file, with all that was stored before this call.
+
+        Raises:
+            RunNotFoundError: There is none.
+        """
+
+    def config(self, run: RunRecord, path: str) -> str | None:
+        """The value of one config, as it is stored; None where there is none."""
+
+    def refresh(self, runs: Iterable[RunRecord]) -> None:
+        """Bring the files of ``runs`` up to date, and make those that are missing."""
+
+    def absorb(self, run: RunRecord) -> None:
+        """Take over what the dashboard has changed in the run's file."""
+
+    def tend(self) -> None:
+        """Do what is to be done now and then."""
+
+    def settle(self, runs: Iterable[RunRecord]) -> None:
+        """Bring ``runs`` into the form in which they take the least room."""
+
+    def close(self) -> None:
+        """Close everything."""
+
+
+@final
+class Seat:
+    """A change that waits for its group."""
+
+    __slots__ = ("change", "error", "is_done", "outcome")
+
+    def __init__(self, change: Change) -> None:
+        self.change: Final = change
+        self.outcome = Outcome()
+        self.error: BaseException | None = None
+        self.is_done = False
+
+
+class _Queue:
+    __slots__ = ("lock", "users", "waiting")
+
+    def __init__(self) -> None:
+        self.lock: Final = threading.Lock()
+        self.waiting: Final[deque[Seat]] = deque()
+        self.users = 0
+
+
+@final
+class GroupCommit:
+    """Lets changes of one run that come while another is being committed share the next commit."""
+
+    def __init__(self, commit: Callable[[RunRecord, list[Change]], list[Outcome]]) -> None:
+        """Nothing waits yet.
+
+        Args:
+            commit: Stores several changes of a run in one transaction.
+        """
+        self._commit: Final = commit
+        self._lock: Final = threading.Lock()
+        self._queues: Final[dict[str, _Queue]] = {}
+
+    def write(self, run: RunRecord, change: Change) -> Outcome:
+        """Store ``change``, in the order of the calls; raises what the commit raised."""
+        seat = Seat(change)
+        with self._lock:
+            queue = self._queues.get(run.id)
+            if queue is None:
+                queue = self._queues[run.id] = _Queue()
+            queue.users += 1
+            queue.waiting.append(seat)
+        try:
+            with queue.lock:
+                if not seat.is_done:
+                    self._commit_all(run, queue)
+        finally:
+            with self._lock:
+                queue.users -= 1
+                if not queue.users:
+                    del self._queues[run.id]
+        if seat.error is not None:
+            raise seat.error
+        return seat.outcome
+
+    def _commit_all(self, run: RunRecord, queue: _Queue) -> None:
+        with self._lock:
+            group = list(queue.waiting)
+            queue.waiting.clear()
+        try:
+            outcomes = self._commit(run, [seat.change for seat in group])
+            for seat, outcome in zip(group, outcomes, strict=True):
+                seat.outcome = outcome
+        except BaseException as error:
+            for seat in group:
+                seat.error = error
+        finally:
+            for seat in group:
+                seat.is_done = True
+
+
+def first_meta(run: RunRecord) -> dict[str, str]:
+    """What the first change of a run brings, whatever it is: the file says which run it is."""
+    return {"run_id": run.run_id, "project": run.full_project, "hub_run": run.id, "status": "running"}
+
+
+def merged(columns: Iterator[tuple[str, Column]]) -> dict[str, Column]:
+    """The points of several changes, by path; in order. The columns that are given stay as they are."""
+    found: dict[str, Column] = {}
+    own: set[str] = set()
+    for path, column in columns:
+        known = found.get(path)
+        if known is None:
+            found[path] = column
+            continue
+        if path not in own:
+            own.add(path)
+            known = found[path] = Column(list(known.steps), list(known.values), list(known.times_ms))  # type: ignore[arg-type]
+        known.steps += column.steps
+        known.values += column.values  # type: ignore[operator]
+        known.times_ms += column.times_ms
+    return found

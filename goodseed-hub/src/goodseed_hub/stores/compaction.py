@@ -1,0 +1,123 @@
+"""Turning a run's segments, one a request, into blocks, one a series and some thousand points."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from hashlib import blake2b
+from itertools import islice
+from operator import lt
+from typing import TYPE_CHECKING, Any, Final
+
+from goodseed_hub.stores import statements
+from goodseed_hub.stores.base import Column, merged
+from goodseed_hub.stores.codec import SMALL, pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+__all__ = ["METRIC", "TEXT", "compact", "series_id"]
+
+METRIC, TEXT = 0, 1
+_MAX_SEGMENTS: Final = 5_000
+_BLOCK_POINTS: Final = 16_384
+_BLOCK_BYTES: Final = 1 << 20
+_SMALL_POINTS: Final = 1_024  # a last block of fewer is written anew, together with what follows it
+
+
+def series_id(kind: int, path: str) -> uuid.UUID:
+    """The number of a series in its run, the same in every process."""
+    return uuid.UUID(bytes=blake2b(f"{kind}{path}".encode(), digest_size=16).digest())
+
+
+def compact(connection: psycopg.Connection[tuple[Any, ...]], run: str) -> int:
+    """Compact some of a run's segments in one transaction, unless another process does; returns how many there were."""
+    with connection.transaction():
+        if not connection.execute(statements.LOCK, (run,)).fetchall()[0][0]:
+            return 0
+        segments = connection.execute(statements.SEGMENTS, (run, 0, _MAX_SEGMENTS), binary=True).fetchall()
+        if not segments:
+            return 0
+        unpacked = [unpack(payload) for _, _, payload in segments]
+        first, last = segments[0][0], segments[-1][0]
+        columns = {
+            (kind, path): column
+            for kind in (METRIC, TEXT)
+            for path, column in merged(
+                (path, column) for pair in unpacked for path, column in pair[kind].items()
+            ).items()
+        }
+        rows: list[tuple[object, ...]] = []
+        tails = _tails(connection, run, [series_id(*name) for name in columns])
+        for (kind, path), column in columns.items():
+            series, seq_first = series_id(kind, path), first
+            for old in tails.get(series, ()):
+                before = unpack(
+                    connection.execute(statements.BLOCK, (run, series, *old[:2]), binary=True).fetchall()[0][0]
+                )
+                column = merged(iter([(path, before[kind][path]), (path, column)]))[path]
+                seq_first = min(seq_first, old[2])
+                connection.execute(statements.DELETE_BLOCK, (run, series, *old[:2]))
+            for part, piece in enumerate(_pieces(_sorted(column))):
+                rows.append((run, series, last, part, seq_first, *_describe(kind, path, piece)))
+        with connection.cursor() as cursor:
+            cursor.executemany(statements.ADD_BLOCK, rows)
+        connection.execute(statements.DELETE_SEGMENTS, (run, last))
+        connection.execute(statements.COUNT_DOWN, (sum(points for _, points, _ in segments), run))
+    return len(segments)
+
+
+def _tails(
+    connection: psycopg.Connection[tuple[Any, ...]], run: str, series: list[uuid.UUID]
+) -> dict[uuid.UUID, list[tuple[int, int, int]]]:
+    """Of each series the last block, if it is small: sequence number, part, and first sequence number."""
+    found: dict[uuid.UUID, list[tuple[int, int, int]]] = {}
+    seen: set[uuid.UUID] = set()
+    for id_, seq_last, part, seq_first, points in connection.execute(statements.TAILS, (run, series)):
+        if id_ not in seen:
+            seen.add(id_)
+            # One of several parts stands for the same requests as the others: it has to stay with them.
+            if points < _SMALL_POINTS and part == 0:
+                found[id_] = [(seq_last, part, seq_first)]
+    return found
+
+
+def _sorted(column: Column) -> Column:
+    """By step, each step once: the last one that came."""
+    steps = column.steps
+    if all(map(lt, steps, islice(steps, 1, None))):
+        return column
+    last = {step: index for index, step in enumerate(steps)}
+    order = [last[step] for step in sorted(last)]
+    return Column(
+        [steps[index] for index in order],
+        [column.values[index] for index in order],  # type: ignore[arg-type]
+        [column.times_ms[index] for index in order],
+    )
+
+
+def _pieces(column: Column) -> Iterator[Column]:
+    start, size = 0, 0
+    is_text = bool(column.values) and isinstance(column.values[0], str)
+    for index, value in enumerate(column.values):
+        size += len(str(value)) if is_text else 0
+        if index > start and (index - start >= _BLOCK_POINTS or size > _BLOCK_BYTES):
+            yield _slice(column, start, index)
+            start, size = index, len(str(value)) if is_text else 0
+    yield _slice(column, start, len(column.values))
+
+
+def _slice(column: Column, start: int, end: int) -> Column:
+    return Column(column.steps[start:end], column.values[start:end], column.times_ms[start:end])
+
+
+def _describe(kind: int, path: str, piece: Column) -> tuple[object, ...]:
+    named = {path: piece}
+    payload = pack(named, {}, SMALL) if kind == METRIC else pack({}, named, SMALL)
+    finite = [value for value in piece.values if isinstance(value, float) and math.isfinite(value)]
+    return (
+        len(piece.steps), piece.steps[0], piece.steps[-1],
+        min(finite, default=None), max(finite, default=None), payload,
+    )  # fmt: skip

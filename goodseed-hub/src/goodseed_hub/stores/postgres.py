@@ -1,0 +1,292 @@
+"""The store for more than one machine: PostgreSQL holds the data, and run files are copies made for reading."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final, final
+
+from psycopg import IsolationLevel
+
+from goodseed.errors import GoodseedError
+from goodseed.paths import make_private_directory
+from goodseed.storage.reader import RunReader
+from goodseed_hub.registry.schema import apply_migrations
+from goodseed_hub.stores import statements
+from goodseed_hub.stores.base import Change, GroupCommit, Outcome, first_meta, merged
+from goodseed_hub.stores.codec import FAST, pack, unpack
+from goodseed_hub.stores.compaction import METRIC, TEXT, compact, series_id
+from goodseed_hub.stores.embedded import EmbeddedStore, files_under
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import psycopg
+
+    from goodseed.paths import RunFiles
+    from goodseed_hub.registry.directory import RunRecord
+    from goodseed_hub.registry.postgres import PostgresDatabase
+
+    Connection = psycopg.Connection[tuple[Any, ...]]
+
+__all__ = ["PostgresStore"]
+
+_logger: Final = logging.getLogger("goodseed")
+_SEQ: Final = "hub_seq"
+_COMPACTED_POINTS: Final = 20_000
+_COMPACTED_POINTS_A_SERIES: Final = 200
+_MAX_WAITING_POINTS: Final = 2_000_000
+_MAX_KNOWN_RUNS: Final = 2_000
+_ALL: Final = 2**31 - 1
+_EDITED: Final = ("sys/name", "sys/description", "sys/tags")
+
+
+@final
+class PostgresStore:
+    """Data in a database that other hubs use too; for any number of threads."""
+
+    def __init__(self, database: PostgresDatabase, root: Path, *, max_series: int = 100_000) -> None:
+        """Open the store.
+
+        Args:
+            database: The database.
+            root: For the copies; nothing is lost with them.
+            max_series: How many series a run may have.
+        """
+        self._database: Final = database
+        self._max_series: Final = max_series
+        make_private_directory(root)
+        self._copies: Final = EmbeddedStore(root, max_series=_ALL, is_durable=False)
+        self._groups: Final = GroupCommit(self._commit)
+        self._lock: Final = threading.Lock()
+        self._series: Final[OrderedDict[str, set[uuid.UUID]]] = OrderedDict()
+        self._copied: Final[dict[str, int]] = {}
+        self._running: Final[set[str]] = set()
+        self._copying: Final[dict[str, threading.Lock]] = {}
+        self._due: Final[dict[str, None]] = {}
+        apply_migrations(database, "store", statements.MIGRATIONS)
+
+    @property
+    def root(self) -> Path:
+        """The directory of the copies."""
+        return self._copies.root
+
+    @property
+    def is_shared(self) -> bool:
+        """The files are copies."""
+        return True
+
+    # -- writing --------------------------------------------------------------------------------------------------
+
+    def write(self, run: RunRecord, change: Change) -> Outcome:
+        """Store a change."""
+        return self._groups.write(run, change)
+
+    def _commit(self, run: RunRecord, changes: list[Change]) -> list[Outcome]:
+        with self._database.pool.connection() as connection:
+            known = self._known_series(connection, run.id)
+            new: dict[uuid.UUID, tuple[int, str]] = {}
+            outcomes = [self._admit(change, known, new) for change in changes]
+            metrics = merged(
+                (path, column)
+                for change, outcome in zip(changes, outcomes, strict=True)
+                for path, column in change.metrics.items()
+                if path not in outcome.refused_metrics
+            )
+            texts = merged(
+                (path, column)
+                for change, outcome in zip(changes, outcomes, strict=True)
+                for path, column in change.texts.items()
+                if path not in outcome.refused_texts
+            )
+            count = sum(len(column.steps) for columns in (metrics, texts) for column in columns.values())
+            payload = pack(metrics, texts, FAST) if count else b""
+            with connection.transaction():
+                rows = connection.execute(statements.ADVANCE, (run.id, count)).fetchall()
+                seq, waiting = rows[0]
+                if count:
+                    connection.execute(statements.ADD_SEGMENT, (run.id, seq, count, payload))
+                with connection.cursor() as cursor:
+                    if new:
+                        cursor.executemany(statements.ADD_SERIES, [(run.id, id_, *new[id_]) for id_ in new])
+                    self._write_rest(
+                        cursor, run.id, seq, [Change(meta=first_meta(run)), *changes] if seq == 1 else changes
+                    )
+        known.update(new)
+        is_over = any(change.is_last for change in changes)
+        threshold = min(_MAX_WAITING_POINTS, max(_COMPACTED_POINTS, _COMPACTED_POINTS_A_SERIES * len(known)))
+        if waiting >= threshold or (is_over and waiting):
+            self._due[run.id] = None
+        return outcomes
+
+    def _write_rest(self, cursor: psycopg.Cursor[tuple[Any, ...]], run: str, seq: int, changes: list[Change]) -> None:
+        configs = {row[0]: row for change in changes for row in change.configs}
+        if configs:
+            cursor.executemany(
+                statements.SET_CONFIG,
+                [
+                    (run, series_id(TEXT, path), path, tag, value.encode(), updated_at, seq)
+                    for path, tag, value, updated_at in configs.values()
+                ],
+            )
+        meta = {key: value for change in changes for key, value in change.meta.items()}
+        if meta:
+            cursor.executemany(statements.SET_META, [(run, key, value, seq) for key, value in meta.items()])
+
+    def _known_series(self, connection: Connection, run: str) -> set[uuid.UUID]:
+        with self._lock:
+            known = self._series.get(run)
+            if known is not None:
+                self._series.move_to_end(run)
+                return known
+        known = {id_ for (id_,) in connection.execute(statements.SERIES, (run,))}
+        with self._lock:
+            self._series[run] = known
+            while len(self._series) > _MAX_KNOWN_RUNS:
+                self._series.popitem(last=False)
+        return known
+
+    def _admit(self, change: Change, known: set[uuid.UUID], new: dict[uuid.UUID, tuple[int, str]]) -> Outcome:
+        refused: tuple[set[str], set[str]] = (set(), set())
+        for kind, columns in ((METRIC, change.metrics), (TEXT, change.texts)):
+            for path in columns:
+                id_ = series_id(kind, path)
+                if id_ in known or id_ in new:
+                    continue
+                if len(known) + len(new) >= self._max_series:
+                    refused[kind].add(path)
+                else:
+                    new[id_] = (kind, path)
+        return Outcome(frozenset(refused[METRIC]), frozenset(refused[TEXT]))
+
+    # -- copies for reading ---------------------------------------------------------------------------------------
+
+    def files(self, run: RunRecord) -> RunFiles:
+        """The run's file, as of now."""
+        self.refresh([run])
+        return self._copies.files(run)
+
+    def config(self, run: RunRecord, path: str) -> str | None:
+        """The value of one config."""
+        with self._database.pool.connection() as connection:
+            rows = connection.execute(statements.CONFIG, (run.id, series_id(TEXT, path))).fetchall()
+        return bytes(rows[0][0]).decode() if rows else None
+
+    def refresh(self, runs: Iterable[RunRecord]) -> None:
+        """Bring the copies of ``runs`` up to date."""
+        by_id = {run.id: run for run in runs}
+        if not by_id:
+            return
+        with self._database.pool.connection() as connection:
+            heads = connection.execute(statements.HEADS, (list(by_id),)).fetchall()
+        for id_, seq, waiting in heads:
+            if waiting >= _MAX_WAITING_POINTS:
+                self._due[str(id_)] = None
+            run = by_id[str(id_)]
+            if self._copied.get(run.id) != seq:
+                self._copy(run, seq)
+
+    def _copy(self, run: RunRecord, seq: int) -> None:
+        with self._lock:
+            lock = self._copying.setdefault(run.id, threading.Lock())
+        with lock:
+            done = self._copied.get(run.id)
+            if done is None:
+                done = self._copied_before(run, seq)
+            if done < seq:
+                self._copied[run.id] = self._apply(run, done)
+
+    def _copied_before(self, run: RunRecord, seq: int) -> int:
+        """How far the copy goes that an earlier process left; one that can't be of this run is removed."""
+        files = files_under(self._copies.root, run)
+        if not files.database.exists():
+            return 0
+        meta: dict[str, str] = {}
+        try:
+            with RunReader(files) as reader:
+                meta = reader.meta()
+            done = int(meta.get(_SEQ, "-1"))
+        except (GoodseedError, ValueError):
+            done = -1
+        if 0 <= done <= seq and meta.get("hub_run") == run.id:
+            self._note_status(run, meta.get("status"))
+            return done
+        for suffix in ("", "-wal", "-shm"):
+            files.database.with_name(files.database.name + suffix).unlink(missing_ok=True)
+        return 0
+
+    def _apply(self, run: RunRecord, done: int) -> int:
+        """Copy what came after ``done``; returns how far the copy goes then."""
+        with self._database.pool.connection() as connection:
+            connection.isolation_level = IsolationLevel.REPEATABLE_READ  # one state of all tables
+            try:
+                with connection.transaction():
+                    seq = connection.execute(statements.HEADS, ([run.id],)).fetchall()[0][1]
+                    blocks = connection.execute(statements.BLOCKS, (run.id, done), binary=True).fetchall()
+                    segments = connection.execute(statements.SEGMENTS, (run.id, done, _ALL), binary=True).fetchall()
+                    configs = connection.execute(statements.CONFIGS, (run.id, done), binary=True).fetchall()
+                    meta: dict[str, str | None] = dict(connection.execute(statements.META, (run.id, done)).fetchall())
+            finally:
+                connection.isolation_level = None
+        for payload in [payload for _, payload in blocks] + [payload for _, _, payload in segments]:
+            metrics, texts = unpack(payload)
+            self._copies.write(run, Change(metrics=metrics, texts=texts))
+        rows = [(path, tag, bytes(value).decode(), updated_at) for path, tag, value, updated_at in configs]
+        self._note_status(run, meta.get("status"))
+        is_over = run.id not in self._running  # the copy of a running one stays open: more will come soon
+        self._copies.write(run, Change(configs=rows, meta={**meta, _SEQ: str(seq)}, is_last=is_over))
+        return int(seq)
+
+    def _note_status(self, run: RunRecord, status: str | None) -> None:
+        if status == "running":
+            self._running.add(run.id)
+        elif status is not None:
+            self._running.discard(run.id)
+
+    def absorb(self, run: RunRecord) -> None:
+        """Take over the name, the description, the tags and the trash mark that the dashboard has set in the copy."""
+        with closing(RunReader(self._copies.files(run))) as reader:
+            meta = reader.meta()
+            rows = [row for row in reader.configs("sys/") if row.path in _EDITED]
+        edited = {key: meta.get(key) for key in ("name", "trashed")}
+        configs = [(row.path, row.type_tag, row.value, row.updated_at) for row in rows]
+        self.write(run, Change(configs=configs, meta=edited))
+        self.refresh([run])  # the copy has these values already; applied later, they would undo the next change
+
+    # -- housekeeping ---------------------------------------------------------------------------------------------
+
+    def tend(self) -> None:
+        """Compact what is due, and close copies that nobody has written to for a while."""
+        self._copies.tend()
+        until = time.monotonic() + 30
+        for run in list(self._due):
+            self._due.pop(run, None)
+            with self._database.pool.connection() as connection:
+                while compact(connection, run) and self._is_still_long(connection, run):
+                    pass
+            if time.monotonic() > until:
+                return
+
+    def _is_still_long(self, connection: Connection, run: str) -> bool:
+        rows = connection.execute(statements.HEADS, ([run],)).fetchall()
+        return bool(rows) and rows[0][2] >= _COMPACTED_POINTS
+
+    def settle(self, runs: Iterable[RunRecord]) -> None:
+        """Compact all segments of ``runs``."""
+        with self._database.pool.connection() as connection:
+            for run in runs:
+                while compact(connection, run.id):
+                    pass
+
+    def close(self) -> None:
+        """Compact what is due, and close the copies."""
+        try:
+            self.tend()
+        except Exception as error:  # it goes on at the next start
+            _logger.warning("goodseed: segments are left for the next start: %s", error)
+        self._copies.close()

@@ -1,0 +1,203 @@
+"""A run file that the hub writes: the same tables as the client's, each commit on the disk itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from itertools import repeat
+from typing import TYPE_CHECKING, Final, final
+
+from goodseed.paths import make_private_directory
+from goodseed.storage.batch import Batch, Tables, Upsert
+from goodseed.storage.lock import WriterLock
+from goodseed.storage.recovery import recover_if_abandoned
+from goodseed.storage.schema import (
+    check_version,
+    connect_writer,
+    create_tables,
+    drop_inbox_table,
+    migrate,
+    refuse_if_open,
+)
+from goodseed_hub.errors import ApiError
+from goodseed_hub.stores.base import Change, Column, Outcome, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from goodseed.paths import RunFiles
+
+__all__ = ["RunFileWriter"]
+
+_BUSY_SECONDS: Final = 10.0
+_CHECKPOINT_BYTES: Final = 8 << 20
+_UPSERT_META: Final = (
+    "INSERT INTO run_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+_HAS_TABLES: Final = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'run_meta'"
+
+
+@final
+class RunFileWriter:
+    """The hub's only connection for writing to a run's file; to be used by one thread at a time."""
+
+    def __init__(
+        self,
+        files: RunFiles,
+        meta: Mapping[str, str] | None = None,
+        *,
+        max_series: int,
+        is_durable: bool = True,
+    ) -> None:
+        """Open the file for writing, or make it.
+
+        Args:
+            files: Where it lies.
+            meta: What ``run_meta`` holds in a new file. Its ``hub_run`` is that of an old one too, if that has one.
+            max_series: How many series it may have.
+            is_durable: Wait for the disk at every commit; False for a copy that can be made again.
+
+        Raises:
+            RunInUseError: Another process writes it.
+            ApiError: The file is another run's, as on a file system for which ``A`` and ``a`` are one name.
+            FileFormatError: It is no run file, or of a newer version.
+            OSError, sqlite3.Error: The disk refuses.
+        """
+        self._files: Final = files
+        self._max_series: Final = max_series
+        directory = files.database.parent
+        make_private_directory(directory)
+        is_new = not files.database.exists()
+        if not is_new:
+            recover_if_abandoned(files)
+        self._lock: Final = WriterLock(files.lock)
+        try:
+            if is_new:
+                os.close(os.open(files.database, os.O_CREAT | os.O_WRONLY, 0o600))
+            self._connection: Final = connect_writer(files.database, busy_seconds=_BUSY_SECONDS, any_thread=True)
+        except BaseException:
+            self._lock.release()
+            raise
+        try:
+            # FULL: a commit is on the disk itself before it is answered.
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
+            self._prepare(meta or {})
+            if is_new and is_durable:
+                _sync_directories(directory)
+            self._tables: Final = Tables(self._connection)
+            rows = self._connection.execute(
+                "SELECT 'm' || path FROM metric_series UNION ALL SELECT 's' || path FROM string_series"
+            )
+            self._known: Final = {name for (name,) in rows}
+        except BaseException:
+            self._connection.close()
+            self._lock.release()
+            raise
+
+    def _prepare(self, meta: Mapping[str, str]) -> None:
+        if not self._connection.execute(_HAS_TABLES).fetchone()[0]:  # new, or made by a hub that was killed just then
+            self._connection.execute("BEGIN IMMEDIATE")
+            create_tables(self._connection)
+            drop_inbox_table(self._connection)
+            self._connection.executemany(_UPSERT_META, meta.items())
+            self._connection.execute("COMMIT")
+            return
+        version = check_version(self._connection, self._files.database)
+        if version < 2:
+            refuse_if_open(self._connection, self._files.database)
+        migrate(self._connection, version)
+        found = self._connection.execute("SELECT value FROM run_meta WHERE key = 'hub_run'").fetchone()
+        if found is not None and meta.get("hub_run", found[0]) != found[0]:
+            raise ApiError(409, "Run.Taken", "Name taken", "The run's file is another run's: use another run_id.")
+
+    def write(self, changes: Sequence[Change]) -> list[Outcome]:
+        """Store ``changes``, in order, in one transaction.
+
+        Raises:
+            sqlite3.Error: Nothing of them is stored.
+        """
+        outcomes = [self._admit(change) for change in changes]
+        batch = Batch(self._tables)
+        metrics = merged(
+            (path, column)
+            for change, outcome in zip(changes, outcomes, strict=True)
+            for path, column in change.metrics.items()
+            if path not in outcome.refused_metrics
+        )
+        for change, outcome in zip(changes, outcomes, strict=True):
+            for path, column in change.texts.items():
+                if path not in outcome.refused_texts:
+                    for step, text, time_ms in zip(column.steps, column.values, column.times_ms, strict=True):
+                        batch.add_text(path, str(text), step, time_ms / 1000.0)
+            batch.add_configs(change.configs)
+        by_id = sorted((self._tables.metric_ids[path], column) for path, column in metrics.items())
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            batch.store(self._connection)
+            self._store_metrics(by_id)
+            for change in changes:
+                for key, value in change.meta.items():
+                    if value is None:
+                        self._connection.execute("DELETE FROM run_meta WHERE key = ?", (key,))
+                    else:
+                        self._connection.execute(_UPSERT_META, (key, value))
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                with contextlib.suppress(sqlite3.Error):  # SQLite has rolled back by itself
+                    self._connection.execute("ROLLBACK")
+            raise
+        self._tables.stored()
+        self._checkpoint_if_long()
+        return outcomes
+
+    def _store_metrics(self, by_id: list[tuple[int, Column]]) -> None:
+        points = Upsert(self._connection, "metric_points", "y")
+        for id_, column in by_id:
+            times = [time_ms / 1000.0 for time_ms in column.times_ms]
+            points.add(repeat(id_, len(times)), column.steps, column.values, times)
+        points.finish()
+
+    def _admit(self, change: Change) -> Outcome:
+        """Count the new series, and refuse those for which there is no room."""
+        refused: dict[str, set[str]] = {"m": set(), "s": set()}
+        for kind, columns in (("m", change.metrics), ("s", change.texts)):
+            for path in columns:
+                name = kind + path
+                if name not in self._known:
+                    if len(self._known) >= self._max_series:
+                        refused[kind].add(path)
+                    else:
+                        self._known.add(name)
+        return Outcome(frozenset(refused["m"]), frozenset(refused["s"]))
+
+    def _checkpoint_if_long(self) -> None:
+        try:
+            size = os.stat(f"{self._files.database}-wal").st_size
+        except FileNotFoundError:
+            return
+        if size >= _CHECKPOINT_BYTES:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def close(self) -> None:
+        """Close the file; one file is left, unless somebody reads it just now."""
+        try:
+            self._connection.close()
+        finally:
+            self._lock.release()
+
+
+def _sync_directories(directory: os.PathLike[str]) -> None:
+    """Make sure that the names of a new file and of its new directories are on the disk too."""
+    current = os.path.abspath(directory)
+    for _ in range(8):
+        descriptor = os.open(current, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        parent = os.path.dirname(current)
+        if parent == current:
+            return
+        current = parent

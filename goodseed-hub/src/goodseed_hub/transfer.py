@@ -1,0 +1,233 @@
+"""Moving everything between a data directory and a database, copying it, and writing it as plain rows."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import sqlite3
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from goodseed.paths import make_private_directory
+from goodseed.server.queries import ServedRun
+from goodseed.server.ui.settings import FILE_NAME
+from goodseed.storage.scan import scan
+from goodseed_hub.errors import HubError
+from goodseed_hub.opening import DATABASE_NAME, PROJECTS
+from goodseed_hub.registry.database import SqliteDatabase
+from goodseed_hub.stores.base import Change, Column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import TextIO
+
+    from goodseed.server.queries import Batch
+    from goodseed_hub.registry.directory import RunRecord, RunState
+    from goodseed_hub.service import Hub
+    from goodseed_hub.stores.base import RunStore
+
+__all__ = ["COLUMNS", "backup", "export_rows", "move", "write_rows"]
+
+_TABLES: Final = (
+    "hub_user", "hub_workspace", "hub_member", "hub_project", "hub_key", "hub_key_grant", "hub_run", "hub_dashboard",
+)  # fmt: skip
+_QUOTE: Final = '"'
+_SPECIAL: Final = re.compile('[,"\r\n]')
+_CHUNK_POINTS: Final = 100_000
+COLUMNS: Final = ("workspace", "project", "run_id", "kind", "path", "step", "value", "time")
+
+
+def move(source: Hub, target: Hub, *, is_again: bool, on_run: Callable[[int, int], None]) -> int:
+    """Copy everything from one hub to another; returns how many points were copied.
+
+    Args:
+        source: What is to be copied; it stays as it is.
+        target: Where to: new, unless ``is_again``.
+        is_again: An earlier move was broken off: what is there already is written again.
+        on_run: Called after each run, with how many of how many are done.
+
+    Raises:
+        HubError: The target is not new, or a run has other data in the end.
+    """
+    if not is_again and (target.access.users() or target.directory.runs()):
+        raise HubError("The target holds something already. To go on with a move that was broken off, say --again.")
+    with target.database.transaction():
+        for table in _TABLES:
+            _copy_table(source, target, table)
+    _move_settings(source, target)
+    states = source.directory.runs()
+    total = 0
+    for count, state in enumerate(states, start=1):
+        total += _move_run(source.store, target.store, state)
+        on_run(count, len(states))
+    return total
+
+
+def _copy_table(source: Hub, target: Hub, table: str) -> None:
+    rows = source.database.rows(f"SELECT * FROM {table}")
+    target.database.execute(f"DELETE FROM {table}")
+    if rows:
+        places = ", ".join("?" * len(rows[0]))
+        target.database.execute_many(f"INSERT INTO {table} VALUES ({places})", rows)
+
+
+def _move_settings(source: Hub, target: Hub) -> None:
+    """What the dashboard keeps of a project is a file beside its runs, or a row of the database."""
+    for workspace in source.directory.workspaces():
+        for project in source.directory.projects(workspace):
+            place = Path(workspace, *project["name"].split("/"), FILE_NAME)
+            content = source.directory.dashboard(workspace, project["name"])
+            with contextlib.suppress(FileNotFoundError):
+                if not source.store.is_shared:
+                    content = (source.store.root / place).read_text(encoding="utf-8")
+            if content is None:
+                continue
+            if target.store.is_shared:
+                target.directory.set_dashboard(workspace, project["name"], content)
+            else:
+                path = target.store.root / place
+                make_private_directory(path.parent)
+                path.write_text(content, encoding="utf-8")
+
+
+def _move_run(source: RunStore, target: RunStore, state: RunState) -> int:
+    record = state.record
+    count = 0
+    with closing(ServedRun(source.files(record))) as reader:
+        meta = {key: value for key, value in reader.meta().items() if key not in ("schema_version", "hub_seq")}
+        configs = [
+            (
+                row.path,
+                row.type_tag,
+                meta.get("status", row.value) if row.path == "sys/state" else row.value,
+                row.updated_at,
+            )
+            for row in reader.configs()
+        ]
+        for change in _changes(reader):
+            target.write(record, change)
+            count += sum(len(c.steps) for columns in (change.metrics, change.texts) for c in columns.values())
+        target.write(record, Change(configs=configs, meta=dict(meta), is_last=True))
+    with closing(ServedRun(target.files(record))) as copy:
+        found = sum(len(batch.rows) for batch in chain(copy.iterate_metrics(), copy.iterate_texts()))
+    if found != count:
+        raise HubError(f"The run {record.run_id!r} has {count:,} points, and {found:,} where it was copied to.")
+    return count
+
+
+def _changes(reader: ServedRun) -> Iterator[Change]:
+    change, size = Change(), 0
+    batches = chain(
+        ((False, batch) for batch in reader.iterate_metrics()), ((True, batch) for batch in reader.iterate_texts())
+    )
+    for is_text, batch in batches:
+        columns = change.texts if is_text else change.metrics
+        column = columns.setdefault(batch.path, Column())
+        for step, value, seconds in batch.rows:
+            column.steps.append(step)
+            column.values.append(float("nan") if value is None else value)  # type: ignore[arg-type]
+            column.times_ms.append(_milliseconds(seconds))
+        size += len(batch.rows)
+        if size >= _CHUNK_POINTS:
+            yield change
+            change, size = Change(), 0
+    if size:
+        yield change
+
+
+def _milliseconds(seconds: float) -> float:
+    exact = seconds * 1000.0
+    return float(round(exact)) if abs(exact - round(exact)) < 1e-3 else exact
+
+
+# -- copies -------------------------------------------------------------------------------------------------------
+
+
+def backup(directory: Path, target: Path, on_file: Callable[[int], None] = lambda count: None) -> int:
+    """Copy a data directory, also while it is served; returns how many runs were copied.
+
+    Each file is copied as of one moment. A run that is made meanwhile may be missing; none that was there before is.
+
+    Raises:
+        HubError: There is no data directory, or something is at the target.
+        OSError, sqlite3.Error: It can't be read or written.
+    """
+    if not (directory / DATABASE_NAME).is_file():
+        raise HubError(f"There is no hub's data in {directory}.")
+    if target.exists() and any(target.iterdir()):
+        raise HubError(f"{target} is not empty.")
+    make_private_directory(target)
+    database = SqliteDatabase(directory / DATABASE_NAME)
+    try:
+        database.backup(target / DATABASE_NAME)
+    finally:
+        database.close()
+    root = directory / PROJECTS
+    count = 0
+    for count, path in enumerate(sorted(scan(root).runs), start=1):
+        _copy_file(root / path, target / PROJECTS / path)
+        on_file(count)
+    for settings in root.rglob(FILE_NAME):
+        copy = target / PROJECTS / settings.relative_to(root)
+        make_private_directory(copy.parent)
+        shutil.copyfile(settings, copy)
+    return count
+
+
+def _copy_file(path: Path, copy_path: Path) -> None:
+    make_private_directory(copy_path.parent)
+    os.close(os.open(copy_path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    address = f"file:{quote(os.fsencode(path))}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True)) as connection, closing(sqlite3.connect(copy_path)) as copy:
+        connection.backup(copy)
+
+
+# -- plain rows ---------------------------------------------------------------------------------------------------
+
+
+def export_rows(store: RunStore, records: Iterable[RunRecord]) -> Iterator[tuple[Any, ...]]:
+    """A row for every point and every config, as `COLUMNS` names its fields; a config has no step."""
+    for record in records:
+        start = (record.workspace, record.project, record.run_id)
+        with closing(ServedRun(store.files(record))) as reader:
+            for row in reader.configs():
+                yield (*start, f"config/{row.type_tag}", row.path, None, row.value, row.updated_at)
+            for kind, batches in (("metric", reader.iterate_metrics()), ("string", reader.iterate_texts())):
+                yield from _rows(start, kind, batches)
+
+
+def _rows(start: tuple[str, str, str], kind: str, batches: Iterable[Batch]) -> Iterator[tuple[Any, ...]]:
+    for batch in batches:
+        for step, value, seconds in batch.rows:
+            yield (*start, kind, batch.path, step, "NaN" if value is None else value, seconds)
+
+
+def write_rows(rows: Iterator[tuple[Any, ...]], output: TextIO, kind: str) -> int:
+    """Write rows as ``csv`` or ``jsonl``; returns how many."""
+    count = 0
+    if kind == "csv":
+        output.write(_csv_line(COLUMNS))
+        for count, row in enumerate(rows, start=1):  # noqa: B007 - it is the answer
+            output.write(_csv_line(row))
+        return count
+    for row in rows:
+        values = [str(value) if value in (float("inf"), float("-inf")) else value for value in row]
+        output.write(json.dumps(dict(zip(COLUMNS, values, strict=True)), ensure_ascii=False) + "\n")
+        count += 1
+    return count
+
+
+def _csv_line(row: Iterable[object]) -> str:
+    """As `csv.writer` has it, which takes no NUL before Python 3.11."""
+    return ",".join(map(_csv_field, row)) + "\r\n"
+
+
+def _csv_field(value: object) -> str:
+    text = "" if value is None else str(value)
+    return f'"{text.replace(_QUOTE, _QUOTE * 2)}"' if _SPECIAL.search(text) else text

@@ -1,0 +1,205 @@
+"""The runs that somebody may see, as the dashboard's handlers want them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, final
+
+from goodseed.errors import RunNotFoundError
+from goodseed.server.routes import RequestError
+from goodseed.server.store import CatalogStore
+from goodseed.storage.catalog import ProjectSummary
+from goodseed_hub.web.shared_settings import SharedSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from goodseed.server.queries import ServedRun
+    from goodseed.server.routes import SeriesPaths
+    from goodseed.storage.catalog import RunSummary
+    from goodseed_hub.registry.directory import RunRecord
+    from goodseed_hub.service import Hub
+
+__all__ = ["AllRuns", "VisibleRuns"]
+
+_FRESH_SECONDS: Final = 1.0
+
+
+@final
+class AllRuns:
+    """All runs of a hub, out of the run files and the registry; for any number of threads."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub: Final = hub
+        self._catalog: Final = CatalogStore(hub.store.root)
+        self._lock: Final = threading.Lock()
+        self._looked_at = 0.0
+        self._records: dict[tuple[str, str], RunRecord] = {}
+        self._statuses: dict[tuple[str, str], str] = {}
+        self._known: dict[str, tuple[RunSummary, RunSummary]] = {}
+        self._settings: Final = SharedSettings(hub)
+
+    @property
+    def root(self) -> Path:
+        """Where the run files lie."""
+        return self._catalog.root
+
+    def close(self) -> None:
+        """Close the caches."""
+        self._catalog.close()
+
+    def look(self) -> None:
+        """Look at everything anew."""
+        with self._lock:
+            self._looked_at = 0.0
+        self._refresh()
+        self._catalog.look()
+
+    def projects(self) -> list[ProjectSummary]:
+        """Every project that has runs, by name."""
+        found: dict[str, list[RunSummary]] = {}
+        for run in self.runs():
+            found.setdefault(run.project, []).append(run)
+        return [
+            ProjectSummary(
+                name,
+                run_count=len(runs),
+                running_count=sum(run.state == "running" for run in runs),
+                trashed_count=sum(run.trashed for run in runs),
+                modified_seconds=max(run.modified_seconds for run in runs),
+            )
+            for name, runs in sorted(found.items())
+        ]
+
+    def runs(self, project: str | None = None) -> list[RunSummary]:
+        """The runs of a project, or all."""
+        self._refresh()
+        return [self._as_known(run) for run in self._catalog.runs(project)]
+
+    def find(self, project: str, run_id: str) -> RunSummary:
+        """One run."""
+        self._refresh()
+        return self._as_known(self._catalog.find(project, run_id))
+
+    def open(self, project: str, run_id: str) -> ServedRun:
+        """A reader of one run."""
+        self._refresh()
+        return self._catalog.open(project, run_id)
+
+    def series_paths(self, run: RunSummary) -> SeriesPaths:
+        """Which series a run has."""
+        return self._catalog.series_paths(run)
+
+    def set_trashed(self, project: str, run_id: str, *, is_trashed: bool) -> None:
+        """Move a run to the trash or back."""
+        self._catalog.set_trashed(project, run_id, is_trashed=is_trashed)
+
+    def absorb(self, project: str, run_ids: Iterable[str]) -> None:
+        """Let the store take over what was changed in the files of a project."""
+        if not self._hub.store.is_shared:
+            return
+        for run_id in run_ids:
+            record = self._records.get((project, run_id))
+            if record is not None:
+                self._hub.store.absorb(record)
+        self._settings.give(project)
+
+    def _refresh(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._looked_at < _FRESH_SECONDS:
+                return
+            directory = self._hub.directory
+            states = directory.runs()
+            self._records = {(state.record.full_project, state.record.run_id): state.record for state in states}
+            self._statuses = {
+                (state.record.full_project, state.record.run_id): directory.status(state) for state in states
+            }
+            self._hub.store.refresh(self._records.values())
+            if self._hub.store.is_shared:
+                self._settings.fetch()
+            self._looked_at = time.monotonic()
+
+    def _as_known(self, run: RunSummary) -> RunSummary:
+        """The run with the state that the registry and its heartbeat tell: the file's lock is the hub's own."""
+        state = self._statuses.get((run.project, run.run_id), run.state)
+        if state == run.state:
+            return run
+        known = self._known.get(run.path)
+        if known is not None and known[0] is run and known[1].state == state:
+            return known[1].at(time.time())
+        changed = replace(run, state=state)
+        self._known[run.path] = (run, changed)
+        return changed.at(time.time())
+
+
+@final
+class VisibleRuns:
+    """Those of some workspaces; it has what `goodseed.server.routes.Store` wants.
+
+    Attributes:
+        origin: All runs: what the handlers keep between requests is kept once.
+    """
+
+    def __init__(self, origin: AllRuns, workspaces: frozenset[str], writable: frozenset[str]) -> None:
+        self.origin: Final = origin
+        self._workspaces: Final = workspaces
+        self._writable: Final = writable
+
+    @property
+    def root(self) -> Path:
+        """Where the run files lie."""
+        return self.origin.root
+
+    def look(self) -> None:
+        """Look at everything anew."""
+        self.origin.look()
+
+    def projects(self) -> list[ProjectSummary]:
+        """Every project, by name."""
+        return [project for project in self.origin.projects() if self._is_visible(project.name)]
+
+    def runs(self, project: str | None = None) -> list[RunSummary]:
+        """The runs of one project, or all, the newest first."""
+        if project is not None:
+            return self.origin.runs(project) if self._is_visible(project) else []
+        return [run for run in self.origin.runs() if self._is_visible(run.project)]
+
+    def find(self, project: str, run_id: str) -> RunSummary:
+        """One run; of another workspace there is none."""
+        self._check(project, run_id)
+        return self.origin.find(project, run_id)
+
+    def open(self, project: str, run_id: str) -> ServedRun:
+        """A reader of one run."""
+        self._check(project, run_id)
+        return self.origin.open(project, run_id)
+
+    def series_paths(self, run: RunSummary) -> SeriesPaths:
+        """Which series a run has."""
+        return self.origin.series_paths(run)
+
+    def set_trashed(self, project: str, run_id: str, *, is_trashed: bool) -> None:
+        """Move a run to the trash or back."""
+        self._check(project, run_id)
+        self.origin.set_trashed(project, run_id, is_trashed=is_trashed)
+
+    def require_change(self, project: str) -> None:
+        """Refuse whoever may only read.
+
+        Raises:
+            RequestError: 403, or 404 where the project is none of theirs.
+        """
+        if not self._is_visible(project):
+            raise RequestError(f"There is no project {project!r:.200}", status=404, code="not_found")
+        if project.partition("/")[0] not in self._writable:
+            raise RequestError("A viewer can't change anything", status=403, code="no_access")
+
+    def _is_visible(self, project: str) -> bool:
+        return project.partition("/")[0] in self._workspaces
+
+    def _check(self, project: str, run_id: str) -> None:
+        if not self._is_visible(project):
+            raise RunNotFoundError(f"Run not found: {project}/{run_id}")

@@ -1,0 +1,1 @@
+"""The wire protocol as the hub reads it: bodies, points, configs."""

@@ -1,0 +1,92 @@
+"""Bodies of requests: decompressed with a bound, and decoded."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any, Final
+
+from goodseed_hub.errors import ApiError
+
+__all__ = ["decode_json", "decompress"]
+
+_GZIP: Final = 31
+_TITLE: Final = "Bad body"
+
+
+def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    """The plain body.
+
+    Raises:
+        ApiError: It is damaged, too large, or in an encoding that the hub does not know.
+    """
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        if len(body) > max_bytes:
+            raise ApiError.too_large(f"A body may have {max_bytes:,} bytes.")
+        return body
+    if encoding not in ("gzip", "x-gzip"):
+        raise ApiError(415, "Body.Encoding", _TITLE, f"The encoding {encoding!r:.40} is not known; gzip is.")
+    found = bytearray()
+    while True:
+        decoder = zlib.decompressobj(_GZIP)
+        try:
+            found += decoder.decompress(body, max_bytes + 1 - len(found))
+        except zlib.error as error:
+            raise ApiError(400, "Body.Damaged", _TITLE, f"The body is no gzip: {error}.") from error
+        if len(found) > max_bytes:
+            raise ApiError.too_large(f"A body may have {max_bytes:,} bytes when it is decompressed.")
+        if not decoder.eof:
+            raise ApiError(400, "Body.Damaged", _TITLE, "The gzip ends too early.")
+        body = decoder.unused_data.lstrip(b"\0")  # another member, or the padding that some tools add
+        if not body:
+            return bytes(found)
+
+
+def decode_json(body: bytes) -> Any:
+    """The value; ``NaN`` and ``Infinity`` are taken, as the reference's client sends them.
+
+    Raises:
+        ApiError: It is no JSON.
+    """
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(400, "Body.Invalid", _TITLE, f"The body is no valid JSON: {str(error)[:200]}.") from error
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The object in the body.
+
+    Raises:
+        ApiError: It is none.
+    """
+    value = decode_json(body)
+    if not isinstance(value, dict):
+        raise ApiError(400, "Body.Invalid", _TITLE, "The body must be a JSON object.")
+    return value
+
+
+def text_field(
+    content: dict[str, Any], name: str, *, max_characters: int, default: str | None = None, is_optional: bool = False
+) -> str | None:
+    """A text of an object.
+
+    Raises:
+        ApiError: It is missing, no text, or too long.
+    """
+    value = content.get(name, default)
+    if value is None and is_optional:
+        return None
+    if not isinstance(value, str):
+        raise ApiError.bad_request(f"{name} must be a string.")
+    if len(value) > max_characters:
+        raise ApiError.bad_request(f"{name} may have {max_characters:,} characters.")
+    if "\0" in value:
+        raise ApiError.bad_request(f"{name} must not hold NUL.")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise ApiError.bad_request(f"{name} is no valid Unicode.") from error
+    return value

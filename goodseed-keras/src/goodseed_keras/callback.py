@@ -1,0 +1,235 @@
+"""The callback."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import keras
+
+import goodseed
+from goodseed_keras.facts import learning_rate, model_configs
+from goodseed_keras.values import Numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["GoodseedCallback"]
+
+_logger: Final = logging.getLogger("goodseed")
+_OURS: Final = ("run_id", "resume_run_id")
+
+
+class _Held:
+    """The run that a callback has opened, and whether a fit is going on: what its end depends on."""
+
+    def __init__(self) -> None:
+        self.run: goodseed.Run | None = None
+        self.is_fitting = False
+
+    def close(self) -> None:
+        if self.run is not None and not self.run.is_closed:
+            self.run.close("failed" if self.is_fitting else "finished")
+
+
+class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
+    """Logs a training to a run.
+
+    Epoch values go to ``train/…`` and ``val/…`` at the epoch that Keras gives, the learning rate to
+    ``train/learning_rate``, what ``evaluate`` returns to ``test/…``; the model, its optimizer and the fit's parameters
+    become configs. A second ``fit`` that begins at epoch 0 again goes on behind the first. Nothing is written before
+    the first of them begins. Of several processes only the first logs.
+
+    The run that the callback opens is closed by `close`, when the callback is gone, or when the process ends. A copy
+    (`copy.deepcopy`, as tuners make) opens a run of its own.
+
+    Args:
+        run: Log to this run, and leave it open; otherwise one is made with the first event.
+        log_freq: ``"epoch"``; ``"batch"`` or a number n to log every batch, or every n-th, to ``batch/…`` as well. Only
+            then is a batch waited for: per epoch, the device is never synchronised.
+        **run_kwargs: What `goodseed.Run` takes: ``project=``, ``name=``, ``tags=``, ``storage=``, …
+
+    Raises:
+        goodseed.InvalidTypeError: ``run`` is no run, or comes with other arguments.
+        goodseed.InvalidValueError: ``log_freq`` is neither a word above nor a positive integer.
+    """
+
+    def __init__(
+        self, run: goodseed.Run | None = None, log_freq: int | Literal["epoch", "batch"] = "epoch", **run_kwargs: Any
+    ) -> None:
+        super().__init__()
+        if run is not None and not isinstance(run, goodseed.Run):
+            raise goodseed.InvalidTypeError(f"run must be a goodseed.Run, not a {type(run).__name__}.")
+        if run is not None and run_kwargs:
+            raise goodseed.InvalidTypeError(f"Give either run or what to make one of, not both: {min(run_kwargs)}.")
+        self._every: Final = _checked_frequency(log_freq)
+        self._given: Final = run
+        self._run_kwargs: Final = dict(run_kwargs)
+        self._held: Final = _Held()
+        self._finalizer: Final = weakref.finalize(self, self._held.close)
+        self._finalizer.atexit = False  # at the end of the process the run closes itself, and knows why that ended
+        self._numbers: Final = Numbers()
+        self._offset = 0
+        self._last_epoch = -1
+        self._batches = 0
+        self._in_epoch = -1
+        self._is_first_epoch = True
+        self._tests = 0
+        self._has_facts = False
+        self._began = 0.0
+        self._predicted = 0
+        if self._every:
+            # Keras waits for every batch as soon as a callback has this method: per epoch it must not be there.
+            self.on_train_batch_end: Callable[..., None] = self._log_batch
+
+    @property
+    def run(self) -> goodseed.Run:
+        """The run; it is opened if it is not there yet."""
+        if self._given is not None:
+            return self._given
+        if self._held.run is None or self._held.run.is_closed:
+            reopened = {} if self._held.run is None else {"resume_run_id": self._held.run.run_id}
+            kwargs = {k: v for k, v in self._run_kwargs.items() if not (reopened and k in _OURS)}
+            self._held.run = goodseed.Run(**kwargs, **reopened)
+        return self._held.run
+
+    def close(self, status: str = "finished") -> None:
+        """Close the run, unless it was given."""
+        if self._given is None and self._held.run is not None:
+            self._held.run.close(status)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> GoodseedCallback:
+        if self._given is not None:
+            return GoodseedCallback(self._given, self._every or "epoch")
+        kwargs = {name: value for name, value in self._run_kwargs.items() if name not in _OURS}
+        return GoodseedCallback(None, self._every or "epoch", **kwargs)
+
+    # -- fit -----------------------------------------------------------------------------------------------------------
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Open the run, and store what it is about."""
+        if not _is_first_process():
+            return
+        # After a fit that did not end, the epochs that are done once more take the place of the first ones.
+        self._is_first_epoch = not self._held.is_fitting
+        self._held.is_fitting = True
+        self._has_facts = False
+        self._safely("configs", self._store_facts)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Put a fit that begins again behind the one before."""
+        if self._is_first_epoch:
+            self._offset = max(0, self._last_epoch + 1 - epoch)
+            self._is_first_epoch = False
+        self._in_epoch = -1
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Log what ``History`` keeps."""
+        if not _is_first_process():
+            return
+        values = self._numbers.of(logs or {}, "train/")
+        self._add_rate(values, "train/")
+        self._log(values, epoch + self._offset)
+        self._last_epoch = max(self._last_epoch, epoch + self._offset)
+        if not self._has_facts:
+            self._safely("configs", self._store_facts)
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """The fit went well; the run stays open for what follows."""
+        self._held.is_fitting = False
+
+    def _log_batch(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        if not _is_first_process():
+            return
+        # Of several steps in one execution, Keras names the last, and one too many where the data ended before.
+        steps = (self.params or {}).get("steps")
+        batch = min(batch, steps - 1) if isinstance(steps, int) and steps > 0 else batch
+        before = self._batches
+        self._batches += batch - self._in_epoch if batch > self._in_epoch else batch + 1
+        self._in_epoch = batch
+        if self._batches // self._every > before // self._every or self._every == 1:
+            values = self._numbers.of(logs or {}, "batch/")
+            self._add_rate(values, "batch/")
+            self._log(values, self._batches - 1)
+
+    # -- evaluate, predict ------------------------------------------------------------------------------------------
+
+    def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Log an evaluation of its own; that inside a fit comes with its epoch."""
+        if self._held.is_fitting or not _is_first_process():
+            return
+        self._log(self._numbers.of(logs or {}, "test/"), self._tests)
+        self._tests += 1
+
+    def on_predict_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Look at the clock."""
+        self._began = time.monotonic()
+
+    def on_predict_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Log how long a prediction took."""
+        if _is_first_process():
+            self._log({"predict/seconds": time.monotonic() - self._began}, self._predicted)
+            self._predicted += 1
+
+    # -- storing ----------------------------------------------------------------------------------------------------
+
+    def _add_rate(self, values: dict[str, float], prefix: str) -> None:
+        # Keras's own schedulers put it into the logs, and then it is there already.
+        if f"{prefix}learning_rate" not in values and f"{prefix}lr" not in values:
+            try:
+                rate = learning_rate(self.model)
+            except Exception as error:  # an optimizer of the user's may do anything
+                self._numbers.refuse(f"{prefix}learning_rate", error)
+            else:
+                if rate is not None:
+                    values[f"{prefix}learning_rate"] = rate
+
+    def _store_facts(self) -> None:
+        configs = model_configs(self.model, self.params)
+        self._has_facts = "model/summary" in configs
+        self.run.log_configs(configs, flatten=False)
+
+    def _log(self, values: dict[str, float], step: int) -> None:
+        if values:
+            self._safely("metrics", lambda: self._log_each(values, step))
+
+    def _log_each(self, values: dict[str, float], step: int) -> None:
+        try:
+            self.run.log_metrics(values, step=step)
+        except goodseed.InvalidValueError:
+            for path, value in values.items():
+                try:
+                    self.run.log_metrics({path: value}, step=step)
+                except goodseed.InvalidValueError as error:
+                    self._numbers.refuse(path, error)
+
+    def _safely(self, what: str, work: Callable[[], None]) -> None:
+        """A training never ends because of what can't be stored; what a caller did wrong still raises."""
+        try:
+            work()
+        except (goodseed.RunClosedError, goodseed.ConfigurationError, goodseed.RunExistsError):
+            raise
+        except Exception as error:  # whatever a model's or an optimizer's own code may raise
+            self._numbers.refuse(what, error)
+
+
+def _checked_frequency(log_freq: object) -> int:
+    """Every how many batches; 0 for none."""
+    if log_freq in ("epoch", "batch"):
+        return 1 if log_freq == "batch" else 0
+    if isinstance(log_freq, int) and not isinstance(log_freq, bool) and log_freq > 0:
+        return log_freq
+    raise goodseed.InvalidValueError(f'log_freq must be "epoch", "batch" or a positive integer, not {log_freq!r:.80}.')
+
+
+def _is_first_process() -> bool:
+    jax, torch = sys.modules.get("jax"), sys.modules.get("torch")
+    if keras.backend.backend() == "jax" and jax is not None:
+        return bool(jax.process_index() == 0)
+    distributed = getattr(torch, "distributed", None)
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        return bool(distributed.get_rank() == 0)
+    return True

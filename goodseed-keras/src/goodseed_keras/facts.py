@@ -1,0 +1,68 @@
+"""What is stored of a model and its optimizer, once."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Final
+
+import keras
+
+from goodseed_keras.values import leaves
+
+__all__ = ["learning_rate", "model_configs"]
+
+_MAX_SUMMARY: Final = 200_000
+
+
+def model_configs(model: Any, params: dict[str, Any] | None) -> dict[str, object]:
+    """The configs of a fit, by path. What a model can't tell is left out."""
+    found: dict[str, object] = {
+        "keras/version": keras.__version__,
+        "keras/backend": keras.backend.backend(),
+        "keras/dtype_policy": keras.config.dtype_policy().name,
+        "model/name": getattr(model, "name", type(model).__name__),
+        "model/class": f"{type(model).__module__}.{type(model).__qualname__}",
+    }
+    if params:
+        found |= {f"fit/{name}": value for name, value in params.items() if isinstance(value, (int, float, str))}
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None:
+        found |= leaves(optimizer.get_config(), "optimizer")
+        found["optimizer/class"] = type(optimizer).__name__
+    loss = getattr(model, "loss", None)
+    if loss is not None:
+        found |= leaves(loss if isinstance(loss, (str, dict, list)) else _name(loss), "model/loss")
+    found["fit/steps_per_execution"] = getattr(model, "steps_per_execution", 1)
+    if getattr(model, "built", False):
+        found["model/parameters"] = model.count_params()
+        found["model/trainable_parameters"] = sum(_size(weight) for weight in model.trainable_weights)
+        found["model/summary"] = _summary(model)
+    return found
+
+
+def _name(thing: Any) -> str:
+    return str(getattr(thing, "name", None) or getattr(thing, "__name__", None) or type(thing).__name__)
+
+
+def _size(weight: Any) -> int:
+    size = 1
+    for length in weight.shape:
+        size *= int(length)
+    return size
+
+
+def _summary(model: Any) -> str:
+    text = io.StringIO()
+    model.summary(
+        print_fn=lambda line, line_break=True: text.write(line + ("\n" if line_break else "")), line_length=100
+    )
+    return text.getvalue()[:_MAX_SUMMARY]
+
+
+def learning_rate(model: Any) -> float | None:
+    """The rate that the optimizer uses now, be it a number, a variable or a schedule; None where there is none."""
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if optimizer is None or not hasattr(optimizer, "learning_rate"):
+        return None
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))

@@ -1,0 +1,92 @@
+"""What Keras hands over, as a run stores it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = ["Numbers", "leaves"]
+
+_logger: Final = logging.getLogger("goodseed")
+_MAX_ELEMENTS: Final = 1_000
+_MAX_DEPTH: Final = 16
+_PLAIN: Final = (bool, int, float, str, type(None))
+
+
+class Numbers:
+    """Turns logs into points, and says once of each name why it can't."""
+
+    def __init__(self) -> None:
+        self._refused: Final[set[str]] = set()
+
+    def of(self, logs: Mapping[str, Any], prefix: str) -> dict[str, float]:
+        """The numbers of ``logs``, by path: an array gives a path for each of its elements.
+
+        ``logs`` stays as it is: Keras hands the same dictionary to every callback.
+        """
+        found: dict[str, float] = {}
+        for name, value in logs.items():
+            path = _path(str(name), prefix)
+            try:
+                _add(found, path, value)
+            except Exception as error:  # whatever a foreign array may raise
+                self.refuse(path, error)
+        return found
+
+    def refuse(self, path: str, error: Exception) -> None:
+        """Say, once, that ``path`` is left out."""
+        if path not in self._refused:
+            self._refused.add(path)
+            _logger.warning("goodseed: %s is not stored: %s", path, error)
+
+
+def _path(name: str, prefix: str) -> str:
+    """``val_loss`` is ``val/loss``; what Keras calls ``loss`` belongs to the training."""
+    if prefix == "train/" and name.startswith("val_") and len(name) > 4:
+        return f"val/{name[4:]}"
+    return f"{prefix}{name or 'unnamed'}"
+
+
+def _add(found: dict[str, float], path: str, value: Any) -> None:
+    if isinstance(value, (int, float)):
+        found[path] = float(value)
+        return
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            _add(found, f"{path}/{name}", part)
+        return
+    array = _as_array(value)
+    if array.ndim == 0 or array.size == 1:
+        found[path] = float(array.reshape(()))
+    elif array.size > _MAX_ELEMENTS:
+        raise ValueError(f"it has {array.size} elements, and at most {_MAX_ELEMENTS} are taken")
+    else:
+        for place, element in enumerate(array.reshape(-1).tolist()):
+            found[f"{path}/{place}"] = float(element)
+
+
+def _as_array(value: Any) -> Any:
+    import numpy as np
+    from keras import ops
+
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError, RuntimeError):
+        return np.asarray(ops.convert_to_numpy(value), dtype=float)
+
+
+def leaves(value: Any, path: str, depth: int = 0) -> dict[str, object]:
+    """The configs in ``value``, by path; nothing in it is called."""
+    if isinstance(value, Mapping) and depth < _MAX_DEPTH:
+        found: dict[str, object] = {}
+        for name, part in value.items():
+            found |= leaves(part, f"{path}/{str(name) or 'unnamed'}", depth + 1)
+        return found
+    if isinstance(value, _PLAIN):
+        return {path: value}
+    if isinstance(value, (list, tuple)) and all(isinstance(part, _PLAIN) for part in value):
+        return {path: list(value)}
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
+        return {path: f"{value.__module__}.{value.__qualname__}"}
+    return {path: str(value)}

@@ -1,0 +1,93 @@
+"""What a run says of the checkpoints that ``ModelCheckpoint`` saves."""
+
+from __future__ import annotations
+
+import json
+import weakref
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Checkpoints", "LogModel", "Saved"]
+
+LogModel = Literal[True, False, "all"]
+
+
+class Saved:
+    """One checkpoint that was just saved.
+
+    Attributes:
+        path: Where it lies; empty where the callback does not say.
+        score: What the callback watches; None where it watches nothing.
+        step: The trainer's step; None where the callback does not say.
+    """
+
+    def __init__(self, callback: Any) -> None:
+        last = getattr(callback, "_last_checkpoint_saved", "")
+        self.path = str(last or getattr(callback, "last_model_path", "") or getattr(callback, "best_model_path", ""))
+        self.score = _score(getattr(callback, "current_score", None))
+        self.step: int | None = getattr(callback, "_last_global_step_saved", None)
+
+    def point(self) -> dict[str, str | float]:
+        """What becomes a point of a series, by the series' name; empty where the callback has saved nothing."""
+        if not self.path:
+            return {}
+        return {"saved": self.path} if self.score is None else {"saved": self.path, "score": self.score}
+
+
+class Checkpoints:
+    """The checkpoint callbacks of a trainer, none of which it keeps alive."""
+
+    def __init__(self) -> None:
+        self._callbacks: list[Any] = []
+
+    def add(self, callback: Any) -> str:
+        """Remember ``callback``, a callback or a proxy of one; returns the namespace of what is said of it."""
+        proxy = callback if type(callback) in weakref.ProxyTypes else weakref.proxy(callback)
+        for number, known in enumerate(self._callbacks):
+            if known is proxy:
+                return _namespace(number)
+        self._callbacks.append(proxy)
+        return _namespace(len(self._callbacks) - 1)
+
+    def facts(self) -> Iterator[tuple[str, dict[str, object]]]:
+        """The namespace and the configs of every callback that is still there."""
+        for number, callback in enumerate(self._callbacks):
+            try:
+                yield _namespace(number), facts(callback)
+            except ReferenceError:  # its trainer is gone, and nothing about it changes any more
+                continue
+
+    def __deepcopy__(self, memo: object) -> Checkpoints:
+        return Checkpoints()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Checkpoints, ()
+
+
+def facts(callback: Any) -> dict[str, object]:
+    """What ``callback`` has saved: the best and its score, the last, and all that it keeps."""
+    found: dict[str, object] = {}
+    if best := getattr(callback, "best_model_path", ""):
+        found["best/path"] = str(best)
+        score = _score(getattr(callback, "best_model_score", None))
+        if score is not None:
+            found["best/score"] = score
+    if last := getattr(callback, "last_model_path", ""):
+        found["last/path"] = str(last)
+    if monitor := getattr(callback, "monitor", None):
+        found["monitor"] = str(monitor)
+        found["mode"] = str(getattr(callback, "mode", ""))
+    kept = getattr(callback, "best_k_models", None)
+    if kept:
+        found["kept"] = json.dumps({str(path): _score(score) for path, score in kept.items()}, ensure_ascii=False)
+    return found
+
+
+def _namespace(number: int) -> str:
+    return "checkpoints" if number == 0 else f"checkpoints/{number + 1}"
+
+
+def _score(score: Any) -> float | None:
+    return None if score is None else float(score)

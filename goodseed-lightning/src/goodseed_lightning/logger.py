@@ -1,0 +1,281 @@
+"""`GoodseedLogger`: what a Trainer or a Fabric holds."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import goodseed
+from goodseed import GoodseedError, InvalidTypeError, InvalidValueError, RunClosedError
+from goodseed_lightning import watching
+from goodseed_lightning.checkpoints import Checkpoints, LogModel, Saved, facts
+from goodseed_lightning.frameworks import LoggerBase, is_rank_zero
+from goodseed_lightning.handle import RunHandle
+from goodseed_lightning.places import file_name, save_directory
+from goodseed_lightning.silent import SilentRun
+from goodseed_lightning.steps import StepCounter
+from goodseed_lightning.values import config_leaves, sort_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from torch import Tensor
+    from torch.nn import Module
+
+    from goodseed_lightning.relayed import RelayedRun
+
+    AnyRun: TypeAlias = goodseed.Run | RelayedRun
+
+__all__ = ["GoodseedLogger"]
+
+_logger: Final = logging.getLogger("goodseed")
+_FAILED: Final = ("failed", "aborted")
+
+
+class GoodseedLogger(LoggerBase):
+    """Logs what a Trainer or a Fabric reports to one `goodseed.Run`.
+
+    The run is made at the first use, on rank zero alone; nothing is written before. It goes on over several calls of
+    ``fit``, ``validate``, ``test`` and ``predict``, and closes as the process ends, as ``failed`` when one of them
+    raises. ``logger.experiment.close()`` ends it earlier.
+
+    Args:
+        name: Display name of the run.
+        project: The run's project; default: ``GOODSEED_PROJECT``, else ``"default"``.
+        run_id: The run's id. One that exists is gone on with, and steps that come again take the place of the former.
+        log_model: Store where ``ModelCheckpoint`` saves, and the scores: ``True`` for what it keeps, ``"all"`` for
+            every checkpoint it has ever saved as well.
+        prefix: Stands before every path that the logger writes, with a slash between.
+        run: An open run to log to, which is never closed here; no other argument of `goodseed.Run` goes with it.
+        **run_kwargs: What else `goodseed.Run` takes: ``storage``, ``tags``, ``goodseed_home``, …
+
+    Raises:
+        InvalidTypeError, InvalidValueError, ConfigurationError: An argument can't be. What only the disk or the remote
+            can tell, such as that the run is in use, is raised at the first use.
+
+    Examples:
+        >>> trainer = Trainer(logger=GoodseedLogger(name="baseline", project="digits"))
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        project: str | None = None,
+        run_id: str | None = None,
+        log_model: LogModel = False,
+        prefix: str = "",
+        run: goodseed.Run | None = None,
+        **run_kwargs: Any,
+    ) -> None:
+        super().__init__()
+        if log_model not in (True, False, "all"):
+            raise InvalidValueError(f"log_model must be True, False or 'all', not {log_model!r}.")
+        if not isinstance(prefix, str):
+            raise InvalidTypeError(f"prefix must be a string, not {type(prefix).__name__}.")
+        arguments = {"name": name, "project": project, "run_id": run_id, **run_kwargs}
+        if run is not None:
+            _check_run(run, arguments)
+        self._handle: Final = RunHandle(arguments, run)
+        self._name: Final = file_name(name or self._handle.project)
+        self._save_dir: Final = save_directory(run_kwargs.get("log_dir"), self._handle.run_id)
+        self._log_model: Final = log_model
+        self._prefix: Final = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._checkpoints: Final = Checkpoints()
+        self._steps: Final = StepCounter()
+        self._reported: Final[set[str]] = set()
+
+    # -- what it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def experiment(self) -> Any:
+        """The `goodseed.Run`, made at the first use; on ranks above zero an object that ignores every call.
+
+        In a child process whose parent has the run open, it is an object with the run's writing and reading methods.
+        """
+        return self._handle.get() if is_rank_zero() else SilentRun()
+
+    @property
+    def name(self) -> str:
+        """The name of the run, or of its project where it has none, as a file may be named."""
+        return self._name
+
+    @property
+    def version(self) -> str:
+        """The run's id."""
+        return self._handle.run_id
+
+    @property
+    def save_dir(self) -> str:
+        """A directory for what Lightning saves with this run: ``goodseed_logs/<run id>``, or below ``log_dir``."""
+        return self._save_dir
+
+    @property
+    def root_dir(self) -> str:
+        """The same as ``save_dir``."""
+        return self._save_dir
+
+    @property
+    def log_dir(self) -> str:
+        """The same as ``save_dir``."""
+        return self._save_dir
+
+    # -- what is logged --------------------------------------------------------------------------------------------
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: float | None = None) -> None:
+        """Add one point to each of several metrics; texts go to string series.
+
+        Args:
+            metrics: Values by name: numbers, tensors and arrays of one element, texts. What can't be stored is warned
+                of once, by its name.
+            step: Where in the series; None for the step after the last of these metrics.
+        """
+        if not is_rank_zero():
+            return
+        run = self._handle.get()
+        values = sort_values(metrics, self._prefix)
+        if step is None:
+            step = self._next_step(run, (*values.numbers, *values.texts))
+        try:
+            if values.numbers:
+                run.log_metrics(values.numbers, step)
+                self._steps.note(values.numbers, step)
+            if values.texts:
+                run.log_strings(values.texts, step)
+                self._steps.note(values.texts, step)
+        except (GoodseedError, TypeError, ValueError):
+            self._log_one_by_one(run, values.numbers, run.log_metrics, step)
+            self._log_one_by_one(run, values.texts, run.log_strings, step)
+        for path, reason in values.refused.items():
+            self._report(path, reason)
+
+    def log_hyperparams(self, params: Any = None, *_: Any, **__: Any) -> None:
+        """Set the configs under ``hyperparams/``; those that are there already take the new values.
+
+        Args:
+            params: A mapping, an ``argparse.Namespace``, a dataclass or an OmegaConf container, nested as may be.
+                Classes and functions are stored by their names, and never called.
+        """
+        if params is not None and is_rank_zero():
+            self._set_configs(config_leaves(params, f"{self._prefix}hyperparams"))
+
+    def log_graph(self, model: Module, input_array: Tensor | None = None) -> None:
+        """Set ``model/class``, ``model/parameters`` and ``model/trainable_parameters``; never fails."""
+        if not is_rank_zero():
+            return
+        try:
+            sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+        except Exception as error:  # a lazy module has no sizes yet; whatever else a model may be
+            _logger.debug("goodseed: the model's size is not known: %s", error)
+            return
+        described = {
+            "class": f"{type(model).__module__}.{type(model).__qualname__}",
+            "parameters": sum(size for size, _ in sizes),
+            "trainable_parameters": sum(size for size, is_trainable in sizes if is_trainable),
+        }
+        self._set_configs((f"{self._prefix}model/{key}", value) for key, value in described.items())
+
+    def watch(self, model: Module, log: str = "all", log_freq: int = 100) -> None:
+        """Log norms and histograms of a model's gradients and parameters, every ``log_freq`` steps of its optimizer.
+
+        ``gradients/<parameter>/norm`` and ``parameters/<parameter>/norm`` are metrics, as are ``gradients/norm`` and
+        ``parameters/norm`` of all together; ``…/histogram`` are string series of JSON: ``min``, ``max``, ``mean``,
+        ``std``, the ``counts`` of 32 equal bins between, and how many are not finite.
+
+        A model that a strategy spawns into other processes is watched there when this is called there, in
+        ``on_fit_start`` for instance.
+
+        Args:
+            model: What is watched, until it is gone or `unwatch` is called. It is not kept alive.
+            log: ``"gradients"``, ``"parameters"`` or ``"all"``.
+            log_freq: How many steps lie between two points; the first step has one. With a Trainer, those are the
+                steps at which it logs.
+
+        Raises:
+            InvalidValueError: ``log`` or ``log_freq`` can't be.
+        """
+        watching.watch(self, model, log, log_freq)
+
+    def unwatch(self, model: Module | None = None) -> None:
+        """Watch ``model``, or with None any model, no more."""
+        watching.unwatch(self, model)
+
+    def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
+        """Store where the callback has saved, if ``log_model`` says so."""
+        if not self._log_model or not is_rank_zero():
+            return
+        place = self._checkpoints.add(checkpoint_callback)
+        self._set_configs((f"{self._prefix}{place}/{key}", value) for key, value in facts(checkpoint_callback).items())
+        if self._log_model == "all":
+            saved = Saved(checkpoint_callback)
+            self.log_metrics({f"{place}/{key}": value for key, value in saved.point().items()}, saved.step)
+
+    def save(self) -> None:
+        """Nothing is left to do: what was logged survives the death of the process already."""
+
+    def finalize(self, status: str) -> None:
+        """End a stage: the run goes on, or is closed as failed when ``status`` says so; a run passed in stays open."""
+        if not is_rank_zero() or self._handle.current() is None:
+            return
+        if self._log_model:
+            for place, found in self._checkpoints.facts():
+                self._set_configs((f"{self._prefix}{place}/{key}", value) for key, value in found.items())
+        if status in _FAILED:
+            self._handle.fail()
+        else:
+            self._handle.finish()
+
+    # -- how -------------------------------------------------------------------------------------------------------
+
+    def _next_step(self, run: AnyRun, paths: Iterable[str]) -> float:
+        try:
+            return self._steps.next(run, paths)
+        except GoodseedError as error:
+            self._report("step", f"the last one is not known: {error}")
+            return 0.0
+
+    def _log_one_by_one(
+        self,
+        run: AnyRun,
+        values: Mapping[str, Any],
+        log: Callable[[Mapping[str, Any], float], None],
+        step: float,
+    ) -> None:
+        for path, value in values.items():
+            try:
+                log({path: value}, step)
+            except RunClosedError as error:
+                self._report("what is logged from now on", error)
+            except (GoodseedError, TypeError, ValueError) as error:
+                self._report(path, error)
+
+    def _set_configs(self, configs: Iterable[tuple[str, object]]) -> None:
+        run = self._handle.get()
+        leaves: dict[str, object] = {}
+        try:
+            leaves.update(configs)
+            run.log_configs(leaves, flatten=False)
+        except Exception:  # a foreign mapping or __str__ may raise anything: the others are stored
+            self._set_one_by_one(run, leaves)
+
+    def _set_one_by_one(self, run: AnyRun, leaves: Mapping[str, object]) -> None:
+        for path, value in leaves.items():
+            try:
+                run.log_configs({path: value}, flatten=False)
+            except RunClosedError as error:
+                self._report("what is logged from now on", error)
+            except Exception as error:  # whatever a foreign __str__ may raise
+                self._report(path, error)
+
+    def _report(self, path: str, reason: object) -> None:
+        if path not in self._reported:
+            self._reported.add(path)
+            _logger.warning("goodseed: %s can't be stored in run %s: %s", path, self._handle.run_id, reason)
+
+
+def _check_run(run: object, arguments: Mapping[str, object]) -> None:
+    if not isinstance(run, goodseed.Run):
+        raise InvalidTypeError(f"run must be a goodseed.Run, not a {type(run).__name__}.")
+    given = sorted(key for key, value in arguments.items() if value is not None)
+    if given:
+        raise InvalidValueError(f"run= is open already: {', '.join(given)} can't be given with it.")

@@ -1,0 +1,375 @@
+"""Goodseed's callback in real trainings of a tiny model with random weights."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import goodseed
+
+transformers = pytest.importorskip("transformers")
+torch = pytest.importorskip("torch")
+goodseed_hf = pytest.importorskip("goodseed_hf")
+
+GoodseedCallback = goodseed_hf.GoodseedCallback
+
+
+class Rows(torch.utils.data.Dataset):  # type: ignore[misc]
+    """Sequences whose label is whether their first token is large."""
+
+    def __init__(self, count: int) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.tokens = torch.randint(0, 32, (count, 8), generator=generator)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        tokens = self.tokens[index]
+        return {"input_ids": tokens, "attention_mask": torch.ones_like(tokens), "labels": int(tokens[0] > 15)}
+
+
+def make_model(_trial: Any = None) -> Any:
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=32,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+    )
+    return transformers.BertForSequenceClassification(config)
+
+
+def arguments(directory: Path, **more: Any) -> Any:
+    defaults = {
+        "output_dir": str(directory), "per_device_train_batch_size": 8, "max_steps": 6, "logging_steps": 2, "report_to": "none",
+        "save_strategy": "no", "disable_tqdm": True, "use_cpu": True,
+    }  # fmt: skip
+    return transformers.TrainingArguments(**defaults | more)
+
+
+def trainer(directory: Path, callback: Any, **more: Any) -> Any:
+    callbacks = [] if callback is None else [callback]
+    return transformers.Trainer(
+        make_model(), arguments(directory, **more), train_dataset=Rows(64), eval_dataset=Rows(16), callbacks=callbacks
+    )
+
+
+def points(run: goodseed.Run, path: str) -> dict[float, float]:
+    run.flush()
+    return {point["step"]: point["y"] for point in run.get_metric_data(path)["raw_points"]}
+
+
+def configs(run: goodseed.Run) -> dict[str, Any]:
+    run.flush()
+    return {row["path"]: row["value"] for row in run.get_configs()}
+
+
+def test_whole_log_history_is_in_the_run(tmp_path: Path) -> None:
+    """Everything that the Trainer logs is there at its global step, the final summary too."""
+    callback = GoodseedCallback()
+    made = trainer(tmp_path, callback, eval_strategy="steps", eval_steps=3)
+    made.train()
+    expected: dict[str, dict[float, float]] = {}
+    for entry in made.state.log_history:
+        for name, value in entry.items():
+            if name != "step":
+                path = f"eval/{name[5:]}" if name.startswith("eval_") else f"train/{name}"
+                expected.setdefault(path, {})[entry["step"]] = value
+    assert {path: points(callback.run, path) for path in expected} == expected
+    assert {"train/loss", "eval/loss", "train/train_runtime", "train/learning_rate"} <= set(
+        callback.run.get_metric_paths()
+    )
+
+
+def test_evaluate_and_predict_land_in_the_same_run(tmp_path: Path) -> None:
+    """After a training, and without one."""
+    callback = GoodseedCallback()
+    made = trainer(tmp_path, callback)
+    made.train()
+    made.evaluate()
+    made.predict(Rows(8))
+    assert points(callback.run, "eval/loss")
+    assert points(callback.run, "test/loss")
+    alone = GoodseedCallback()
+    trainer(tmp_path, alone).evaluate()
+    assert list(points(alone.run, "eval/loss")) == [0]
+
+
+def test_slashed_names_are_left_alone_and_the_dictionary_too(tmp_path: Path) -> None:
+    """A name with a slash is its own path; what the Trainer shares is not changed."""
+    callback = GoodseedCallback()
+    made = trainer(tmp_path, callback)
+    logs = {"rewards/chosen": 0.5, "loss": torch.tensor(1.5), "note": "text"}
+    made.log(logs)
+    assert points(callback.run, "rewards/chosen") == {0: 0.5}
+    assert points(callback.run, "train/loss") == {0: 1.5}
+    assert callback.run.get_string_data("train/note")[0]["value"] == "text"
+
+
+def test_nothing_is_written_at_construction(home: Path, tmp_path: Path) -> None:
+    """A callback of a Trainer that does nothing makes no run."""
+    trainer(tmp_path, GoodseedCallback(project="p"))
+    assert not list(home.rglob("*.sqlite"))
+
+
+def test_callback_class_and_report_to(tmp_path: Path, home: Path) -> None:
+    """The class does as a callback, and its name as report_to."""
+    trainer(tmp_path, GoodseedCallback).train()
+    trainer(tmp_path, None, report_to="goodseed").train()
+    transformers.Trainer(make_model(), arguments(tmp_path, report_to=["goodseed"]), train_dataset=Rows(64)).train()
+    import gc
+
+    gc.collect()
+    assert len(list(home.rglob("*.sqlite"))) == 3
+
+
+def test_second_training_overwrites_nothing(tmp_path: Path) -> None:
+    """A second train() goes on behind the first."""
+    callback = GoodseedCallback()
+    made = trainer(tmp_path, callback)
+    made.train()
+    made.train()
+    steps = list(points(callback.run, "train/loss"))
+    assert len(steps) == 6
+    assert steps[3:] == [step + 7 for step in steps[:3]]
+
+
+def test_resumed_checkpoint_continues_its_run(tmp_path: Path) -> None:
+    """A new process that resumes a checkpoint goes on in the run that wrote it, over the steps made again."""
+    first = GoodseedCallback(project="p")
+    trainer(tmp_path, first, save_strategy="steps", save_steps=4).train()
+    run_id = first.run.run_id
+    first.close()
+    second = GoodseedCallback(project="p")
+    trainer(tmp_path, second, max_steps=8).train(resume_from_checkpoint=str(tmp_path / "checkpoint-4"))
+    assert second.run.run_id == run_id
+    assert list(points(second.run, "train/loss")) == [2, 4, 6, 8]
+
+
+def test_configs_and_no_secret(tmp_path: Path) -> None:
+    """Arguments, model configuration and sizes are configs; tokens are not readable anywhere."""
+    callback = GoodseedCallback(name="mine")
+    made = trainer(tmp_path, callback, hub_token="hf_SECRETSECRET", learning_rate=0.003)
+    made.train()
+    found = configs(callback.run)
+    assert float(found["args/learning_rate"]) == 0.003
+    assert found["model/config/hidden_size"] == "16"
+    assert int(found["model/parameters"]) == sum(p.numel() for p in made.model.parameters())
+    assert not any("SECRET" in str(value) for value in found.values())
+    assert found["sys/name"] == "mine"
+
+
+def test_run_name_names_the_run(tmp_path: Path) -> None:
+    """The arguments' run_name is the run's name."""
+    callback = GoodseedCallback()
+    trainer(tmp_path, callback, run_name="tiny-bert").train()
+    assert configs(callback.run)["sys/name"] == "tiny-bert"
+
+
+class DictConfig(dict[str, int]):
+    """A configuration that is a mapping."""
+
+    use_cache = False
+
+
+@pytest.mark.parametrize(
+    "config",
+    [None, DictConfig(hidden=3), types.SimpleNamespace(hidden=3, use_cache=False)],
+    ids=["none", "dict", "object"],
+)
+def test_model_configs_of_all_shapes(tmp_path: Path, config: Any) -> None:
+    """A model without a configuration, or with one of its own kind, is trained and tracked."""
+
+    class Plain(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = torch.nn.Linear(8, 2)
+            if config is not None:
+                self.config = config
+
+        def forward(self, input_ids: Any, labels: Any = None, **_: Any) -> Any:
+            logits = self.linear(input_ids.float())
+            return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
+
+    callback = GoodseedCallback()
+    transformers.Trainer(Plain(), arguments(tmp_path), train_dataset=Rows(64), callbacks=[callback]).train()
+    found = configs(callback.run)
+    assert found["model/parameters"] == "18"
+    assert found.get("model/config/hidden") == (None if config is None else "3")
+
+
+def test_peft(tmp_path: Path) -> None:
+    """An adapter's configuration is there, and how little is trained."""
+    peft = pytest.importorskip("peft")
+    model = peft.get_peft_model(make_model(), peft.LoraConfig(r=2, target_modules=["query"]))
+    callback = GoodseedCallback()
+    transformers.Trainer(model, arguments(tmp_path), train_dataset=Rows(64), callbacks=[callback]).train()
+    found = configs(callback.run)
+    assert found["model/peft/default/r"] == "2"
+    assert int(found["model/trainable_parameters"]) < int(found["model/parameters"])
+
+
+def test_one_run_a_trial(tmp_path: Path, home: Path) -> None:
+    """A hyperparameter search gets a run a trial, with its name and its parameters."""
+    pytest.importorskip("optuna")
+    made = transformers.Trainer(
+        args=arguments(tmp_path, max_steps=2, logging_steps=1, eval_strategy="steps", eval_steps=2),
+        train_dataset=Rows(64), eval_dataset=Rows(16), model_init=make_model, callbacks=[GoodseedCallback(project="search")],
+    )  # fmt: skip
+    made.hyperparameter_search(
+        hp_space=lambda trial: {"learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True)},
+        backend="optuna", n_trials=3, hp_name=lambda trial: f"trial-{trial.number}",
+    )  # fmt: skip
+    for callback in made.callback_handler.callbacks:
+        if isinstance(callback, GoodseedCallback):
+            callback.close()
+    runs = goodseed.list_runs("search")
+    assert len(runs) == 3
+    found = []
+    for run_id in [run["run_id"] if isinstance(run, dict) else run for run in runs]:
+        with goodseed.Run(project="search", run_id=run_id, read_only=True) as run:
+            own = {row["path"]: row["value"] for row in run.get_configs()}
+            found.append((own["sys/name"], float(own["trial/learning_rate"]) == float(own["args/learning_rate"])))
+    assert sorted(found) == [("trial-0", True), ("trial-1", True), ("trial-2", True)]
+
+
+def test_restart_with_a_smaller_batch_is_one_training(tmp_path: Path) -> None:
+    """A training that begins again after running out of memory takes the place of the first attempt."""
+    callback = GoodseedCallback()
+
+    class OutOfMemory(transformers.TrainerCallback):  # type: ignore[misc]
+        raised = False
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == 3 and not self.raised:
+                type(self).raised = True
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+
+    made = trainer(tmp_path, callback, auto_find_batch_size=True)
+    made.add_callback(OutOfMemory)
+    made.train()
+    assert OutOfMemory.raised
+    assert list(points(callback.run, "train/loss")) == [2, 4, 6]
+
+
+def test_value_that_cannot_be_stored_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A training goes on without what is no number, and one warning names it."""
+    callback = GoodseedCallback()
+    made = trainer(tmp_path, callback)
+    with caplog.at_level(logging.WARNING, logger="goodseed"):
+        for _ in range(3):
+            made.log({"odd": object(), "loss": 1.0})
+    assert [record.message.split(" is")[0] for record in caplog.records if record.name == "goodseed"] == [
+        "goodseed: train/odd"
+    ]
+    assert points(callback.run, "train/loss") == {0: 1.0}
+
+
+def test_given_run_is_left_open(tmp_path: Path) -> None:
+    """A run that was passed in belongs to whoever did."""
+    with goodseed.Run() as run:
+        callback = GoodseedCallback(run)
+        trainer(tmp_path, callback).train()
+        callback.close()
+        assert not run.is_closed
+    with pytest.raises(goodseed.InvalidTypeError):
+        GoodseedCallback(run, project="p")
+
+
+_SCRIPT = """
+import sys; sys.path.insert(0, {here!r})
+import test_callback as t
+from goodseed_hf import GoodseedCallback
+from pathlib import Path
+callback = GoodseedCallback(project="p", storage="local", goodseed_home={home!r})
+trainer = t.trainer(Path({out!r}), callback)
+{more}
+trainer.train()
+"""
+
+
+def _script(tmp_path: Path, home: Path, more: str = "") -> str:
+    return _SCRIPT.format(here=str(Path(__file__).parent), home=str(home), out=str(tmp_path / "out"), more=more)
+
+
+def _state(database: Path) -> str:
+    import sqlite3
+
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        return str(connection.execute("SELECT value FROM run_meta WHERE key = 'status'").fetchone()[0])
+
+
+def test_failed_training_fails_its_run(tmp_path: Path, home: Path) -> None:
+    """A training that ends the process with an exception leaves a failed run; there is no event for it."""
+    script = _script(tmp_path, home, "trainer.train_dataset = None")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    more = "import transformers\nclass Boom(transformers.TrainerCallback):\n def on_step_end(self, *a, **k): raise RuntimeError('boom')\ntrainer.add_callback(Boom)"
+    done = subprocess.run(
+        [sys.executable, "-c", _script(tmp_path, home, more)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "boom" in done.stderr
+    (database,) = home.rglob("*.sqlite")
+    assert _state(database) == "failed"
+
+
+def test_two_processes_write_one_run(tmp_path: Path, home: Path) -> None:
+    """Under gloo, only the first of two processes makes a run."""
+    script = tmp_path / "train.py"
+    script.write_text(_script(tmp_path, home), encoding="utf-8")
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(list(home.rglob("*.sqlite"))) == 1
+
+
+def test_accelerate_tracker(tmp_path: Path) -> None:
+    """Accelerate's own calls: configuration, values, the end."""
+    accelerate = pytest.importorskip("accelerate")
+    tracker = goodseed_hf.GoodseedTracker("team/tracked", tags=["x"])
+    accelerator = accelerate.Accelerator(log_with=tracker, cpu=True)
+    accelerator.init_trackers("ignored", config={"lr": 0.1, "nested": {"a": 1}})
+    accelerator.log({"loss": torch.tensor(0.5)}, step=3)
+    accelerator.log({"loss": 0.25}, step=4)
+    run = accelerator.get_tracker("goodseed", unwrap=True)
+    assert points(run, "loss") == {3: 0.5, 4: 0.25}
+    assert configs(run)["config/nested/a"] == "1"
+    accelerator.end_training()
+    assert run.is_closed
+
+
+def test_note_in_a_checkpoint_may_be_anything(tmp_path: Path) -> None:
+    """A note that leads nowhere starts a run of its own."""
+    first = GoodseedCallback(project="p")
+    trainer(tmp_path, first, save_strategy="steps", save_steps=4).train()
+    first.close()
+    note = tmp_path / "checkpoint-4" / "goodseed.json"
+    assert json.loads(note.read_text(encoding="utf-8"))["run_id"] == first._held.run.run_id
+    for text in ("{}", "nonsense", '{"project": "../x", "run_id": "../../y"}'):
+        note.write_text(text, encoding="utf-8")
+        other = GoodseedCallback(project="p")
+        trainer(tmp_path, other, max_steps=6).train(resume_from_checkpoint=str(note.parent))
+        assert other.run.run_id != first._held.run.run_id
+        other.close()
+
+
+def test_example_runs(tmp_path: Path) -> None:
+    """The example of the documentation trains, evaluates, and leaves a finished run."""
+    example = Path(__file__).parents[2] / "examples" / "hf_digits.py"
+    command = [sys.executable, str(example), "--epochs", "1", "--home", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "accuracy" in done.stdout
+    assert len(list(tmp_path.rglob("*.sqlite"))) == 1

@@ -1,0 +1,182 @@
+"""Who may do what: every endpoint with every kind of key."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hub_process import HubProcess, point
+
+KINDS = ("none", "wrong", "revoked", "outsider", "viewer", "member", "limited", "workspace admin", "admin")
+_READ, _WRITE, _RULE, _ADMINISTER = "viewer", "member", "workspace admin", "admin"
+# What each kind of key may do in the workspace `team`; `limited` is a member's key that may only read.
+_MAY = {
+    "outsider": set(),
+    "viewer": {_READ},
+    "limited": {_READ},
+    "member": {_READ, _WRITE},
+    "workspace admin": {_READ, _WRITE, _RULE},
+    "admin": {_READ, _WRITE, _RULE, _ADMINISTER},
+}
+
+
+@dataclass
+class Team:
+    """A workspace with a run, and a key of each kind."""
+
+    hub: HubProcess
+    keys: dict[str, str]
+    run: str
+
+
+@pytest.fixture(scope="module")
+def team(hub: HubProcess) -> Team:
+    """The workspace ``team`` and one beside it."""
+    for workspace in ("team", "elsewhere"):
+        assert 201 == hub.ask("POST", "/api/v1/workspaces", {"name": workspace})[0]
+        assert 200 == hub.ask("POST", f"/api/v1/workspaces/{workspace}/projects", {"name": "p"})[0]
+    keys = {"none": "", "wrong": "gsk_00000000_wrong", "admin": hub.key}
+    people = {"outsider": ("elsewhere", "admin"), "viewer": ("team", "viewer"), "member": ("team", "member"),
+              "workspace admin": ("team", "admin")}  # fmt: skip
+    for kind, (workspace, role) in people.items():
+        user = kind.replace(" ", "-")
+        assert 201 == hub.ask("POST", "/api/v1/users", {"name": user})[0]
+        assert 200 == hub.ask("PUT", f"/api/v1/workspaces/{workspace}/members/{user}", {"role": role})[0]
+        keys[kind] = hub.ask("POST", "/api/v1/keys", {"user": user})[1]["key"]
+    keys["limited"] = hub.ask("POST", "/api/v1/keys", {"user": "member", "grants": {"team": "viewer"}})[1]["key"]
+    revoked = hub.ask("POST", "/api/v1/keys", {"user": "member"})[1]
+    assert 204 == hub.ask("DELETE", f"/api/v1/keys/{revoked['id']}")[0]
+    keys["revoked"] = revoked["key"]
+    run = hub.make_run("r", "team/p")
+    hub.ingest(run, [point("m", 0, 1), point("t", 0, text="x")])
+    return Team(hub, keys, run)
+
+
+_RUN = {"workspace": "team", "project": "p", "run_id": "r", "experiment_name": None}
+# Method, path, body, what is needed, the answer to whoever has it, the answer to an outsider.
+ENDPOINTS: list[tuple[str, str, Any, str, int, int]] = [
+    ("POST", "/api/v1/runs", _RUN, _READ, 200, 403),
+    ("POST", "/api/v1/runs/{run}/configs", {"configs": []}, _WRITE, 204, 404),
+    ("POST", "/api/v1/runs/{run}/ingest", {"points": []}, _WRITE, 200, 404),
+    ("POST", "/api/v1/runs/{run}/status", {"status": "running"}, _WRITE, 200, 404),
+    ("POST", "/api/v1/runs/{run}/heartbeat", None, _WRITE, 200, 404),
+    ("GET", "/api/v1/runs/{run}", None, _READ, 200, 404),
+    ("GET", "/api/v1/runs/{run}/paths", None, _READ, 200, 404),
+    ("GET", "/api/v1/runs/{run}/data/metrics?path=m", None, _READ, 200, 404),
+    ("GET", "/api/v1/runs/{run}/data/strings?path=t", None, _READ, 200, 404),
+    ("GET", "/api/v1/workspaces/team/projects", None, _READ, 200, 403),
+    ("POST", "/api/v1/workspaces/team/projects", {"name": "p"}, _WRITE, 200, 403),
+    ("GET", "/api/v1/workspaces/team/projects/p/runs", None, _READ, 200, 403),
+    ("GET", "/api/v1/workspaces/team/members", None, _READ, 200, 403),
+    ("PUT", "/api/v1/workspaces/team/members/viewer", {"role": "viewer"}, _RULE, 200, 403),
+    ("DELETE", "/api/v1/workspaces/team/members/outsider", None, _RULE, 204, 403),
+    ("GET", "/api/v1/users", None, _ADMINISTER, 200, 403),
+    ("POST", "/api/v1/users", {"name": "admin"}, _ADMINISTER, 409, 403),
+    ("DELETE", "/api/v1/users/nobody", None, _ADMINISTER, 404, 403),
+    ("POST", "/api/v1/workspaces", {"name": "team"}, _ADMINISTER, 409, 403),
+    # Everybody's own.
+    ("GET", "/api/v1/auth/me", None, "", 200, 200),
+    ("GET", "/api/v1/capabilities", None, "", 200, 200),
+    ("GET", "/api/v1/workspaces", None, "", 200, 200),
+    ("GET", "/api/v1/keys", None, "", 200, 200),
+    ("POST", "/api/v1/keys", {"label": "mine"}, "", 201, 201),
+    ("DELETE", "/api/v1/keys/00000000", None, "", 404, 404),
+]
+
+
+def test_the_matrix_has_every_endpoint(hub: HubProcess) -> None:
+    """What the served OpenAPI document names is what is tested here."""
+    document = json.loads(hub.raw("GET", "/api/v1/openapi.json")[2])
+    served = {
+        (method.upper(), re.sub(r"\{\w+\}", "*", path)) for path, item in document["paths"].items() for method in item
+    }
+    tested = set()
+    for method, path, *_ in ENDPOINTS:
+        plain = re.sub(r"/(team|p|viewer|outsider|nobody|00000000|\{run\})(?=/|$)", "/*", path.partition("?")[0])
+        tested.add((method, re.sub(r"/(team|p|viewer|outsider|nobody|00000000|\{run\})(?=/|$)", "/*", plain)))
+
+    assert served == tested
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: f"{endpoint[0]} {endpoint[1]}")
+def test_every_endpoint_with_every_key(team: Team, endpoint: tuple[Any, ...], kind: str) -> None:
+    """Each does exactly what its role allows; an outsider can't tell a run from none."""
+    method, path, body, needed, allowed, outside = endpoint
+    status, answer = team.hub.ask(method, path.replace("{run}", team.run), body, key=team.keys[kind])
+    if kind in ("none", "wrong", "revoked"):
+        expected = 401
+    elif not needed or needed in _MAY[kind]:
+        expected = allowed
+    else:
+        expected = outside if kind == "outsider" else 403
+
+    assert expected == status, answer
+    if status >= 400:
+        assert {"error_code", "title", "detail"} == set(answer)
+
+
+@pytest.mark.parametrize("path", [path for _, path, *_ in ENDPOINTS if "{run}" in path and "status" not in path])
+def test_a_run_of_another_workspace_is_no_run(team: Team, path: str) -> None:
+    """The answers for a run that one may not see and for none are the same, to the byte and the header."""
+    method = next(entry[0] for entry in ENDPOINTS if entry[1] == path)
+    body = b'{"configs": [], "points": []}' if method == "POST" else None
+    headers = {"Authorization": f"Bearer {team.keys['outsider']}", "Content-Type": "application/json"}
+    answers = []
+    for run in (team.run, str(uuid.uuid4())):
+        status, sent, content = team.hub.raw(method, path.replace("{run}", run), body, headers)
+        sent.pop("date")
+        answers.append((status, sent, content))
+
+    assert answers[0] == answers[1]
+
+
+def test_a_key_makes_no_stronger_key(team: Team) -> None:
+    """A key that may only read makes one that may only read, and none for others."""
+    limited = team.keys["limited"]
+    status, made = team.hub.ask("POST", "/api/v1/keys", {}, key=limited)
+    stronger = team.hub.ask("POST", "/api/v1/keys", {"grants": {"team": "member"}}, key=limited)[0]
+    others = team.hub.ask("POST", "/api/v1/keys", {"user": "admin"}, key=team.keys["workspace admin"])[0]
+    written = team.hub.ask("POST", f"/api/v1/runs/{team.run}/ingest", {"points": []}, key=made["key"])[0]
+
+    assert (201, 403, 403, 403) == (status, stronger, others, written)
+
+
+def test_a_viewer_makes_no_run(team: Team) -> None:
+    """Whoever may only read is told that there is no such run, and there is none afterwards."""
+    asked = {**_RUN, "run_id": "made-by-a-viewer"}
+    status, answer = team.hub.ask("POST", "/api/v1/runs", asked, key=team.keys["viewer"])
+    _, runs = team.hub.ask("GET", "/api/v1/workspaces/team/projects/p/runs")
+
+    assert (404, "Run.NotFound") == (status, answer["error_code"])
+    assert ["r"] == [run["run_id"] for run in runs]
+
+
+def test_keys_are_shown_once_and_their_last_use_is_known(team: Team) -> None:
+    """No answer after the first has the key, nor anything that it could be made of."""
+    secret = team.keys["member"]
+    team.hub.ask("GET", "/api/v1/auth/me", key=secret)
+    status, keys = team.hub.ask("GET", "/api/v1/keys")
+    member = next(key for key in keys if key["id"] == secret.split("_")[1])
+
+    assert 200 == status
+    assert {"id", "user", "label", "created_at", "last_used_at", "grants"} == set(member)
+    assert member["last_used_at"] >= member["created_at"]
+    assert secret.split("_", 2)[2] not in json.dumps(keys)
+
+
+def test_a_user_who_is_removed_has_no_key(team: Team) -> None:
+    """Removing a user takes the keys with it; the only admin stays."""
+    hub = team.hub
+    hub.ask("POST", "/api/v1/users", {"name": "gone"})
+    key = hub.ask("POST", "/api/v1/keys", {"user": "gone"})[1]["key"]
+    before = hub.ask("GET", "/api/v1/capabilities", key=key)[0]
+    removed = hub.ask("DELETE", "/api/v1/users/gone")[0]
+    after = hub.ask("GET", "/api/v1/capabilities", key=key)[0]
+
+    assert (200, 204, 401) == (before, removed, after)
+    assert 404 == hub.ask("DELETE", "/api/v1/users/admin")[0]

@@ -1,0 +1,195 @@
+"""The admin's work from the shell: keys, users, workspaces, projects, backups, rows, moves."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MakeHub
+from hub_process import HubProcess, point
+from postgres_server import PostgresServer
+
+
+def fill(hub: HubProcess) -> dict[str, str]:
+    """Two runs with everything that a run can hold; their ids."""
+    hub.ask("POST", "/api/v1/workspaces", {"name": "team"})
+    hub.ask("POST", "/api/v1/workspaces/team/projects", {"name": "group/p"})
+    runs = {name: hub.make_run(name, "team/group/p", experiment_name=f"name of {name}") for name in ("one", "two")}
+    for run in runs.values():
+        hub.ingest(run, [point("m", step / 2, step / 3, time_ms=1_700_000_000_123 + step) for step in range(500)])
+        hub.ingest(run, [point("m", 1000, "NaN"), point("m", 1001, "-Infinity"), point("é", 2**52, 1e-300)])
+        hub.ingest(run, [point("t", step, text=f"line {step}\0\n🌱") for step in range(100)])
+        configs = [("lr", "float", "0.1"), ("s", "string_set", '["a", "b"]'), ("text", "str", "a\0b\n")]
+        body = {"configs": [{"path": path, "type_tag": tag, "value": value} for path, tag, value in configs]}
+        hub.ask("POST", f"/api/v1/runs/{run}/configs", body)
+    hub.ask("POST", f"/api/v1/runs/{runs['one']}/status", {"status": "finished"})
+    return runs
+
+
+def everything(hub: HubProcess, runs: dict[str, str]) -> Any:
+    """All that the hub says of some runs."""
+    found = []
+    for run in runs.values():
+        asked = ["", "/paths", "/data/metrics?path=m", "/data/metrics?path=%C3%A9", "/data/strings?path=t"]
+        found.append([hub.ask("GET", f"/api/v1/runs/{run}{path}") for path in asked])
+    found.append(hub.ask("GET", "/api/v1/workspaces/team/projects/group%2Fp/runs"))
+    return found
+
+
+def test_keys_users_workspaces_and_projects(make_hub: MakeHub) -> None:
+    """What an admin does from the shell holds in the hub that runs."""
+    hub = make_hub()
+    done = [
+        hub.command("users", "create", "ann"),
+        hub.command("workspaces", "create", "lab"),
+        hub.command("workspaces", "grant", "lab", "ann", "member"),
+        hub.command("projects", "create", "lab/x"),
+    ]
+    made = hub.command("keys", "create", "--user", "ann", "--label", "laptop", "--grant", "lab=viewer")
+    key = made.stdout.strip()
+    _, workspaces = hub.ask("GET", "/api/v1/workspaces", key=key)
+    listed = hub.command("keys", "list").stdout
+    revoked = hub.command("keys", "revoke", key.split("_")[1])
+    time.sleep(1.2)
+
+    assert [0] * 4 == [one.returncode for one in done], [one.stderr for one in done]
+    assert [("lab", "viewer")] == [(item["id"], item["role"]) for item in workspaces]
+    assert "laptop" in listed
+    assert "lab=viewer" in listed
+    assert key not in listed
+    assert (0, 401) == (revoked.returncode, hub.ask("GET", "/api/v1/workspaces", key=key)[0])
+    assert "ann=member" in hub.command("workspaces", "list").stdout
+    assert "lab/x" in hub.command("projects", "list").stdout
+    assert "ann" in hub.command("users", "list").stdout
+    assert 0 == hub.command("users", "delete", "ann").returncode
+    assert 0 == hub.command("workspaces", "remove", "lab", "admin").returncode
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("keys", "revoke", "nope"),
+        ("keys", "create", "--user", "nobody"),
+        ("keys", "create", "--grant", "default"),
+        ("keys", "create", "--grant", "default=king"),
+        ("users", "create", "../x"),
+        ("users", "delete", "admin"),
+        ("workspaces", "create", "a/b"),
+        ("projects", "create", "x"),
+        ("projects", "create", "nowhere/x"),
+        ("export", "--run-id", "nope"),
+    ],
+)
+def test_commands_that_fail_say_why(hub: HubProcess, arguments: tuple[str, ...]) -> None:
+    """One sentence on stderr and the status 1."""
+    done = hub.command(*arguments)
+
+    assert (1, "", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
+    assert done.stderr.startswith("goodseed: ")
+
+
+def test_a_directory_has_one_hub(make_hub: MakeHub, store: str) -> None:
+    """A second one is refused; with a database there may be any number."""
+    if store == "postgres":
+        pytest.skip("see test_postgres.py")
+    hub = make_hub()
+    second = hub.command("serve", "--port", "0")
+
+    assert 1 == second.returncode
+    assert "Another hub serves" in second.stderr
+
+
+def test_a_backup_is_a_hub(make_hub: MakeHub, store: str, tmp_path: Path) -> None:
+    """A copy that was made while clients wrote is served as it is, with all that was there before."""
+    hub = make_hub()
+    runs = fill(hub)
+    before = everything(hub, runs)
+    target = tmp_path / "backup"
+    done = hub.command("backup", str(target))
+    if store == "postgres":
+        assert (1, "goodseed: A database is copied with its own tools: pg_dump.\n") == (done.returncode, done.stderr)
+        return
+    again = hub.command("backup", str(target))
+    hub.ingest(runs["one"], [point("later", 0, 1)])
+    restored = HubProcess.__new__(HubProcess)
+    restored.key = hub.key
+    restored.lines = []
+    restored.data, restored.database, restored._options = target, None, ()
+    restored.start()
+    after = everything(restored, runs)
+    restored.stop()
+
+    assert (0, 1) == (done.returncode, again.returncode), done.stderr
+    assert before == after
+
+
+def test_the_registry_can_be_made_anew_from_the_files(make_hub: MakeHub, store: str) -> None:
+    """With its index gone, a hub finds every run in its file, under the same id."""
+    if store == "postgres":
+        pytest.skip("its files are copies")
+    hub = make_hub()
+    runs = fill(hub)
+    before = everything(hub, runs)
+    hub.stop()
+    for path in hub.data.glob("hub.sqlite*"):
+        path.unlink()
+    hub.key = ""
+    hub.start()
+
+    assert before == everything(hub, runs)
+
+
+def test_plain_rows(make_hub: MakeHub, tmp_path: Path) -> None:
+    """Every point and config is a row, with its exact value."""
+    hub = make_hub()
+    runs = fill(hub)
+    output = tmp_path / "rows.csv"
+    done = hub.command("export", "--project", "team/group/p", "--run-id", "two", "--output", str(output))
+    lines = hub.command("export", "--format", "jsonl").stdout.splitlines()
+    with output.open(newline="") as file:
+        rows = list(csv.DictReader(line.replace("\0", "") for line in file))  # older readers take no NUL
+    metric = {float(row["step"]): row["value"] for row in rows if (row["kind"], row["path"]) == ("metric", "m")}
+
+    assert 0 == done.returncode, done.stderr
+    assert {("team", "group/p", "two")} == {(row["workspace"], row["project"], row["run_id"]) for row in rows}
+    assert (502, str(1 / 3), "NaN", "-inf") == (len(metric), metric[0.5], metric[1000], metric[1001])
+    assert {"0.1"} == {row["value"] for row in rows if row["path"] == "lr"}
+    assert 2 * (500 + 3 + 100 + 3) == len(lines)
+    assert all(json.loads(line)["workspace"] == "team" for line in lines)
+    assert runs
+
+
+def test_a_directory_moves_into_a_database_and_back(
+    make_hub: MakeHub, store: str, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    """Keys, runs and all values are the same after both moves."""
+    if store == "postgres":
+        pytest.skip("it is one test of both")
+    hub = make_hub()
+    runs = fill(hub)
+    hub.ask("POST", f"/api/v1/runs/{runs['two']}/status", {"status": "failed"})
+    before = everything(hub, runs)
+    rows = sorted(hub.command("export").stdout.splitlines())
+    hub.stop()
+    database = postgres.create_database()
+    there = hub.command("migrate", "--to", "database", "--database", database)
+    twice = hub.command("migrate", "--to", "database", "--database", database)
+    again = hub.command("migrate", "--to", "database", "--database", database, "--again")
+    hub.database = database
+    hub.start()
+    in_database = everything(hub, runs)
+    hub.stop()
+    hub.data = tmp_path / "back"
+    back = hub.command("migrate", "--to", "directory")
+    hub.database = None
+    hub.start()
+    after = everything(hub, runs)
+
+    assert (0, 1, 0, 0) == (there.returncode, twice.returncode, again.returncode, back.returncode), back.stderr
+    assert before == in_database
+    assert before == after
+    assert rows == sorted(hub.command("export").stdout.splitlines())
