@@ -99,9 +99,10 @@ def _in_turns(framework: Any, loggers: dict[str, Callable[[], Any]], rounds: int
     for make in loggers.values():  # the first of each loads what it needs
         _fit(framework, make(), every)
     fits: dict[str, list[Times]] = {name: [] for name in loggers}
-    for _ in range(rounds):
-        for name, make in loggers.items():
-            fits[name].append(_fit(framework, make(), every))
+    names = list(loggers)
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:  # none is always the first
+            fits[name].append(_fit(framework, loggers[name](), every))
     return fits
 
 
