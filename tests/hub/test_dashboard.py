@@ -140,6 +140,7 @@ def test_the_dashboard_s_endpoints_read_the_hub(room: Room) -> None:
         ({}, 200),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "null", "Sec-Fetch-Site": "same-origin"}, 200),
         ({"Origin": ""}, 403),
         ({"Origin": "", "Sec-Fetch-Site": "same-origin"}, 200),
         ({"Sec-Fetch-Site": "cross-site"}, 403),

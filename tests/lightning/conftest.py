@@ -111,8 +111,8 @@ def parts() -> Callable[[Any], SimpleNamespace]:
 def stored() -> Callable[..., SimpleNamespace]:
     """What a run has stored, by path, without what is kept of every run."""
 
-    def read(run_id: str, project: str = "default") -> SimpleNamespace:
-        with goodseed.Run(run_id=run_id, project=project, read_only=True, storage="local") as run:
+    def read(run_id: str, project: str = "default", home: Path | None = None) -> SimpleNamespace:
+        with goodseed.Run(run_id=run_id, project=project, read_only=True, storage="local", goodseed_home=home) as run:
             configs = {row["path"]: row["value"] for row in run.get_configs()}
             metrics = {
                 path: {point["step"]: point["y"] for point in run.get_metric_data(path)["raw_points"]}

@@ -18,81 +18,111 @@ import goodseed
 
 pytest.importorskip("torch")
 
-SCRIPTS = Path(__file__).parent / "scripts"
+SCRIPT = Path(__file__).parent / "scripts" / "two_processes.py"
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 
-def in_script(name: str, *arguments: str) -> str:
-    """Run a script to its end; what it printed."""
-    environment = {
-        **os.environ,
+def in_script(home: Path, *arguments: str) -> str:
+    """Train in two processes, with runs in ``home``; what the script printed."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GOODSEED_")} | {
+        "GOODSEED_HOME": str(home),
+        "GOODSEED_STORAGE": "local",
+        "GOODSEED_QUIET": "1",
         "OMP_NUM_THREADS": "1",
         "PYTHONWARNINGS": "ignore",
         "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
     }
-    command = [sys.executable, str(SCRIPTS / name), *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, str(SCRIPT), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False, cwd=home)
     assert 0 == done.returncode, done.stderr[-3000:]
     return done.stdout + done.stderr
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.parametrize(
-    ("name", "strategy", "cases"),
-    [
-        ("lightning.pytorch", "ddp_fork", ["closed", "open", "passed"]),
-        ("pytorch_lightning", "ddp_spawn", ["open only fit"]),
-        ("lightning.pytorch", "ddp", ["closed"]),
-    ],
-)
-def test_two_processes(name: str, strategy: str, cases: list[str], stored: Any, home: Path) -> None:
-    """Rank zero's metrics, and those of the main process before and after, are in one run; no other rank makes a file."""
-    pytest.importorskip(name)
-    output = in_script("two_processes.py", name, strategy, *cases)
-
-    assert "goodseed: " not in output
-    files = [path.name for path in home.rglob("*") if path.is_file() and "runs" in path.parts]
-    assert sorted(f"{case}.sqlite" for case in cases) == sorted(files)
-    for case in cases:
-        found = stored(case)
-        assert set(range(6)) == set(found.metrics["loss"])
-        assert {0.0: "step 0", 5.0: "step 5"} == {step: found.texts["inside"][step] for step in (0.0, 5.0)}
-        tested = 6.0 if strategy == "ddp" else 0.0  # a new process counts anew
-        assert (set() if "only fit" in case else {tested}) == set(found.metrics.get("test_loss", ()))
-        assert {0.0: 1.0} == found.metrics["after"]
-        assert ("before" in found.metrics) == ("open" in case)
-        assert ["ranks/0"] == [path for path in found.configs if path.startswith("ranks/")]
-        assert "finished" == found.configs["sys/state"]
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_failure_in_a_process(stored: Any) -> None:
-    """A training that fails in a child process, on whatever rank, leaves a failed run with all that came before."""
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The home and the output of all that is trained in forked processes: to load Lightning takes most of the time."""
     pytest.importorskip("lightning.pytorch")
-    cases = ["first fails", "second fails"]
-    output = in_script("two_processes.py", "lightning.pytorch", "ddp_fork", *cases)
-
-    for case in cases:
-        found = stored(case)
-        assert f"{case}: ProcessRaisedException" in output
-        assert {0, 1, 2} <= set(found.metrics["loss"])
-        assert "failed" == found.configs["sys/state"]
+    home = tmp_path_factory.mktemp("forked")
+    cases = ("closed", "open", "passed", "first fails", "second fails", "fabric")
+    return home, in_script(home, "lightning.pytorch", "ddp_fork", *cases)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_fabric_in_two_processes(stored: Any, home: Path) -> None:
+def check_trained(found: Any, case: str, tested_at: set[float]) -> None:
+    """Rank zero's metrics, and those of the main process before and after, are in the run; no other rank's."""
+    assert set(range(6)) == set(found.metrics["loss"])
+    assert {0.0: "step 0", 5.0: "step 5"} == {step: found.texts["inside"][step] for step in (0.0, 5.0)}
+    assert tested_at == set(found.metrics.get("test_loss", ()))
+    assert {0.0: 1.0} == found.metrics["after"]
+    assert ("before" in found.metrics) == ("open" in case)
+    assert ["ranks/0"] == [path for path in found.configs if path.startswith("ranks/")]
+    assert "finished" == found.configs["sys/state"]
+
+
+def runs_in(home: Path) -> list[str]:
+    """The files of the runs in ``home``, and whatever lies beside them."""
+    return sorted(path.name for path in home.rglob("*") if path.is_file() and "runs" in path.parts)
+
+
+@needs_fork
+@pytest.mark.parametrize("case", ["closed", "open", "passed"])
+def test_forked_processes(forked: tuple[Path, str], stored: Any, case: str) -> None:
+    """Under ddp_fork a training is one run, opened before or not, or passed in; nothing is warned of."""
+    home, output = forked
+
+    check_trained(stored(case, home=home), case, {0.0})  # each stage has new processes, which count anew
+    assert "goodseed: " not in output
+
+
+@needs_fork
+@pytest.mark.parametrize("case", ["first fails", "second fails"])
+def test_failure_in_a_process(forked: tuple[Path, str], stored: Any, case: str) -> None:
+    """A training that fails in a child process, on whatever rank, leaves a failed run with all that came before."""
+    home, output = forked
+    found = stored(case, home=home)
+
+    assert f"{case}: ProcessRaisedException" in output
+    assert {0, 1, 2} <= set(found.metrics["loss"])
+    assert "failed" == found.configs["sys/state"]
+
+
+@needs_fork
+def test_fabric_in_two_processes(forked: tuple[Path, str], stored: Any) -> None:
     """Fabric's rank zero makes the run, and closes it as its process ends."""
-    pytest.importorskip("lightning")
-    in_script("fabric.py", "lightning", "ddp_fork")
-    found = stored("fabric")
+    home, _ = forked
+    found = stored("fabric", home=home)
 
     assert {float(step): 1.0 / (step + 1) for step in range(5)} == found.metrics["loss"]
     assert {float(step): float(step) for step in range(5)} == found.metrics["a"]
     assert "0.1" == found.configs["hyperparams/lr"]
     assert "finished" == found.configs["sys/state"]
-    assert 1 == len(list(home.rglob("*.sqlite")))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@needs_fork
+def test_ranks_above_zero_make_no_file(forked: tuple[Path, str]) -> None:
+    """There is one file a run, and nothing is left beside it."""
+    home, _ = forked
+    cases = ("closed", "open", "passed", "first fails", "second fails", "fabric")
+
+    assert sorted(f"{case}.sqlite" for case in cases) == runs_in(home)
+
+
+@pytest.mark.parametrize(
+    ("name", "strategy", "case", "tested_at"),
+    [("pytorch_lightning", "ddp_spawn", "open only fit", set()), ("lightning.pytorch", "ddp", "closed", {6.0})],
+)
+def test_started_processes(
+    name: str, strategy: str, case: str, tested_at: set[float], stored: Any, tmp_path: Path
+) -> None:
+    """Under strategies that start processes anew a training is one run, too; nothing is warned of."""
+    pytest.importorskip(name)
+    output = in_script(tmp_path, name, strategy, case)
+
+    check_trained(stored(case, home=tmp_path), case, tested_at)
+    assert [f"{case}.sqlite"] == runs_in(tmp_path)
+    assert "goodseed: " not in output
+
+
+@needs_fork
 def test_child_of_an_open_run(lightning: Any, stored: Any, caplog: pytest.LogCaptureFixture) -> None:
     """A forked child writes to and reads from the run that its parent has open; what can't be stored harms neither."""
     import multiprocessing

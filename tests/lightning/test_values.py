@@ -149,6 +149,13 @@ def never() -> None:
     raise AssertionError("called")
 
 
+class Plain:
+    """Its text is its address."""
+
+    def __call__(self) -> None:
+        raise AssertionError("called")
+
+
 class Unreadable:
     """Has no text."""
 
@@ -159,7 +166,7 @@ class Unreadable:
 def test_hyperparameters(ours: Any, stored: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Nested mappings, namespaces and dataclasses become configs, classes and functions their names; nothing is called."""
     circle: dict[str, Any] = {}
-    circle["circle"] = circle
+    circle |= {"circle": circle, "again": circle, "list": [circle, circle]}
     given = {
         "lr": 0.1,
         "none": None,
@@ -179,7 +186,8 @@ def test_hyperparameters(ours: Any, stored: Any, caplog: pytest.LogCaptureFixtur
         "tensor": torch.tensor(0.5, requires_grad=True),
         "vector": torch.tensor([1, 2]),
         "array": np.arange(3),
-        "list": [1, {"a": None}],
+        "list": [1, {"a": None, "b": torch.nn.ReLU}, (never, [Optimizer(lr=2.0)])],
+        "plain": Plain(),
         "unreadable": Unreadable(),
         "circle": circle,
     }
@@ -218,7 +226,9 @@ def test_hyperparameters(ours: Any, stored: Any, caplog: pytest.LogCaptureFixtur
         "tensor": "0.5",
         "vector": "[1, 2]",
         "array": "[0, 1, 2]",
-        "list": '[1, {"a": null}]',
+        "list": f'[1, {{"a": null, "b": "torch.nn.modules.activation.ReLU"}}, '
+        f'["{__name__}.never", [{{"lr": 2.0, "betas": [0.9, 0.99]}}]]]',
+        "plain": f"{__name__}.Plain",
     } == found
     assert ["hyperparams/unreadable"] == [
         record.getMessage().split()[1] for record in caplog.records if record.levelno >= logging.WARNING

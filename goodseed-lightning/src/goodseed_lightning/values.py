@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 __all__ = ["Values", "config_leaves", "sort_values"]
 
 _MAX_DEPTH = 32
+_MAX_ELEMENTS = 1000
 _SMALL_BITS = 64
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -86,24 +87,31 @@ def config_leaves(params: Any, prefix: str) -> Iterator[tuple[str, object]]:
         params: A mapping, a namespace or a dataclass, nested as may be; OmegaConf's containers too.
         prefix: The path of ``params`` itself.
     """
-    yield from _leaves(prefix, params, 0)
+    yield from _leaves(prefix, params, ())
 
 
-def _leaves(path: str, value: Any, depth: int) -> Iterator[tuple[str, object]]:
+def _leaves(path: str, value: Any, above: tuple[int, ...]) -> Iterator[tuple[str, object]]:
     if isinstance(value, _PLAIN):
         yield path, value
         return
+    items, leaf = None, None
     try:
-        parts = None if depth >= _MAX_DEPTH else _parts(value)
-        items = None if parts is None else list(parts.items())
-        leaf = _leaf(value) if parts is None else None
+        parts = None if _is_too_deep(value, above) else _parts(value)
+        if parts is None:
+            leaf = _leaf(value, above)
+        else:
+            items = list(parts.items())
     except Exception as error:  # a foreign mapping or attribute may raise anything
-        items, leaf = None, f"{type(value).__module__}.{type(value).__qualname__}, unreadable: {error}"
+        leaf = f"{_name_of(type(value))}, unreadable: {error}"
     if items is None:
         yield path, leaf
         return
     for key, part in items:
-        yield from _leaves(f"{path}/{_key(key)}", part, depth + 1)
+        yield from _leaves(f"{path}/{_key(key)}", part, (*above, id(value)))
+
+
+def _is_too_deep(value: object, above: tuple[int, ...]) -> bool:
+    return id(value) in above or len(above) >= _MAX_DEPTH
 
 
 def _parts(value: Any) -> Mapping[Any, Any] | None:
@@ -131,14 +139,36 @@ def _key(key: object) -> str:
     return str(name).encode("utf-8", "backslashreplace").decode().replace("\0", "\\0") or "''"
 
 
-def _leaf(value: Any) -> object:
+def _leaf(value: Any, above: tuple[int, ...]) -> object:
+    if isinstance(value, _PLAIN):
+        return value
+    if _is_too_deep(value, above):
+        return "..."
+    inside = (*above, id(value))
+    if isinstance(value, (list, tuple)):
+        return [_listed(part, inside) for part in value]
     if isinstance(value, functools.partial):
-        return f"partial of {_leaf(value.func)}"
+        return f"partial of {_leaf(value.func, inside)}"
     if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
-        return f"{value.__module__}.{value.__qualname__}"  # str() of a function has its address, new in every process
-    if hasattr(value, "named_parameters"):  # a torch module, whose str() may take pages
-        return f"{type(value).__module__}.{type(value).__qualname__}"
+        return _name_of(value)  # str() of a function has its address, new in every process
+    if hasattr(value, "named_parameters") or _has_no_text(type(value)):
+        return _name_of(type(value))  # str() of a torch module may take pages
     if hasattr(value, "detach"):
         value = value.detach()
-        return value.item() if value.ndim == 0 else value.tolist() if value.numel() <= 1_000 else str(value)
+        return value.item() if value.ndim == 0 else value.tolist() if value.numel() <= _MAX_ELEMENTS else str(value)
     return value
+
+
+def _listed(value: Any, above: tuple[int, ...]) -> object:
+    parts = None if _is_too_deep(value, above) else _parts(value)
+    if parts is None:
+        return _leaf(value, above)
+    return {_key(key): _listed(part, (*above, id(value))) for key, part in parts.items()}
+
+
+def _name_of(value: Any) -> str:
+    return f"{value.__module__}.{value.__qualname__}"
+
+
+def _has_no_text(kind: type) -> bool:
+    return all(getattr(kind, name) is getattr(object, name) for name in ("__str__", "__repr__"))

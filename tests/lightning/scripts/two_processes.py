@@ -73,6 +73,19 @@ def train(strategy: str, case: str) -> None:
         passed.close()
 
 
+def with_fabric(fabric: Any) -> None:
+    """What each of Fabric's processes does."""
+    for step in range(5):
+        fabric.log("loss", 1.0 / (step + 1), step=step)
+        fabric.log_dict({"a": step, "b": -step})
+    fabric.logger.log_hyperparams({"lr": 0.1})
+
+
 if __name__ == "__main__":
     for one in sys.argv[3:]:
-        train(sys.argv[2], one)
+        if one == "fabric":
+            fabric = importlib.import_module(f"{sys.argv[1].partition('.')[0]}.fabric").Fabric
+            logger = GoodseedLogger(run_id="fabric")
+            fabric(accelerator="cpu", devices=2, strategy=sys.argv[2], loggers=logger).launch(with_fabric)
+        else:
+            train(sys.argv[2], one)

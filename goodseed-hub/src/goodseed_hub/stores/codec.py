@@ -6,7 +6,7 @@ import struct
 import sys
 import zlib
 from array import array
-from itertools import accumulate
+from itertools import accumulate, chain
 from operator import sub
 from typing import TYPE_CHECKING, Final
 
@@ -37,9 +37,9 @@ def pack(metrics: Mapping[str, Column], texts: Mapping[str, Column], level: int)
             header += (_SERIES.pack(kind, len(encoded), len(column.steps)), encoded)
     parts = header
     for columns in (metrics, texts):
-        parts.append(_numbers([step for column in columns.values() for step in column.steps]))
-        parts.append(_numbers([time for column in columns.values() for time in column.times_ms]))
-    parts.append(_doubles([value for column in metrics.values() for value in column.values]))  # type: ignore[misc]
+        parts.append(_numbers(_joined(column.steps for column in columns.values())))
+        parts.append(_numbers(_joined(column.times_ms for column in columns.values())))
+    parts.append(_shuffled(_joined(column.values for column in metrics.values())))  # type: ignore[misc]
     encoded_texts = [str(value).encode() for column in texts.values() for value in column.values]
     parts += (_little(array("I", map(len, encoded_texts))), *encoded_texts)
     return bytes([_VERSION]) + zlib.compress(b"".join(parts), level)
@@ -104,12 +104,19 @@ def _split(
     return found
 
 
-def _numbers(values: list[float]) -> bytes:
+def _joined(lists: Iterable[list[float]]) -> array[float]:
+    values = array("d")
+    for one in lists:
+        values.fromlist(one)
+    return values
+
+
+def _numbers(values: array[float]) -> bytes:
     """Integers as differences, of which most bytes are the same; else as they are."""
-    if all(map(float.is_integer, map(float, values))) and all(-_MAX_EXACT <= value <= _MAX_EXACT for value in values):
+    if values and all(map(float.is_integer, values)) and -_MAX_EXACT <= min(values) and max(values) <= _MAX_EXACT:
         integers = list(map(int, values))
-        return _INTEGERS + _shuffled(array("q", map(sub, integers, [0, *integers[:-1]])))
-    return _DOUBLES + _shuffled(array("d", values))
+        return _INTEGERS + _shuffled(array("q", map(sub, integers, chain((0,), integers))))
+    return _DOUBLES + _shuffled(values)
 
 
 def _read_numbers(plain: bytes, at: int, count: int) -> tuple[list[float], int]:
@@ -119,10 +126,6 @@ def _read_numbers(plain: bytes, at: int, count: int) -> tuple[list[float], int]:
     if mode != _DOUBLES:
         raise ValueError("an unknown kind of column")
     return _unshuffled(plain[at + 1 : end], "d").tolist(), end
-
-
-def _doubles(values: list[float]) -> bytes:
-    return _shuffled(array("d", values))
 
 
 def _shuffled(values: array[float] | array[int]) -> bytes:

@@ -43,6 +43,7 @@ _COMPACTED_POINTS_A_SERIES: Final = 200
 _MAX_WAITING_POINTS: Final = 2_000_000
 _MAX_KNOWN_RUNS: Final = 2_000
 _ALL: Final = 2**31 - 1
+_TEND_SECONDS: Final = 5.0
 _EDITED: Final = ("sys/name", "sys/description", "sys/tags")
 
 
@@ -119,8 +120,7 @@ class PostgresStore:
                     )
         known.update(new)
         is_over = any(change.is_last for change in changes)
-        threshold = min(_MAX_WAITING_POINTS, max(_COMPACTED_POINTS, _COMPACTED_POINTS_A_SERIES * len(known)))
-        if waiting >= threshold or (is_over and waiting):
+        if waiting >= _threshold(run.id, len(known)) or (is_over and waiting):
             self._due[run.id] = None
         return outcomes
 
@@ -263,14 +263,16 @@ class PostgresStore:
     def tend(self) -> None:
         """Compact what is due, and close copies that nobody has written to for a while."""
         self._copies.tend()
-        until = time.monotonic() + 30
+        until = time.monotonic() + _TEND_SECONDS
         for run in list(self._due):
+            began = time.monotonic()
+            if began > until:
+                return  # the rest is still due
             self._due.pop(run, None)
             with self._database.pool.connection() as connection:
                 while compact(connection, run) and self._is_still_long(connection, run):
                     pass
-            if time.monotonic() > until:
-                return
+            time.sleep(min(0.2, time.monotonic() - began))  # those who write come first
 
     def _is_still_long(self, connection: Connection, run: str) -> bool:
         rows = connection.execute(statements.HEADS, ([run],)).fetchall()
@@ -286,7 +288,14 @@ class PostgresStore:
     def close(self) -> None:
         """Compact what is due, and close the copies."""
         try:
-            self.tend()
+            while self._due:
+                self.tend()
         except Exception as error:  # it goes on at the next start
             _logger.warning("goodseed: segments are left for the next start: %s", error)
         self._copies.close()
+
+
+def _threshold(run: str, series: int) -> float:
+    """From how many points on a run is compacted: runs that began together do not all come to it at once."""
+    points = min(_MAX_WAITING_POINTS, max(_COMPACTED_POINTS, _COMPACTED_POINTS_A_SERIES * series))
+    return points * (0.75 + int(run[:4], 16) / 0x20000)

@@ -239,11 +239,11 @@ def _is_foreign(request: Request) -> bool:
     """Whether a page of another origin sent this, or nothing says that it was one of ours."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     host = request.headers.get("host", "").lower()
-    if site is not None and site != "same-origin":
-        return True
+    if site is not None:  # the browser itself says so, and a form of a page without a referrer has the origin "null"
+        return site != "same-origin"
     if origin is not None:
         return origin.lower() not in (f"http://{host}", f"https://{host}")
-    return site is None
+    return True
 
 
 def _forgery(request: Request, caller: Caller) -> str:
@@ -272,7 +272,8 @@ def _api_error(status: int, code: str, message: str, headers: Mapping[str, str] 
 
 
 def _page(content: bytes, status: int = 200) -> Response:
-    return Response(content, status, {**_PRIVATE, "Content-Type": _HTML})
+    # Where a browser tells no more, its form has to tell its origin, which it does not under "no-referrer".
+    return Response(content, status, {**_PRIVATE, "Referrer-Policy": "same-origin", "Content-Type": _HTML})
 
 
 def _redirect(path: str, cookie: str = "") -> Response:
