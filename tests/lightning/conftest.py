@@ -43,8 +43,9 @@ def lightning() -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lightning writes into the working directory."""
+def _elsewhere(lightning: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning, without which nothing here runs, writes into the working directory."""
+    pytest.importorskip("goodseed_lightning")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GOODSEED_STORAGE", "local")
 

@@ -65,4 +65,8 @@ def learning_rate(model: Any) -> float | None:
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if optimizer is None or not hasattr(optimizer, "learning_rate"):
         return None
-    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    rate = optimizer.learning_rate
+    try:
+        return float(rate)
+    except (TypeError, ValueError):
+        return float(keras.ops.convert_to_numpy(rate))

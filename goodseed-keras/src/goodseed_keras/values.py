@@ -56,6 +56,11 @@ def _add(found: dict[str, float], path: str, value: Any) -> None:
         for name, part in value.items():
             _add(found, f"{path}/{name}", part)
         return
+    if hasattr(value, "detach"):  # torch, whose tensors on a device numpy can't read
+        value = value.detach().cpu()
+        if value.ndim == 0:
+            found[path] = float(value)
+            return
     array = _as_array(value)
     if array.ndim == 0 or array.size == 1:
         found[path] = float(array.reshape(()))

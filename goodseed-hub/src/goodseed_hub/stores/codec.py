@@ -113,7 +113,7 @@ def _joined(lists: Iterable[list[float]]) -> array[float]:
 
 def _numbers(values: array[float]) -> bytes:
     """Integers as differences, of which most bytes are the same; else as they are."""
-    if values and all(map(float.is_integer, values)) and -_MAX_EXACT <= min(values) and max(values) <= _MAX_EXACT:
+    if values and all(map(float.is_integer, values)) and min(values) >= -_MAX_EXACT and max(values) <= _MAX_EXACT:
         integers = list(map(int, values))
         return _INTEGERS + _shuffled(array("q", map(sub, integers, chain((0,), integers))))
     return _DOUBLES + _shuffled(values)
