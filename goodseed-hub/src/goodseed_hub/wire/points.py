@@ -127,7 +127,7 @@ def _read_all(points: list[_Point], limits: Limits) -> Points | None:
                 return None
             column = columns.setdefault(plain, Column())
             columns[path] = column
-        column.steps.append(step)
+        column.steps.append(step + 0.0)  # -0.0 and 0.0 are one step
         column.values.append(value)  # type: ignore[arg-type]
         column.times_ms.append(time_ms)
     for columns in (metrics, texts):
