@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -101,6 +104,29 @@ def test_a_directory_has_one_hub(make_hub: MakeHub, store: str) -> None:
 
     assert 1 == second.returncode
     assert "Another hub serves" in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--port", "taken"], "can't listen at 127.0.0.1"),
+        (["--port", "70000"], "a port is a number"),
+        (["--max-series", "0"], "--max-series must be more than 0"),
+        (["--database", "postgresql://hub@127.0.0.1:1/x"], "The database can't be reached"),
+        (["--database", "no address"], "The database can't be reached"),
+    ],
+)
+def test_a_hub_that_can_t_start_says_why(tmp_path: Path, options: list[str], said: str) -> None:
+    """One sentence; no key is made in vain, so that the next start has one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        options = [port if option == "taken" else option for option in options]
+        command = [sys.executable, "-m", "goodseed", "hub", "serve", "--data", str(tmp_path / "data"), *options]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert (True, "", 1) == (done.returncode in (1, 2), done.stdout, done.stderr.count("\n")), done.stderr
+    assert said in done.stderr
+    assert not (tmp_path / "data" / "hub.sqlite").exists()
 
 
 def test_a_backup_is_a_hub(make_hub: MakeHub, store: str, tmp_path: Path) -> None:

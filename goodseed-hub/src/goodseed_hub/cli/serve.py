@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from goodseed.cli.terminal import printable
 from goodseed_hub.cli.common import add_command, place
 from goodseed_hub.errors import HubError
 from goodseed_hub.limits import Limits
-
-if TYPE_CHECKING:
-    import argparse
 
 __all__ = ["add_commands"]
 
@@ -22,9 +20,9 @@ _FILES_A_RUN: Final = 4
 _DESCRIPTION: Final = """\
 Serve the wire protocol and the dashboard, until Ctrl-C.
 
-  goodseed hub serve                                     this machine only; data in ~/.goodseed/hub
-  goodseed hub serve --host 0.0.0.0 --data /srv/goodseed for others too: put a proxy with TLS before it
-  goodseed hub serve --database postgresql://hub@db/hub  any number of hubs on one database
+  goodseed hub serve                                      this machine only; data in ~/.goodseed/hub
+  goodseed hub serve --host 0.0.0.0 --data /srv/goodseed  for others too: put a proxy with TLS before it
+  goodseed hub serve --database postgresql://hub@db/hub   any number of hubs on one database
 
 The first start makes a workspace, an admin and a key, and prints the key once.
 """
@@ -45,7 +43,7 @@ def add_commands(commands: Any) -> None:
     """Add the command."""
     parser = add_command(commands, "serve", "serve the protocol and the dashboard", _serve, _DESCRIPTION)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=_PORT, help=f"the port (default: {_PORT}; 0 for any)")
+    parser.add_argument("--port", type=_port, default=_PORT, help=f"the port (default: {_PORT}; 0 for any)")
     parser.add_argument(
         "--trusted-proxy",
         action="append",
@@ -61,6 +59,12 @@ def add_commands(commands: Any) -> None:
         known = getattr(Limits(), fields[0])
         shown = known >> 20 if option == "--max-body-mb" else known
         limits.add_argument(option, type=kind, metavar="N", help=f"{what} (default: {shown:g})")
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) < 65536):
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return int(text)
 
 
 def _limits(arguments: argparse.Namespace) -> Limits:
@@ -82,12 +86,13 @@ def _serve(arguments: argparse.Namespace) -> int:
     from goodseed_hub.opening import enter_files, make_first, open_hub
     from goodseed_hub.web.app import make_app
     from goodseed_hub.web.dashboard import Dashboard
-    from goodseed_hub.web.server import Server
+    from goodseed_hub.web.server import Server, listen
 
     directory, database_url = place(arguments)
     limits = _limits(arguments)
     _raise_file_limit(limits.max_connections)
-    with open_hub(directory, database_url, limits=limits, silence_seconds=arguments.crashed_after) as hub:
+    listener = listen(arguments.host, arguments.port)  # before a first key is made, which would be printed in vain
+    with listener, open_hub(directory, database_url, limits=limits, silence_seconds=arguments.crashed_after) as hub:
         first_key = make_first(hub.database, hub.access, hub.directory)
         if database_url is None:
             enter_files(hub)
@@ -103,8 +108,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             server = Server(
                 app,
                 limits,
-                host=arguments.host,
-                port=arguments.port,
+                listener,
                 trusted_proxies=arguments.trusted_proxy,
                 greeting=greeting,
             )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["PostgresDatabase"]
 
 _MAX_CONNECTIONS: Final = 20
+_CONNECT_SECONDS: Final = 10
 _WAIT_SECONDS: Final = 15.0
 _EXCLUSIVE: Final = "SELECT pg_advisory_xact_lock(7381240192)"
 
@@ -39,6 +40,10 @@ class PostgresDatabase:
         Raises:
             HubError: It can't be reached.
         """
+        try:
+            psycopg.connect(url, connect_timeout=_CONNECT_SECONDS).close()
+        except psycopg.Error as error:
+            raise HubError(f"The database can't be reached: {str(error).splitlines()[0]}.") from error
         self.pool: Final[ConnectionPool[Connection]] = ConnectionPool(
             url,
             min_size=1,
@@ -48,11 +53,7 @@ class PostgresDatabase:
             open=False,
         )
         self._mine: Final = threading.local()
-        try:
-            self.pool.open(wait=True, timeout=_WAIT_SECONDS)
-        except psycopg.Error as error:
-            self.pool.close()
-            raise HubError(f"The database can't be reached: {error}. Is the address right?") from error
+        self.pool.open()
 
     def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """All rows of a query."""

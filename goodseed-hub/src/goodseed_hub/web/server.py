@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, final
@@ -18,12 +19,25 @@ if TYPE_CHECKING:
 
     from goodseed_hub.limits import Limits
 
-__all__ = ["Server"]
+__all__ = ["Server", "listen"]
 
 _KEEP_ALIVE_SECONDS: Final = 30
 _SHUTDOWN_SECONDS: Final = 10
 _MAX_HEAD_BYTES: Final = 64 << 10
 _BACKLOG: Final = 2048
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at an address; port 0 is any free one.
+
+    Raises:
+        OSError: The address can't be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise OSError(f"can't listen at {host}, port {port}: {error.strerror or error}.") from error
 
 
 @final
@@ -34,27 +48,23 @@ class Server(uvicorn.Server):
         self,
         app: ASGIApp,
         limits: Limits,
+        listener: socket.socket,
         *,
-        host: str,
-        port: int,
         trusted_proxies: Sequence[str] = (),
         greeting: Sequence[str] = (),
     ) -> None:
-        """Nothing listens yet.
+        """Nothing is answered yet.
 
         Args:
             app: What answers.
             limits: Of connections.
-            host: The address to listen at.
-            port: The port; 0 for any.
+            listener: What `listen` gave.
             trusted_proxies: Addresses whose forwarded headers are believed.
             greeting: What to print once it listens; ``{url}`` stands for the address.
         """
         super().__init__(
             uvicorn.Config(
                 app,
-                host=host,
-                port=port,
                 http=make_protocol(limits),
                 ws="none",
                 lifespan="off",
@@ -69,15 +79,16 @@ class Server(uvicorn.Server):
                 backlog=_BACKLOG,
             )
         )
+        self._listener: Final = listener
         self._greeting: Final = greeting
 
     async def startup(self, sockets: Any = None) -> None:
-        """Listen, and say so."""
+        """Begin to answer, and say so."""
         await super().startup(sockets)
         if not self.started or self.should_exit:
             return
-        port = self.servers[0].sockets[0].getsockname()[1]
-        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+        host, port = self._listener.getsockname()[:2]
+        host = f"[{host}]" if ":" in host else host
         for line in self._greeting:
             print(line.format(url=f"http://{host}:{port}"))
         sys.stdout.flush()
@@ -86,7 +97,7 @@ class Server(uvicorn.Server):
         """Serve; returns the exit status."""
         with _quiet_signals():
             try:
-                self.run()
+                self.run([self._listener])
             except KeyboardInterrupt:
                 return 0
             except SystemExit:  # it could not begin, and has said why
