@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { logSplits } from "../src/chart/axes";
 import { spans } from "../src/lib/ansi";
 import { brushTerms, plotAxis } from "../src/lib/axis";
 import { dashOf, ramp, slotColor } from "../src/lib/colors";
@@ -183,5 +184,22 @@ describe("axes of plots", () => {
     expect(brushTerms(acc, 0.75, 0.25, quotedPath, quotedValue)).toEqual(["acc:max>=0.2500", "acc:max<=0.7500"]);
     const optimizer = plotAxis("optimizer", ["adamw", "lion", "sgd"]);
     expect(brushTerms(optimizer, 0, 0.6, quotedPath, quotedValue)).toEqual(["(optimizer=adamw or optimizer=lion)"]);
+  });
+});
+
+describe("ticks of a logarithmic axis", () => {
+  test("end, wherever the axis begins", () => {
+    const low = Math.fround(1e-9);
+    expect(logSplits(low, 3e-3).filter((v) => v > low)).toContain(1e-3);
+    fc.assert(
+      fc.property(fc.double({ noNaN: true }), fc.double({ noNaN: true }), (a, b) => {
+        const all = logSplits(a, b);
+        expect(all.every((v) => v >= a && v <= b)).toBe(true);
+        expect(all.length).toBeLessThan(650);
+      }),
+    );
+  });
+  test("are the multiples of powers of ten", () => {
+    expect(logSplits(0.5, 30)).toEqual([0.5, 0.6, 0.7, 0.8, 0.9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30]);
   });
 });

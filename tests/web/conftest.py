@@ -169,7 +169,7 @@ class Tab:
         self.problems: list[str] = []
         self.asked: list[Any] = []
         page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("pageerror", lambda error: self.problems.append(error.stack or str(error)))
         page.on("request", lambda request: self.asked.append(request))
         page.set_default_timeout(15_000)
 
@@ -247,6 +247,16 @@ def wait_painted(page: Page, card: Any, more_than: int = 200) -> int:
             return count
         page.wait_for_timeout(50)
     raise AssertionError("The chart stays empty")
+
+
+def wait_repainted(page: Page, card: Any, before: int) -> int:
+    """Wait until the chart's lines are drawn otherwise than they were."""
+    for _ in range(100):
+        count = painted(card)
+        if count not in (0, before):
+            return count
+        page.wait_for_timeout(50)
+    raise AssertionError("The chart stays as it was")
 
 
 def until(page: Page, expression: str) -> None:

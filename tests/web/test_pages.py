@@ -243,6 +243,24 @@ def test_palette_jumps_to_runs_metrics_and_actions(tab: Tab) -> None:
     until(page, "document.documentElement.dataset.theme === 'dark'")
 
 
+def test_a_dialog_takes_the_very_next_key(tab: Tab) -> None:
+    """What is typed right after the palette was asked for is typed into it, and Escape closes what just opened."""
+    page = tab.open(HOME)
+    typed = page.evaluate(
+        """async () => {
+            const press = (key, ctrlKey = false) => document.activeElement.dispatchEvent(
+                new KeyboardEvent("keydown", { key, ctrlKey, bubbles: true, cancelable: true }));
+            press("k", true);
+            await Promise.resolve();
+            const first = document.activeElement.tagName;
+            press("Escape");
+            await Promise.resolve();
+            return [first, document.querySelectorAll("[aria-modal]").length];
+        }"""
+    )
+    assert typed == ["INPUT", 0]
+
+
 def test_keys(tab: Tab) -> None:
     """The keys of the help page do what it says."""
     page = tab.open(HOME)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from .conftest import PROJECT, SPIKE, Tab, chart, move_over, painted, until, wait_painted
+from .conftest import PROJECT, SPIKE, Tab, chart, move_over, painted, until, wait_painted, wait_repainted
 
 HOME = f"/p/{PROJECT}"
 
@@ -166,8 +166,7 @@ def test_smoothing_changes_the_curve_and_keeps_the_raw_one(tab: Tab) -> None:
     card = chart(page, "train/loss")
     before = wait_painted(page, card)
     page.get_by_label("Smoothing", exact=True).fill("0.9")
-    page.wait_for_timeout(300)
-    assert painted(card) != before
+    wait_repainted(page, card, before)
     assert query(page)["sm"] == ["0.9"]
     move_over(page, card, 0.5, 0.8)
     assert "raw" in page.locator(".tip").text_content()
@@ -219,8 +218,22 @@ def test_log_y(tab: Tab) -> None:
     card.hover()
     card.get_by_label("Log y axis").click()
     assert query(page)["y"] == ["train/loss"]
-    page.wait_for_timeout(200)
-    assert painted(card) != before
+    wait_repainted(page, card, before)
+
+
+def test_log_y_under_the_pointer(tab: Tab) -> None:
+    """The key `l` does so, too, for an axis that began at 0; uPlot never ended drawing that."""
+    page = tab.open(HOME)
+    card = chart(page, "train/lr")
+    wait_painted(page, card)
+    move_over(page, card, 0.5, 0.5)
+    before = painted(card)
+    page.keyboard.press("l")
+    until(page, 'document.querySelector(\'[data-metric="train/lr"] [aria-label="Log y axis"][aria-pressed=true]\')')
+    after = wait_repainted(page, card, before)
+    page.keyboard.press("l")
+    wait_repainted(page, card, after)
+    assert query(page).get("y") is None
 
 
 def test_drag_zooms_and_fetches_finer_data(tab: Tab) -> None:

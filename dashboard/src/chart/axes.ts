@@ -22,8 +22,10 @@ const decade = (value: number): string =>
 export function axesOf(look: AxesLook): uPlot.Axis[] {
   const base: uPlot.Axis = { stroke: look.text, font: FONT, ticks: { show: false }, gap: 5, border: { show: false } };
   const xAxis: uPlot.Axis = { ...base, grid: { show: false }, size: 24, space: 64 };
-  if (look.isLogX) xAxis.values = (_, splits) => splits.map((v) => (isDecade(v) ? decade(v) : ""));
-  else if (look.x === "time") {
+  if (look.isLogX) {
+    xAxis.splits = (_, __, low, high) => logSplits(low, high);
+    xAxis.values = (_, splits) => splits.map((v) => (isDecade(v) ? decade(v) : ""));
+  } else if (look.x === "time") {
     xAxis.incrs = [0.001, 0.01, 0.1, ...SECONDS];
     xAxis.values = (_, splits) => splits.map((v) => (v ? duration(v) : "0"));
   } else if (look.x !== "wall") xAxis.values = (_, splits) => splits.map((v) => compact(v) || "0");
@@ -34,8 +36,21 @@ export function axesOf(look: AxesLook): uPlot.Axis[] {
     grid: { stroke: look.grid, width: 1 },
     values: (_, splits) => (look.isLogY ? decades(splits) : linear(splits)),
   };
-  if (look.isLogY) yAxis.grid!.filter = (_, splits) => splits.map((v) => (isDecade(v) ? v : null));
+  if (look.isLogY) {
+    yAxis.splits = (_, __, low, high) => logSplits(low, high);
+    yAxis.grid!.filter = (_, splits) => splits.map((v) => (isDecade(v) ? v : null));
+  }
   return [xAxis, yAxis];
+}
+
+/** Where a logarithmic axis has ticks. uPlot's own never end where the axis begins a hair under a power of ten. */
+export function logSplits(low: number, high: number): number[] {
+  if (!(low > 0 && high > low)) return [];
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const digits = last - first > 20 ? [1] : [1, 2, 3, 4, 5, 6, 7, 8, 9];
+  const all: number[] = [];
+  for (let power = first; power <= last; power++) for (const digit of digits) all.push(Number(`${digit}e${power}`));
+  return all.filter((v) => v >= low && v <= high);
 }
 
 /** Only powers of ten, or all ticks where there is no power of ten in view. */

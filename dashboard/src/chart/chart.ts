@@ -88,7 +88,8 @@ export class Chart {
 
   /** Show these lines. */
   show(lines: Line[], look: ChartLook): void {
-    const isHeld = source === this && !look.zoom && look.path === this.look.path;
+    const isHeld =
+      source === this && !look.zoom && look.path === this.look.path && scaleOf(look) === scaleOf(this.look);
     const old = this.domain;
     this.lines = lines;
     this.look = look;
@@ -115,7 +116,7 @@ export class Chart {
   paintNow(): void {
     if (!this.width) this.measure();
     if (!this.width) return;
-    const needs = [this.look.x, this.look.isLogX, this.look.isLogY].join();
+    const needs = scaleOf(this.look);
     if (!this.plot || this.builtFor !== needs) {
       this.build();
       this.builtFor = needs;
@@ -418,6 +419,9 @@ export class Chart {
     if (source === this) this.events.zoom(range);
   }
 }
+
+/** What a plot is built for: it needs another one when this changes. */
+const scaleOf = (look: ChartLook): string => [look.x, look.isLogX, look.isLogY].join();
 
 addEventListener("scroll", () => source?.moved(), { capture: true, passive: true });
 

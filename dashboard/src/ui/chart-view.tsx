@@ -60,6 +60,13 @@ export function ChartView(props: {
     let [updatedAt, timer] = [0, 0];
     const update = (): void => {
       clearTimeout(timer);
+      // All of them are read before the first return: the effect below follows what was read.
+      const now = look();
+      const drawing = {
+        smoothing: { kind: settings.smoothKind.value, weight: settings.smoothing.value },
+        groupBy: model.isSingle ? [] : settings.groupBy.value,
+        spread: settings.spread.value,
+      };
       const store = isFallback ? model.fallback : model.store;
       const runs = model.runs.value;
       const found = runs.flatMap((run) => props.paths.map((path) => store.get(run.id, path)));
@@ -87,12 +94,9 @@ export function ChartView(props: {
         runs,
         get: (run, path) => store.get(run, path),
         whole: (run, path) => store.whole(run, path),
-        smoothing: { kind: settings.smoothKind.value, weight: settings.smoothing.value },
-        groupBy: model.isSingle ? [] : settings.groupBy.value,
-        spread: settings.spread.value,
+        ...drawing,
         groupColor: (index) => model.groupColor(index),
       });
-      const now = look();
       chart.show(lines, now);
       const smallest = Math.min(...lines.map((line) => line.stats?.min ?? NaN).filter(Number.isFinite));
       const note =

@@ -147,7 +147,8 @@ export function Dialog(props: {
   children: ComponentChildren;
 }): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // Before the next key: what is typed right after the dialog opens belongs to it.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     const first = box.current?.querySelector<HTMLElement>("input,button,[tabindex]");
     (first ?? box.current)?.focus();
