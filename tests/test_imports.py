@@ -11,19 +11,23 @@ SOURCE = Path(__file__).parent.parent / "goodseed-core" / "src" / "goodseed"
 BASE = {"errors", "values", "names", "paths", "config", "credentials", "sink"}
 MAY_IMPORT = {
     "storage": BASE,
-    "remote": BASE,
+    "remote": BASE | {"plugins", "hooktypes"},
     "sync": BASE | {"storage", "remote"},
     "monitoring": BASE | {"plugins", "hookspecs"},
     "source_code": BASE,
-    "hookspecs": set(),
+    "hookspecs": {"hooktypes", "run"},
     "plugins": BASE | {"hookspecs", "monitoring"},
-    "run": BASE | {"storage", "sync", "remote", "monitoring", "source_code", "plugins"},
-    "server": BASE | {"storage", "plugins", "__version__"},
+    "run": BASE | {"storage", "sync", "remote", "monitoring", "source_code", "plugins", "hooktypes"},
+    "server": BASE | {"storage", "plugins", "hooktypes", "run", "__version__"},
     "projects": BASE | {"storage", "remote"},
     "cli": None,  # anything
     "__main__": {"cli"},
     "__init__": BASE | {"run", "source_code", "projects"},
+    "hooktypes": {"run"},
+    "conversions": set(),
+    "importing": BASE | {"hooktypes", "run"},
     **dict.fromkeys(BASE, BASE),
+    "values": BASE | {"plugins"},
 }
 OUTSIDE = {"psutil", "pluggy", "pynvml", "IPython"}  # the two dependencies, and what is looked for where it is there
 

@@ -68,6 +68,19 @@ export interface Table {
   unknown: string[];
 }
 
+/** What a plugin's panel consists of. */
+export type PanelBlock =
+  | { kind: "text"; text: string }
+  | { kind: "table"; columns: string[]; rows: Cell[][] }
+  | { kind: "bars"; labels: string[]; values: number[] };
+
+export interface Panel {
+  name: string;
+  title: string;
+  blocks: PanelBlock[];
+  problem: string;
+}
+
 export interface RunDetails {
   id: string;
   project: string;
@@ -275,6 +288,8 @@ export const api = {
 
   moment: (project: string, id: string, path: string, step: number): Promise<{ step: number; time: number | null }> =>
     json(`${runUrl(project, id)}/moment${query({ path, step: String(step) })}`),
+
+  panels: (project: string, id: string): Promise<{ panels: Panel[] }> => json(`${runUrl(project, id)}/panels`),
 
   diff: (project: string, runs: readonly string[], base: string, prefix = "", q = ""): Promise<Diff> =>
     json(`${projectUrl(project)}/diff`, send("POST", { runs, base, prefix, q })),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["DEFAULT_API_URL", "DEFAULT_PROJECT", "Settings", "Storage", "get_run_db_path"]
+__all__ = ["DEFAULT_API_URL", "DEFAULT_PROJECT", "Settings", "Storage", "get_run_db_path", "is_web_address"]
 
 DEFAULT_PROJECT: Final = "default"
 DEFAULT_API_URL: Final = "https://api.goodseed.ai"
@@ -90,6 +90,11 @@ class Settings:
             is_quiet=_is_on(env.get("GOODSEED_QUIET")),
             is_descriptor_captured=_is_on(env.get("GOODSEED_CAPTURE_FD")),
         )
+
+
+def is_web_address(url: str) -> bool:
+    """Whether ``url`` is one of Goodseed's own protocol; another is for a plugin."""
+    return url.partition("://")[0].lower() in ("http", "https") or "://" not in url
 
 
 def _is_on(value: str | None) -> bool:

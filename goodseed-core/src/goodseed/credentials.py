@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Final
 
+from goodseed.config import is_web_address
 from goodseed.errors import ConfigurationError, InvalidTypeError, InvalidValueError
 from goodseed.paths import home_directory, make_private_directory
 
@@ -49,6 +50,8 @@ def kept_key(api_url: str) -> str | None:
 def find_key(settings: Settings, given: str | None = None) -> str | None:
     """The key to use: ``given``, else that of the environment, else that which is kept; None for none.
 
+    A plugin's destination is none of ours to ask a key for: without one, its key is empty.
+
     Raises:
         InvalidTypeError, InvalidValueError: It can't be one.
         ConfigurationError: The file of keys is damaged.
@@ -59,7 +62,8 @@ def find_key(settings: Settings, given: str | None = None) -> str | None:
         return check_key(given, "api_key")
     if settings.api_key:
         return check_key(settings.api_key, "GOODSEED_API_KEY")
-    return kept_key(settings.api_url)
+    kept = kept_key(settings.api_url)
+    return kept if kept is not None or is_web_address(settings.api_url) else ""
 
 
 def keep_key(api_url: str, key: str) -> Path:

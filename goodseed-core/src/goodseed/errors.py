@@ -118,7 +118,7 @@ class RemoteRefusedError(RemoteError, ValueError):
         code: The remote's ``error_code``.
     """
 
-    def __init__(self, message: str, *, status: int, code: str = "") -> None:
+    def __init__(self, message: str, *, status: int = 400, code: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.code = code

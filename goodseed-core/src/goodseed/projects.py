@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from goodseed.config import Settings, Storage
+from goodseed.config import Settings, Storage, is_web_address
 from goodseed.credentials import find_key
 from goodseed.errors import AuthenticationError, ConfigurationError
 from goodseed.paths import check_project, home_directory
@@ -101,12 +101,12 @@ def _client(storage: str | Storage | None, api_key: str | None) -> Client | None
     chosen = Storage.of(storage, "storage") if storage is not None else settings.storage
     if chosen is Storage.DISABLED:
         raise ConfigurationError('storage="disabled" keeps nothing that could be listed: use "local" or "cloud".')
-    key = None if chosen is Storage.LOCAL else find_key(settings, api_key)
+    is_remote = chosen is Storage.CLOUD or (chosen is None and is_web_address(settings.api_url))
+    key = find_key(settings, api_key) if is_remote else None
     if key is None:
         if chosen is Storage.CLOUD:
             raise AuthenticationError('storage="cloud" needs an API key: run goodseed login, or set GOODSEED_API_KEY.')
         return None
-    from goodseed.remote.client import Client
-    from goodseed.remote.transport import Transport
+    from goodseed.remote.destination import connect
 
-    return Client(Transport(settings.api_url, key, is_http_allowed=settings.is_http_allowed))
+    return connect(settings.api_url, key, is_http_allowed=settings.is_http_allowed)

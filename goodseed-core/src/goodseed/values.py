@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Union
 
 from goodseed.errors import FileFormatError, InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path, is_encodable
+from goodseed.plugins import call_first
 
 __all__ = [
     "ConfigValue",
@@ -33,8 +34,8 @@ ConfigValue = Union[bool, int, float, str, datetime, None, "set[str]"]
 
 MAX_EXACT_INTEGER: Final = 2**53
 _MAX_DEPTH: Final = 64
-_MAX_ELEMENTS: Final = 10_000
 _PLAIN: Final = (bool, int, float, str, type(None))
+_KNOWN: Final = frozenset({*_PLAIN, datetime, date, list, tuple, set, frozenset, dict, deque, SimpleNamespace})
 
 
 class Encoded(NamedTuple):
@@ -47,7 +48,8 @@ class Encoded(NamedTuple):
 def as_number(path: str, value: object) -> float:
     """Return ``value`` as the float that a metric stores.
 
-    Whatever is a scalar and has ``__float__`` is taken: numbers, numpy scalars, 0-d arrays and tensors.
+    Whatever is a scalar and has ``__float__`` is taken: numbers, numpy scalars, 0-d arrays and tensors; beyond them
+    what a plugin makes a number of (`goodseed.hookspecs.goodseed_metric_value`).
 
     Raises:
         InvalidTypeError: It is something else; the message names ``path`` and the type.
@@ -58,10 +60,12 @@ def as_number(path: str, value: object) -> float:
     if isinstance(value, (float, int)):
         number = value
     elif not hasattr(value, "__float__") or getattr(value, "ndim", 0) != 0:
-        raise InvalidTypeError(
-            f"Metric {path!r} can't store {_describe(value)}: "
-            "a metric takes one number (int, float, bool, a numpy scalar, a 0-d array or tensor)."
-        )
+        number = call_first("goodseed_metric_value", path=path, value=value)
+        if number is None:
+            raise InvalidTypeError(
+                f"Metric {path!r} can't store {_describe(value)}: "
+                "a metric takes one number (int, float, bool, a numpy scalar, a 0-d array or tensor)."
+            )
     else:
         number = value  # type: ignore[assignment]
     try:
@@ -125,16 +129,25 @@ def as_text(value: object) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def encode_config(value: object) -> Encoded:
+def converted(path: str, value: object) -> object:
+    """What plugins, ours among them, make of a value of a type that has no encoding; else ``value`` itself."""
+    if type(value) in _KNOWN or isinstance(value, Enum):
+        return value
+    answer = call_first("goodseed_config_value", path=path, value=value)
+    return value if answer is None else answer
+
+
+def encode_config(value: object, path: str = "") -> Encoded:
     """Return ``value`` with the tag of its type.
 
-    Beyond the types that have a tag: numpy and torch scalars become the number they hold; lists, tuples, deques,
-    mappings and arrays (of up to 10,000 elements) JSON text; a member of an ``Enum`` its value where that is a number
-    or a string by type (``IntEnum``), else ``Class.NAME``; anything else its ``str()``.
+    Beyond the types that have a tag: what a plugin converts to one of them (ours: numpy and torch scalars, arrays,
+    OmegaConf's configs); lists, tuples, deques and mappings become JSON text; a member of an ``Enum`` its value where
+    that is a number or a string by type (``IntEnum``), else ``Class.NAME``; anything else its ``str()``.
 
     Raises:
         InvalidTypeError: Its ``str()`` fails.
     """
+    value = converted(path, value)
     if value is None:
         return Encoded("null", "")
     if isinstance(value, Enum):  # its str() is not the same in every version of Python
@@ -157,7 +170,7 @@ def encode_config(value: object) -> Encoded:
         return Encoded("string_set", json.dumps(sorted(as_text(item) for item in value), ensure_ascii=False))
     if isinstance(value, (list, tuple, deque, Mapping)):
         return Encoded("str", _json_text(list(value) if isinstance(value, deque) else value))
-    return _encode_scalar_object(value)
+    return Encoded("str", as_text(value))
 
 
 def _int_text(value: int) -> str:
@@ -165,21 +178,6 @@ def _int_text(value: int) -> str:
         return str(int(value))
     except ValueError:  # Python refuses to print integers of over 4,300 digits
         return hex(value)
-
-
-def _encode_scalar_object(value: object) -> Encoded:
-    """Numbers of other libraries are recognised by ``item()``, which they share, without importing them."""
-    item = getattr(value, "item", None)
-    if callable(item) and getattr(value, "ndim", None) == 0:
-        try:
-            plain = item()
-        except (TypeError, ValueError, RuntimeError):
-            plain = None
-        if isinstance(plain, (bool, int, float, str)):
-            return encode_config(plain)
-    elif hasattr(value, "tolist") and isinstance(size := getattr(value, "size", None), int) and size <= _MAX_ELEMENTS:
-        return Encoded("str", _json_text(value.tolist()))
-    return Encoded("str", as_text(value))
 
 
 def _json_text(value: object) -> str:
@@ -243,6 +241,7 @@ def flatten(prefix: str, value: object) -> dict[str, object]:
 
 
 def _flatten_into(leaves: dict[str, object], path: str, value: object, depth: int) -> None:
+    value = converted(path, value)
     children = None if isinstance(value, _PLAIN) else _children(value)
     if children is None:
         leaves[check_attribute_path(path)] = value

@@ -18,6 +18,7 @@ import { LogLines } from "../../ui/log-lines";
 import { MomentDialog } from "../../ui/moment";
 import { attempt, PathText, useAnswer } from "../../ui/parts";
 import { useMetrics, useRunCharts } from "./charts";
+import { Panels } from "./panels";
 import { runVersion } from "./page";
 
 const TILES = 4;
@@ -55,6 +56,7 @@ export function Overview({
                   ))}
                 </div>
               )}
+              <Panels project={project.name} id={details.id} />
               <LastOutput project={project.name} id={details.id} />
             </div>
             <div class="stack">

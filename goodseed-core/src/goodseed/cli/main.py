@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from goodseed import __version__
-from goodseed.cli import download, list_plugins, list_runs, login, serve, upload
+from goodseed.cli import download, import_runs, list_plugins, list_runs, login, serve, upload
 from goodseed.cli.command import Command
 from goodseed.cli.terminal import printable
 from goodseed.errors import GoodseedError
@@ -30,6 +30,7 @@ _COMMANDS: Final[tuple[Command, ...]] = (
     login.WHOAMI,
     list_plugins.COMMAND,
 )
+_WITH_PLUGINS: Final = (import_runs.COMMAND,)  # what it takes is known only when plugins are loaded
 
 _DESCRIPTION: Final = """\
 Goodseed tracks machine-learning experiments. Each run is one SQLite file on your disk:
@@ -71,9 +72,9 @@ class _HarmlessFormatter(logging.Formatter):
 
 
 def _plugin_commands() -> list[Command]:
-    """The commands of plugins, but for those whose name is taken."""
-    taken = {command.name for command in _COMMANDS}
-    found = []
+    """The commands that need plugins, and those of plugins, but for those whose name is taken."""
+    taken = {command.name for command in (*_COMMANDS, *_WITH_PLUGINS)}
+    found = list(_WITH_PLUGINS)
     for plugin, answer in call_each("goodseed_commands"):
         try:
             commands = [Command(name, summary, f"{summary}.", add, run) for name, summary, add, run in answer]

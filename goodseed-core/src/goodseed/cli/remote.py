@@ -38,7 +38,6 @@ def connect(settings: Settings, key: str) -> Client:
     Raises:
         ConfigurationError: The remote's address can't be.
     """
-    from goodseed.remote.client import Client  # HTTP and TLS take longer to load than most commands to run
-    from goodseed.remote.transport import Transport
+    from goodseed.remote import destination  # HTTP and TLS take longer to load than most commands to run
 
-    return Client(Transport(settings.api_url, key, is_http_allowed=settings.is_http_allowed))
+    return destination.connect(settings.api_url, key, is_http_allowed=settings.is_http_allowed)

@@ -102,17 +102,19 @@ def _close_caches(store: CatalogStore) -> None:
 
 def _start(store: CatalogStore, arguments: argparse.Namespace) -> tuple[Server, str]:
     """A server that listens, and the link to it."""
-    from goodseed.server.app import Application
+    from goodseed.server.app import ROUTES, Application
     from goodseed.server.listener import Server
+    from goodseed.server.plugged import plugin_route
     from goodseed.server.static import Pages
 
     pages = Pages()
+    routes = (*ROUTES, plugin_route(store.root))
     host = arguments.host.removeprefix("[").removesuffix("]")
     wanted = _DEFAULT_PORT if arguments.port is None else arguments.port
     for port in _ports(wanted):
         policy = _policy(host, port, arguments)
         try:
-            server = Server((host, port), Application(store, policy, pages))
+            server = Server((host, port), Application(store, policy, pages, routes))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise OSError(f"can't listen at {host}, port {port}: {error.strerror or error}.") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from goodseed.hookspecs import hookimpl
 from goodseed.monitoring import amd, apple, nvidia
 from goodseed.monitoring.gpu_reading import numbers_of
 
@@ -16,14 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["goodseed_facts", "goodseed_hardware_samplers"]
 
 
-@hookimpl
 def goodseed_hardware_samplers() -> list[Callable[[], Mapping[str, float]]]:
     """One sampler for all GPUs of the first make that has any, so that they are numbered in one row."""
     reader = _find()
     return [] if reader is None else [lambda: numbers_of(reader.read())]
 
 
-@hookimpl
 def goodseed_facts() -> dict[str, object]:
     """The GPUs' names and the driver's version."""
     reader = _find()

@@ -102,9 +102,9 @@ class _Guarded:
 
 def _plugin_samplers() -> list[_Guarded]:
     with importing():
-        from goodseed.plugins import call_each, plugin_manager
+        from goodseed.plugins import call_each, implementations
 
-        plugin_manager()
+        implementations("goodseed_hardware_samplers")
     return [
         _Guarded(plugin, sampler)
         for plugin, samplers in call_each("goodseed_hardware_samplers")

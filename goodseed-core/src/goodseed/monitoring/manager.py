@@ -159,9 +159,9 @@ class Monitoring:
         with importing():
             import psutil  # noqa: F401  # so that machine_facts finds it imported
 
-            from goodseed.plugins import call_each, plugin_manager
+            from goodseed.plugins import call_each, implementations
 
-            plugin_manager()
+            implementations("goodseed_facts")
         self._store_facts({**machine_facts(), "packages": installed_packages()})
         if not self._options.hardware:
             return

@@ -10,8 +10,8 @@ from goodseed.errors import GoodseedError
 from goodseed.monitoring.manager import Monitoring, MonitoringOptions
 from goodseed.monitoring.traceback import exit_status, process_exception_watch
 from goodseed.run.ending import open_runs
+from goodseed.run.plugged import RunPlugins
 from goodseed.source_code import SourceCode
-from goodseed.values import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,6 +24,8 @@ __all__ = ["Attachments"]
 
 _logger: Final = logging.getLogger("goodseed")
 _SOURCE_CODE_SECONDS: Final = 2.0
+_SETTLE_SECONDS: Final = 10.0
+_HURRIED_SETTLE_SECONDS: Final = 0.5
 _MAX_REASON_CHARACTERS: Final = 2_000
 
 
@@ -44,14 +46,16 @@ class RunSink:
         """Store one point in each named string series."""
         try:
             for path, text in data.items():
-                self._run._backend.add_text(path, as_text(text), float(step), at_seconds)
+                self._run._backend.add_text(path, self._run._text(path, text), float(step), at_seconds)
         except GoodseedError as error:
             _logger.debug("goodseed: a line came too late: %s", error)
 
     def log_lines(self, path: str, lines: Iterable[tuple[float, str, float]]) -> None:
         """Store many points of one string series."""
         try:
-            self._run._backend.add_texts(path, ((step, as_text(text), time) for step, text, time in lines))
+            self._run._backend.add_texts(
+                path, ((step, self._run._text(path, text), time) for step, text, time in lines)
+            )
         except GoodseedError as error:
             _logger.debug("goodseed: lines came too late: %s", error)
 
@@ -94,6 +98,7 @@ class Attachments:
     ) -> None:
         sink = RunSink(run)
         self._run: Final = run
+        self._plugins: Final = RunPlugins(run)
         self._source_code: Final = SourceCode(sink, git_ref)
         self._monitoring: Final = Monitoring(
             sink,
@@ -114,9 +119,12 @@ class Attachments:
 
     def start(self) -> None:
         """Start everything."""
+        if self._plugins.takes_points:
+            self._run._backend.watch(self._plugins.stored)
         process_exception_watch().subscribe(self._on_exception)
         self._monitoring.start()
         self._source_code.start()
+        self._plugins.opened(is_new=self._run._opened.is_new)
 
     def flush(self) -> None:
         """Hand over what is buffered."""
@@ -146,6 +154,17 @@ class Attachments:
     def _note(self, kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
         self._run._note_end("".join(format_exception_only(kind, error)).strip()[:_MAX_REASON_CHARACTERS])
         self._monitoring.record_exception(kind, error, traceback)
+
+    def closing(self, status: str, *, is_patient: bool) -> None:
+        """The run is about to end: let plugins see all of it, and write to it once more."""
+        if self._plugins.takes_points:
+            self._monitoring.flush()
+            self._run._backend.settle(_SETTLE_SECONDS if is_patient else _HURRIED_SETTLE_SECONDS)
+        self._plugins.closing(status, is_patient=is_patient)
+
+    def closed(self, status: str, *, is_patient: bool) -> None:
+        """The run has ended, and its file is whole."""
+        self._plugins.closed(status, is_patient=is_patient)
 
     def stop(self) -> None:
         """Stop everything; what was seen is handed over."""

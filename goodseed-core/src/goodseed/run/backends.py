@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from goodseed.run.source import LocalRun, Source
+    from goodseed.storage.batch import Batch
 
 __all__ = ["Backend", "DisabledBackend", "ReadOnlyBackend", "WriterBackend"]
 
@@ -52,6 +53,12 @@ class Backend(Protocol):
 
     def flush(self, timeout: float | None) -> bool:
         """Wait until all is on the disk."""
+
+    def settle(self, timeout: float | None) -> bool:
+        """Wait until all is in the run file."""
+
+    def watch(self, on_stored: Callable[[Batch], None]) -> None:
+        """Let the thread that stores tell of each batch that is in the run file."""
 
     def sync(self) -> None:
         """Upload soon what is not uploaded yet."""
@@ -104,12 +111,20 @@ class WriterBackend:
         """Wait until all is on the disk."""
         return self._writer.flush(timeout)
 
+    def settle(self, timeout: float | None) -> bool:
+        """Wait until all is in the run file."""
+        return self._writer.settle(timeout)
+
+    def watch(self, on_stored: Callable[[Batch], None]) -> None:
+        """Let the thread that stores tell of each batch that is in the run file."""
+        self._writer.watch(on_stored)
+
     def sync(self) -> None:
         """There is nowhere to upload to."""
 
     def wait(self, timeout: float | None) -> bool:
         """Wait until all is stored."""
-        return self._writer.settle(timeout)
+        return self.settle(timeout)
 
     def close(
         self,
@@ -136,6 +151,13 @@ class _Silent:
     def flush(self, timeout: float | None) -> bool:
         """Nothing is to be written."""
         return True
+
+    def settle(self, timeout: float | None) -> bool:
+        """Nothing is to be written."""
+        return True
+
+    def watch(self, on_stored: Callable[[Batch], None]) -> None:
+        """Nothing is ever stored."""
 
     def sync(self) -> None:
         """Nothing is to be uploaded."""

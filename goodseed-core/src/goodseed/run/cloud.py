@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import RunExistsError
 from goodseed.paths import run_files
-from goodseed.remote.client import Client
+from goodseed.remote.destination import connect
 from goodseed.remote.reader import RemoteRun
-from goodseed.remote.transport import Transport
 from goodseed.run.backends import ReadOnlyBackend, WriterBackend
 from goodseed.storage.session import now_text
 from goodseed.sync.progress import Progress
@@ -18,6 +17,7 @@ from goodseed.sync.worker import Registration, SyncWorker
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from goodseed.remote.client import Client
     from goodseed.run.opening import Opened, Request
     from goodseed.storage.writer import CloseReport, RunWriter
 
@@ -136,4 +136,4 @@ def open_remote(request: Request) -> ReadOnlyBackend:
 
 def _client(request: Request) -> Client:
     assert request.api_key is not None
-    return Client(Transport(request.api_url, request.api_key, is_http_allowed=request.is_http_allowed))
+    return connect(request.api_url, request.api_key, is_http_allowed=request.is_http_allowed)

@@ -13,6 +13,7 @@ from goodseed.run.arguments import check_git_ref, check_seconds, check_switches,
 from goodseed.run.ending import open_runs
 from goodseed.run.notices import notice
 from goodseed.run.opening import open_backend, resolve
+from goodseed.run.plugged import find_redactor
 from goodseed.run.writing import RunWriting
 from goodseed.storage.session import now_text
 from goodseed.values import as_text
@@ -138,6 +139,7 @@ class Run(RunWriting):
             name=first.get("sys/name"),  # type: ignore[arg-type]
         )
         self._is_closed = False
+        self._is_closing = False
         self._is_foreign = False
         self._end_reason: str | None = None
         self._end: _End | None = None
@@ -148,6 +150,7 @@ class Run(RunWriting):
             from goodseed.run.attachments import Attachments  # what it needs takes as long to load as all the rest
 
             open_runs.add(self)
+            self._redact = find_redactor()
             self._start(first)
             self._attachments = Attachments(
                 self,
@@ -282,6 +285,10 @@ class Run(RunWriting):
             self._is_closed = True
             return
         with self._lock:
+            is_first, self._is_closing = not self._is_closing, True
+        if is_first and self._attachments is not None:
+            self._attachments.closing(status, is_patient=is_patient)
+        with self._lock:
             was_closed = self._end is not None
             if not was_closed:
                 self._end = self._end_of(status)
@@ -294,7 +301,7 @@ class Run(RunWriting):
         closed_at = now_text()
         rows = [("sys/state", "str", status, closed_at), ("sys/closed_time", "datetime", closed_at, closed_at)]
         if self._end_reason is not None:
-            rows.append(("sys/end_reason", "str", self._end_reason, closed_at))
+            rows.append(("sys/end_reason", "str", self._text("sys/end_reason", self._end_reason), closed_at))
         return _End(status, rows, closed_at)
 
     def _finish_close(self, *, is_patient: bool, timeout: float | None = None) -> None:
@@ -314,6 +321,8 @@ class Run(RunWriting):
         if report.dropped:
             _logger.warning("goodseed: %d log calls of run %s found no room and are lost.", report.dropped, self.run_id)
         notice(f"Closed run {self.run_id} ({self._end.status})", is_quiet=self._request.is_quiet)
+        if self._attachments is not None:
+            self._attachments.closed(self._end.status, is_patient=is_patient)
 
     def __enter__(self) -> Run:  # noqa: PYI034 - typing.Self came with Python 3.11
         return self

@@ -11,12 +11,13 @@ from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.run.data import RunData
 from goodseed.run.field import Field
+from goodseed.run.plugged import redact_config
 from goodseed.storage.session import now_text
 from goodseed.values import as_step, as_text, encode_config, tag_set
 from goodseed.values import flatten as flatten_configs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from goodseed.run.backends import Backend
 
@@ -44,6 +45,7 @@ class RunWriting(RunData):
         self._lock = threading.RLock()
         self._fields: dict[str, Field] = {}
         self._sets: dict[str, set[str]] = {}
+        self._redact: Callable[[str, str], str] | None = None
 
     def log_metrics(self, data: Mapping[str, float], step: float) -> None:
         """Add one point to each of several metrics.
@@ -75,7 +77,7 @@ class RunWriting(RunData):
         if not isinstance(data, Mapping):
             raise InvalidTypeError(f"Texts come as a mapping of paths to strings, not as a {type(data).__name__}.")
         number = as_step(step)
-        texts = [(check_attribute_path(path), as_text(value)) for path, value in data.items()]
+        texts = [(check_attribute_path(path), self._text(path, value)) for path, value in data.items()]
         for path, text in texts:
             self._backend.add_text(path, text, number, None)
 
@@ -144,7 +146,15 @@ class RunWriting(RunData):
 
     def _encode(self, values: Mapping[str, object]) -> list[tuple[str, str, str, str]]:
         now = now_text()
-        return [(path, *encode_config(value), now) for path, value in values.items()]
+        if self._redact is None:
+            return [(path, *encode_config(value, path), now) for path, value in values.items()]
+        redact = self._redact
+        return [(path, *redact_config(redact, path, encode_config(value, path)), now) for path, value in values.items()]
+
+    def _text(self, path: str, value: object) -> str:
+        """A text on its way in."""
+        text = as_text(value)
+        return text if self._redact is None else self._redact(path, text)
 
     def _change_set(self, path: str, change: str, values: str | Iterable[str]) -> None:
         changed = tag_set(values, f"run[{path!r}].{change}()")

@@ -134,6 +134,17 @@ class Batch:
             meta = [(_META_KEYS[row[0]], row[2]) for row in self._configs if row[0] in _META_KEYS]
             connection.executemany("INSERT OR REPLACE INTO run_meta (key, value) VALUES (?, ?)", meta)
 
+    def points(self) -> Iterator[tuple[str, str, Sequence[float], Sequence[float] | Sequence[str], Sequence[float]]]:
+        """The points that `store` writes, a series at a time: path, ``metric`` or ``string``, steps, values, times."""
+        for id_, steps, values, times in self._series():
+            yield self._tables.metric_ids.path_of(id_), "metric", steps, values, times
+        texts: dict[int, list[tuple[float, str, float]]] = {}
+        for id_, step, text, time in self._texts:
+            texts.setdefault(id_, []).append((step, text, time))
+        for id_, rows in texts.items():
+            steps_of, values_of, times_of = zip(*rows, strict=True)
+            yield self._tables.string_ids.path_of(id_), "string", steps_of, values_of, times_of
+
     def _series(self) -> Iterator[tuple[int, Sequence[float], Sequence[float], Sequence[float]]]:
         for shape, rows in self._rows.items():
             _, times, steps, *values = zip(*rows, strict=True)

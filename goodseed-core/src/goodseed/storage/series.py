@@ -26,6 +26,13 @@ class SeriesIds:
         used = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
         self._last: int = max([used[0] if used else 0, *self._ids.values()])
         self._new: list[tuple[int, str]] = []
+        self._paths: dict[int, str] = {}
+
+    def path_of(self, id_: int) -> str:
+        """The path whose id that is."""
+        if len(self._paths) != len(self._ids):
+            self._paths = {id_: path for path, id_ in self._ids.items()}
+        return self._paths[id_]
 
     def __getitem__(self, path: str) -> int:
         """The id of ``path``, which gets one if it has none."""

@@ -29,7 +29,7 @@ from goodseed.storage.schema import (
 from goodseed.storage.segments import HEADER_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from goodseed.paths import RunFiles
     from goodseed.storage.inbox import Inbox
@@ -62,6 +62,7 @@ class Session:
     Attributes:
         modification_time: What ``sys/modification_time`` is to say; None for the time of the last change.
         is_wal_held: A reader's snapshot keeps the write-ahead log from being started anew, and it is long already.
+        on_stored: Told each batch that is committed; None for nobody.
     """
 
     def __init__(self, files: RunFiles, meta: Mapping[str, str], *, is_new: bool) -> None:
@@ -102,6 +103,7 @@ class Session:
         self._modified_at = 0.0
         self.modification_time: str | None = None
         self.is_wal_held = False
+        self.on_stored: Callable[[Batch], None] | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -149,6 +151,8 @@ class Session:
         self._tables.stored()
         if is_due:
             self._modified_at = now
+        if self.on_stored is not None:
+            self.on_stored(batch)
 
     def _modification_row(self) -> tuple[str, str, str, str]:
         now = now_text()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from goodseed.paths import RunFiles
+    from goodseed.storage.batch import Batch
 
 __all__ = ["CloseReport", "RunWriter"]
 
@@ -111,6 +112,7 @@ class RunWriter:
         self._last_configs: Sequence[tuple[str, str, str, str]] = ()
         self._warned: set[str] = set()
         self._failure: BaseException | None = None
+        self._on_stored: Callable[[Batch], None] | None = None
         make_private_directory(files.database.parent)
         self._lock = WriterLock(files.lock)
         try:
@@ -144,6 +146,10 @@ class RunWriter:
     def settle(self, timeout: float | None = None) -> bool:
         """Wait until all that was logged before this call is in the file; False when that failed or took longer."""
         return self._ask(_nothing, timeout)
+
+    def watch(self, on_stored: Callable[[Batch], None]) -> None:
+        """Let the writer's thread tell of each batch that it has committed from now on."""
+        self._on_stored = on_stored
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was logged before this call is on the disk itself; False when that failed."""
@@ -285,6 +291,7 @@ class RunWriter:
         give_up = math.inf if ending is None or ending.is_patient else time.monotonic() + ending.timeout_seconds
         requests = [self._requests[index] for index in range(len(self._requests))]
         is_more = True
+        session.on_stored = self._on_stored
         while is_more:
             is_more = session.drain(self.inbox)
             session.checkpoint_if_long()

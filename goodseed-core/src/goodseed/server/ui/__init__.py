@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from goodseed.server.routes import Route
-from goodseed.server.ui import edits, live, logs, moment, operations, overview, runs, series, source, table, views
+from goodseed.server.ui import (
+    edits,
+    live,
+    logs,
+    moment,
+    operations,
+    overview,
+    panels,
+    runs,
+    series,
+    source,
+    table,
+    views,
+)
 from goodseed.server.ui.state import close
 
 __all__ = ["ROUTES", "close"]
@@ -33,6 +46,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{_RUN}/attrs", runs.get_series_list, "Its series", operations.SERIES_LIST),
     Route("GET", f"{_RUN}/moment", moment.get_moment, "When a point was logged", operations.MOMENT),
     Route("GET", f"{_RUN}/logs", logs.get_logs, "Its console", operations.LOGS),
+    Route("GET", f"{_RUN}/panels", panels.get_panels, "What plugins show of it", operations.PANELS),
     Route("GET", f"{_RUN}/source", source.get_source, "Its source code", operations.SOURCE),
     Route("GET", f"{_RUN}/source/diff", source.get_diff, "What was not committed", operations.DIFF_TEXT),
     Route("GET", f"{_RUN}/source/requirements", source.get_requirements, "The packages", operations.REQUIREMENTS),

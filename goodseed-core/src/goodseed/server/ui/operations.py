@@ -15,6 +15,7 @@ __all__ = [
     "DIFF_TEXT",
     "LOGS",
     "MOMENT",
+    "PANELS",
     "PATCH",
     "PROJECTS",
     "REQUIREMENTS",
@@ -263,6 +264,29 @@ MOMENT: Final = {
         {**_query("step", _REAL, "A step of it."), "required": True},
     ],
     "responses": _answers(_object(step=_MAYBE_NUMBER, time=_MAYBE_REAL)),
+}
+_CELL: Final = {"type": ["string", "number", "boolean", "null"]}
+PANELS: Final = {
+    "responses": _answers(
+        _object(
+            panels=_list(
+                _object(
+                    name=_TEXT,
+                    title=_TEXT,
+                    blocks=_list(
+                        {
+                            "oneOf": [
+                                _object(kind={"const": "text"}, text=_TEXT),
+                                _object(kind={"const": "table"}, columns=_list(_TEXT), rows=_list(_list(_CELL))),
+                                _object(kind={"const": "bars"}, labels=_list(_TEXT), values=_list(_REAL)),
+                            ]
+                        }
+                    ),
+                    problem=_TEXT,
+                )
+            )
+        )
+    )
 }
 DIFF: Final = {
     "requestBody": _body(

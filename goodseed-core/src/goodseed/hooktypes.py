@@ -1,0 +1,126 @@
+"""What goes through the hooks of `goodseed.hookspecs`: plain data, and the interfaces that a plugin may offer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from goodseed.run.run import Run
+
+__all__ = ["Bars", "Block", "Destination", "Importer", "Panel", "Route", "StoredPoints", "Table", "Text"]
+
+
+class StoredPoints(NamedTuple):
+    """Points of one series that are in the run file now, in the order in which they were logged.
+
+    Attributes:
+        path: The attribute path of the series.
+        kind: ``"metric"`` or ``"string"``.
+        steps: The steps.
+        values: As many numbers, or texts.
+        times: As many times of logging, in seconds since the epoch.
+    """
+
+    path: str
+    kind: Literal["metric", "string"]
+    steps: Sequence[float]
+    values: Sequence[float] | Sequence[str]
+    times: Sequence[float]
+
+
+class Importer(NamedTuple):
+    """A source of runs for ``goodseed import NAME``.
+
+    Attributes:
+        name: What is typed.
+        summary: What it reads, in a line.
+        add_arguments: Adds to the command's parser.
+        load: Gets the arguments and a function that opens a run: the arguments of `goodseed.Run`, but for ``project``,
+            ``goodseed_home`` and all that monitors, which are set already. Returns how many runs it has made. It may
+            raise `goodseed.GoodseedError` or `OSError` to fail with a sentence.
+    """
+
+    name: str
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    load: Callable[[argparse.Namespace, Callable[..., Run]], int]
+
+
+class Route(NamedTuple):
+    """An address of the local server: ``GET /api/plugins/<plugin>/<name>``.
+
+    Attributes:
+        name: Of letters, digits, ``-`` and ``_``.
+        answer: Gets the query, the first value of each name, and the directory that is served; returns what JSON can
+            say. A `GoodseedError`, `ValueError` or `LookupError` is the client's fault, its message the answer.
+            May be called by several threads at once.
+    """
+
+    name: str
+    answer: Callable[[Mapping[str, str], Path], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph of a panel."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a panel: the names of its columns, and rows of texts, numbers, booleans or None."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | float | bool | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A bar chart of a panel: a number for each label."""
+
+    labels: Sequence[str]
+    values: Sequence[float]
+
+
+Block: TypeAlias = "Text | Table | Bars"
+
+
+class Panel(NamedTuple):
+    """A panel on the page of a run.
+
+    Attributes:
+        name: Of letters, digits, ``-`` and ``_``; unique in the plugin.
+        title: What stands above it.
+        show: Gets the run, open to be read, and returns what the panel shows; nothing leaves the panel out.
+    """
+
+    name: str
+    title: str
+    show: Callable[[Run], Iterable[Block]]
+
+
+class Destination(Protocol):
+    """Where runs are copied to, instead of a Goodseed server.
+
+    All calls come from a background thread, one at a time. A `goodseed.RemoteRefusedError` says that it will never take
+    what it was given: it is asked for smaller pieces, down to the one that is to blame. Any other exception says that
+    it can't now: the same is sent again later, so each call may come twice.
+    """
+
+    def open_run(self, project: str, run_id: str, *, name: str | None, created_at: str | None) -> str:
+        """Make the run or find it; returns whatever is to name it in the other calls."""
+
+    def send_configs(self, run: str, configs: Sequence[Mapping[str, str]]) -> None:
+        """Set configs, each with ``path``, ``type_tag`` and ``value``."""
+
+    def send_points(self, run: str, points: Sequence[Mapping[str, Any]]) -> None:
+        """Store points, each with ``path``, ``step``, ``ts`` (seconds) and ``y`` or ``string_value``."""
+
+    def end_run(self, run: str, status: str) -> None:
+        """The run is ``finished`` or ``failed``."""
