@@ -105,12 +105,12 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Server:
     """A `goodseed serve` of its own process."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **environment: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        environment = os.environ | {"GOODSEED_QUIET": "1"}
+        environment = os.environ | {"GOODSEED_QUIET": "1"} | environment
         command = [sys.executable, "-m", "goodseed", "serve", str(home), "--port", str(self.port)]
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert self.process.stdout is not None
@@ -132,12 +132,12 @@ def server(sweep: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[[Path], Server]]:
-    """Serve another directory."""
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Serve another directory, perhaps with other environment variables."""
     servers: list[Server] = []
 
-    def start(home: Path) -> Server:
-        servers.append(Server(home))
+    def start(home: Path, **environment: str) -> Server:
+        servers.append(Server(home, **environment))
         return servers[-1]
 
     yield start

@@ -50,7 +50,7 @@ export function Overview({
           <div class="two">
             <div class="stack">
               {best.length > 0 && (
-                <div class="grid" style={{ "--cols": "2" }}>
+                <div class="grid" style={{ "--cols": String(Math.min(2, best.length)) }}>
                   {best.slice(0, 2).map((path) => (
                     <ChartCard key={path} paths={[path]} />
                   ))}

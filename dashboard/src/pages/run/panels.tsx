@@ -32,7 +32,7 @@ function Block({ block }: { block: PanelBlock }): JSX.Element {
   if (block.kind === "text") return <p>{block.text}</p>;
   if (block.kind === "bars") return <Bars labels={block.labels} values={block.values} />;
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Table">
+    <div class="wide" tabIndex={0} role="region" aria-label="Table">
       <table>
         <thead>
           <tr>
