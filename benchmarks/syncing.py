@@ -1,6 +1,8 @@
 """Uploading: points a second against the reference's client, what a live upload costs the training, what a cycle costs.
 
-``python benchmarks/syncing.py [--reference PYTHON] [--points N]``; the server is that of the tests, on loopback.
+``python benchmarks/syncing.py [--reference PYTHON] [--points N] [--plain]``; on loopback. The server is a hub, which
+takes packed points; with ``--plain`` it is that of the tests, which speaks the protocol and nothing more. Both clients
+upload to the same server.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from measuring import figure, progress, span, table
 
 _SERVER = Path(__file__).parent.parent / "tests" / "core" / "remote" / "plain_server.py"
 _KEY = "gsk_right"
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "hub"))
+_is_plain = False
 _LOG = """
 import sys, goodseed
 off = dict(capture_stdout=False, capture_stderr=False, capture_hardware_metrics=False, git_ref=False, storage="local")
@@ -36,15 +40,33 @@ run.close()
 @contextmanager
 def _server(directory: str) -> Iterator[dict[str, str]]:
     """A remote in a process of its own, and the environment that leads there."""
+    with _plain() if _is_plain else _hub(directory) as (url, key):
+        home = str(Path(directory, "home"))
+        yield {"GOODSEED_API_URL": url, "GOODSEED_API_KEY": key, "GOODSEED_HOME": home, "GOODSEED_QUIET": "1"}
+
+
+@contextmanager
+def _plain() -> Iterator[tuple[str, str]]:
     process = subprocess.Popen([sys.executable, str(_SERVER)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        url = process.stdout.readline().strip()
-        home = str(Path(directory, "home"))
-        yield {"GOODSEED_API_URL": url, "GOODSEED_API_KEY": _KEY, "GOODSEED_HOME": home, "GOODSEED_QUIET": "1"}
+        yield process.stdout.readline().strip(), _KEY
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def _hub(directory: str) -> Iterator[tuple[str, str]]:
+    from hub_process import HubProcess
+
+    hub = HubProcess(Path(directory, "hub"))
+    try:
+        hub.command("workspaces", "create", "ws")
+        hub.command("projects", "create", "ws/p")
+        yield hub.url, hub.key
+    finally:
+        hub.stop()
 
 
 def _environment(extra: dict[str, str], python: str) -> dict[str, str]:
@@ -88,7 +110,10 @@ def report_throughput(reference: str | None, points: int, rounds: int) -> None:
         ratio = statistics.median(mine / its for mine, its in zip(ours, theirs, strict=True))
         rows.append(["the reference", figure(statistics.median(theirs)), f"{figure(ratio)} ×", "≥ 10"])
     note = f"{points:,} points of 100 metrics, the start of the process included ({few:,} for the reference)."
-    table("goodseed upload, loopback", ["", "points a second", "goodseed is faster by", "bound"], rows, note)
+    where = "a server of the plain protocol" if _is_plain else "a hub"
+    table(
+        f"goodseed upload to {where}, loopback", ["", "points a second", "goodseed is faster by", "bound"], rows, note
+    )
 
 
 def report_training(rounds: int) -> None:
@@ -160,10 +185,13 @@ def main() -> None:
     """Print all three tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", metavar="PYTHON", help="an interpreter that has goodseed 0.4.0")
-    parser.add_argument("--points", type=int, default=500_000)
+    parser.add_argument("--points", type=int, default=2_000_000)
     parser.add_argument("--uploaded", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--plain", action="store_true", help="a server of the plain protocol instead of a hub")
     arguments = parser.parse_args()
+    global _is_plain
+    _is_plain = arguments.plain
     report_throughput(arguments.reference, arguments.points, arguments.rounds)
     report_training(3 * arguments.rounds)
     report_cycle(arguments.uploaded)

@@ -2,7 +2,7 @@
 
 import sys
 
-from goodseed.cli.main import main
+if __name__ == "__main__":  # processes that it starts import this file, and need none of the commands
+    from goodseed.cli.main import main
 
-if __name__ == "__main__":
     sys.exit(main())

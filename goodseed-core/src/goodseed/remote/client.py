@@ -15,13 +15,15 @@ from goodseed.errors import (
     RemoteRefusedError,
     RunNotFoundError,
 )
+from goodseed.remote.packed import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from goodseed.remote.packed import Series
     from goodseed.remote.transport import Response, Transport
 
-__all__ = ["Capabilities", "Client", "RejectedPoint", "compressed_points", "split_project"]
+__all__ = ["Capabilities", "Client", "RejectedPoint", "compressed_columns", "compressed_points", "split_project"]
 
 _SMALL_BYTES: Final = 8 << 20
 _LARGE_BYTES: Final = 1 << 30
@@ -41,12 +43,14 @@ class Capabilities:
         float_steps: It takes steps that are no integers.
         non_finite: It takes NaN and infinities, as strings.
         times: It gives back the time of every point.
+        packed_points: It takes points as `goodseed.remote.packed` packs them.
     """
 
     is_hub: bool = False
     float_steps: bool = False
     non_finite: bool = False
     times: bool = False
+    packed_points: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,8 @@ class Client:
             return Capabilities()
         if not isinstance(answer, dict):
             return Capabilities()
-        return Capabilities(True, *(answer.get(name) is True for name in ("float_steps", "non_finite", "times")))
+        names = ("float_steps", "non_finite", "times", "packed_points")
+        return Capabilities(True, *(answer.get(name) is True for name in names))
 
     def me(self) -> str:
         """Whose key this is: the name of the default workspace."""
@@ -153,9 +158,11 @@ class Client:
         """Send points, JSON objects already, several to a string or one; returns those that were not taken."""
         return self.ingest_compressed(remote_id, compressed_points(points))
 
-    def ingest_compressed(self, remote_id: str, body: bytes) -> list[RejectedPoint]:
-        """The same, with what `compressed_points` has made of them."""
-        answer = self._send(f"/api/v1/runs/{_part(remote_id)}/ingest", body)
+    def ingest_compressed(
+        self, remote_id: str, body: bytes, content_type: str = "application/json"
+    ) -> list[RejectedPoint]:
+        """The same, with what `compressed_points` or `compressed_columns` has made of them."""
+        answer = self._send(f"/api/v1/runs/{_part(remote_id)}/ingest", body, content_type)
         content = self._must_be_json(answer) if answer.body else None
         rejected = content.get("rejected") if isinstance(content, dict) else None
         if not isinstance(rejected, list):
@@ -235,8 +242,8 @@ class Client:
         content = None if body is None else json.dumps(body).encode()
         return self._must_be_json(self._call(method, path, content, max_bytes=max_bytes))
 
-    def _send(self, path: str, body: bytes) -> Response:
-        return self._call("POST", path, body, {"Content-Encoding": "gzip"})
+    def _send(self, path: str, body: bytes, content_type: str = "application/json") -> Response:
+        return self._call("POST", path, body, {"Content-Encoding": "gzip", "Content-Type": content_type})
 
     def _call(
         self,
@@ -314,6 +321,11 @@ def split_project(client: Client, project: str) -> tuple[str, str]:
 def compressed_points(points: Sequence[str]) -> bytes:
     """The body of an ingest; ``points`` are JSON objects, several to a string or one."""
     return _compressed(f'{{"points":[{",".join(points)}]}}')
+
+
+def compressed_columns(series: Iterable[Series]) -> bytes:
+    """The body of an ingest of `packed.CONTENT_TYPE`."""
+    return gzip.compress(pack(series), _GZIP_LEVEL, mtime=0)
 
 
 def _compressed(body: str) -> bytes:

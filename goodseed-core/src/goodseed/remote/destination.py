@@ -88,7 +88,9 @@ class _DestinationClient(Client):
         self._tried(self._destination.send_points, remote_id, found)
         return []
 
-    def ingest_compressed(self, remote_id: str, body: bytes) -> list[RejectedPoint]:
+    def ingest_compressed(
+        self, remote_id: str, body: bytes, content_type: str = "application/json"
+    ) -> list[RejectedPoint]:
         """The same, with what `compressed_points` has made of them."""
         return self.ingest(remote_id, [json.dumps(item) for item in json.loads(gzip.decompress(body))["points"]])
 

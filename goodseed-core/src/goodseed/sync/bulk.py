@@ -6,17 +6,19 @@ apart.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections import deque
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from goodseed.errors import RemoteRefusedError
-from goodseed.remote.client import compressed_points
+from goodseed.remote.client import compressed_columns, compressed_points
+from goodseed.remote.packed import CONTENT_TYPE
 from goodseed.remote.wire import Encoder
 from goodseed.storage.outbox import UPLOADED, Chunk, Mark
 from goodseed.storage.schema import connect_read_only
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["BULK_POINTS", "upload_bulk"]
 
 BULK_POINTS: Final = 200_000  # less is sent sooner than other processes are up
-_PART_POINTS: Final = 50_000
+_PART_POINTS: Final = 100_000
 _MAX_PROCESSES: Final = 4
 _AHEAD: Final = 2  # parts in hand, a process
 _CHECKPOINT_PARTS: Final = 16
@@ -49,12 +51,19 @@ class _Part(NamedTuple):
     """A request, and what is in it."""
 
     body: bytes
+    content_type: str
     chunks: list[Chunk]
     size: int
 
 
 def upload_bulk(
-    connection: sqlite3.Connection, database: Path, client: Client, remote_id: str, on_sent: Callable[[int], None]
+    connection: sqlite3.Connection,
+    database: Path,
+    client: Client,
+    remote_id: str,
+    on_sent: Callable[[int], None],
+    *,
+    is_packed: bool,
 ) -> None:
     """Send what waits of the metrics, and mark what is taken.
 
@@ -64,38 +73,60 @@ def upload_bulk(
         client: The remote.
         remote_id: The remote's id of the run.
         on_sent: Called with the number of points after each request.
+        is_packed: The remote takes packed points.
 
     Raises:
         RemoteError, AuthenticationError, ProjectNotFoundError: The remote is not to be had; what it took is marked.
         sqlite3.Error, OSError: The run file can't be read or marked.
     """
-    workers = max(1, min(_MAX_PROCESSES, os.cpu_count() or 1))
-    parts = _plan(connection)
+    workers = max(1, min(_MAX_PROCESSES, (os.cpu_count() or 1) - 1))  # this process and the remote want to work, too
+    encoding: deque[Future[_Part]] = deque()
+    sending: deque[Future[_Part | None]] = deque()
+
+    def finish(most: int) -> None:
+        while len(sending) > most:
+            part = sending.popleft().result()
+            if part is not None:
+                Mark(UPLOADED, chunks=part.chunks, is_alone=True).apply(connection)
+                on_sent(part.size)
+
     # Not by fork: this process has threads and connections.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        ahead: deque[Future[_Part]] = deque()
+    # Without the collector of cycles, which walks through every row that is read and finds none.
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=gc.disable)
+    sender = ThreadPoolExecutor(1, "goodseed-upload")
+    with pool, sender:
         try:
-            for number, pieces in enumerate(parts):
-                ahead.append(pool.submit(_encode, str(database), pieces))
-                if len(ahead) > _AHEAD * workers:
-                    _send(ahead.popleft().result(), connection, client, remote_id, on_sent)
+            for number, pieces in enumerate(_plan(connection)):
+                encoding.append(pool.submit(_encode, str(database), pieces, is_packed))
+                if len(encoding) > _AHEAD * workers:
+                    sending.append(sender.submit(_send, encoding.popleft(), client, remote_id))
+                finish(_AHEAD)
                 if number % _CHECKPOINT_PARTS == _CHECKPOINT_PARTS - 1:
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            while ahead:
-                _send(ahead.popleft().result(), connection, client, remote_id, on_sent)
+            while encoding:
+                sending.append(sender.submit(_send, encoding.popleft(), client, remote_id))
+                finish(_AHEAD)
+            finish(0)
         except BrokenProcessPool:
             return  # a system that allows no other processes: it goes without
         finally:
-            for future in ahead:
-                future.cancel()
+            for waiting in (encoding, sending):
+                for future in waiting:
+                    future.cancel()
 
 
 def _plan(connection: sqlite3.Connection) -> Iterator[list[_Piece]]:
     """All that waits, in parts of about `_PART_POINTS`."""
     part: list[_Piece] = []
     size = 0
-    for series, path in connection.execute("SELECT id, path FROM metric_series ORDER BY id").fetchall():
-        after = float("-inf")
+    paths = dict(connection.execute("SELECT id, path FROM metric_series"))
+    counts = "SELECT series_id, count(*) FROM metric_points WHERE uploaded = 0 GROUP BY series_id ORDER BY series_id"
+    for series, count in connection.execute(counts).fetchall():
+        path, after = paths[series], float("-inf")
+        if size + count < _PART_POINTS:
+            part.append(_Piece(series, path, after, float("inf")))
+            size += count
+            continue
         while True:
             row = connection.execute(
                 "SELECT max(step), count(*) FROM (SELECT step FROM metric_points WHERE series_id = ? AND step > ? "
@@ -115,9 +146,9 @@ def _plan(connection: sqlite3.Connection) -> Iterator[list[_Piece]]:
         yield part
 
 
-def _encode(database: str, pieces: list[_Piece]) -> _Part:
+def _encode(database: str, pieces: list[_Piece], is_packed: bool) -> _Part:
     """Read and encode a part: what runs in the other processes."""
-    encoder, texts, chunks, count = Encoder(), [], [], 0
+    encoder, texts, found, count = Encoder(), [], [], 0
     with closing(connect_read_only(Path(database), is_at_rest=False)) as connection:
         for series, path, after, last in pieces:
             rows = connection.execute(
@@ -128,25 +159,25 @@ def _encode(database: str, pieces: list[_Piece]) -> _Part:
             if not rows:
                 continue
             steps, values, times = zip(*rows, strict=True)
-            text = encoder.points(path, steps, values, times)
+            text = "" if is_packed else encoder.points(path, steps, values, times)
             if text is not None:
                 texts.append(text)
-                chunks.append(Chunk(series, path, (steps[0], steps[-1]), (), ()))
+                found.append(Chunk(series, path, steps, values, times))
                 count += len(steps)
-    return _Part(compressed_points(texts), chunks, count)
+    body = compressed_columns(found) if is_packed else compressed_points(texts)
+    ends = [Chunk(one.series, one.path, (one.steps[0], one.steps[-1]), (), ()) for one in found]
+    return _Part(body, CONTENT_TYPE if is_packed else "application/json", ends, count)
 
 
-def _send(
-    part: _Part, connection: sqlite3.Connection, client: Client, remote_id: str, on_sent: Callable[[int], None]
-) -> None:
+def _send(encoded: Future[_Part], client: Client, remote_id: str) -> _Part | None:
+    """Send a part once it is encoded; None where nothing of it is to be marked."""
+    part = encoded.result()
     if not part.size:
-        return
+        return None
     try:
-        rejected = client.ingest_compressed(remote_id, part.body)
+        rejected = client.ingest_compressed(remote_id, part.body, part.content_type)
     except RemoteRefusedError as error:
-        if error.status in (400, 413, 422):
-            return
+        if error.status in (400, 413, 415, 422):
+            return None
         raise
-    if not rejected:
-        Mark(UPLOADED, chunks=part.chunks, is_alone=True).apply(connection)
-        on_sent(part.size)
+    return None if rejected else part

@@ -71,9 +71,12 @@ class FileUpload:
             self._meta.get("modified_at"),
         )
         remote_id = registration.make(client)
+        capabilities = client.capabilities()
         if self.pending >= BULK_POINTS:
-            upload_bulk(self._connection, self._database, client, remote_id, on_sent)
-        uploader = Uploader(client, remote_id, self, client.capabilities(), label=self._run_id, on_sent=on_sent)
+            upload_bulk(
+                self._connection, self._database, client, remote_id, on_sent, is_packed=capabilities.packed_points
+            )
+        uploader = Uploader(client, remote_id, self, capabilities, label=self._run_id, on_sent=on_sent)
         uploader.run()
         self.refused = uploader.refused
         status = self._meta.get("status")

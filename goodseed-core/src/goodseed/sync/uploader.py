@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from goodseed.errors import RemoteError, RemoteRefusedError
 from goodseed.remote import wire
+from goodseed.remote.client import compressed_columns
+from goodseed.remote.packed import CONTENT_TYPE
 from goodseed.storage.outbox import REFUSED, UPLOADED, Chunk, Mark
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _MAX_CHARACTERS: Final = 4 << 20
 _MAX_BODY: Final = 8 << 20  # half of what the protocol allows
 _SUSPICIOUS: Final = 20  # refusals of single items in a row: it is not the items
 _SHOWN: Final = 120
-_REFUSALS: Final = (400, 413, 422)
+_REFUSALS: Final = (400, 413, 415, 422)
 
 
 class Source(Protocol):
@@ -85,6 +87,7 @@ class Uploader:
         self._client: Final = client
         self._remote_id: Final = remote_id
         self._source: Final = source
+        self._is_packed: Final = capabilities.packed_points
         self._takes_all: Final = capabilities.float_steps and capabilities.non_finite
         self._label: Final = label
         self._on_sent: Final = on_sent
@@ -128,6 +131,9 @@ class Uploader:
 
     def _requests(self, kind: str, chunks: Sequence[Chunk]) -> Iterator[_Request]:
         """Chunks whose points any remote takes, many to a request; after them the others, to be taken apart."""
+        if kind == "metric" and self._is_packed:
+            yield _Request(chunks, None, compressed_columns(chunks))
+            return
         waiting: list[Chunk] = []
         texts: list[str] = []
         apart: list[Chunk] = []
@@ -155,9 +161,11 @@ class Uploader:
 
     def _try(self, request: _Request) -> list[RejectedPoint] | None:
         """Send it; None when it is to be taken apart."""
-        if request.texts is None:
-            return None
         try:
+            if request.packed is not None:
+                return self._client.ingest_compressed(self._remote_id, request.packed, CONTENT_TYPE)
+            if request.texts is None:
+                return None
             return self._client.ingest(self._remote_id, request.texts)
         except RemoteRefusedError as error:
             if error.status not in _REFUSALS:
@@ -292,10 +300,11 @@ class Uploader:
 
 
 class _Request(NamedTuple):
-    """Whole chunks for one request; without texts they are to be taken apart."""
+    """Whole chunks for one request, as texts or packed; with neither they are to be taken apart."""
 
     chunks: Sequence[Chunk]
     texts: Sequence[str] | None
+    packed: bytes | None = None
 
 
 def _items(kind: str, chunk: Chunk) -> Iterator[_Item]:

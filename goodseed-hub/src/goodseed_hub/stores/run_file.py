@@ -154,8 +154,12 @@ class RunFileWriter:
 
     def _store_metrics(self, by_id: list[tuple[int, Column]]) -> None:
         points = Upsert(self._connection, "metric_points", "y")
+        of: list[float] | None = None
+        times: list[float] = []
         for id_, column in by_id:
-            times = [time_ms / 1000.0 for time_ms in column.times_ms]
+            if column.times_ms is not of:  # series that came packed share them
+                of = column.times_ms
+                times = [time_ms / 1000.0 for time_ms in of]
             points.add(repeat(id_, len(times)), column.steps, column.values, times)
         points.finish()
 

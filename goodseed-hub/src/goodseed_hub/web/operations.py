@@ -102,7 +102,7 @@ OPERATIONS: Final[dict[str, dict[str, Any]]] = {
     },
     "set_configs": {**_body(_object({"configs": _list(_ref("Config"), maxItems=1000)})), **_empty(404, *_BODY)},
     "ingest": {
-        **_body(_object({"points": _list(_ANY_POINT)}), "application/protobuf"),
+        **_body(_object({"points": _list(_ANY_POINT)}), "application/protobuf", "application/x-goodseed-points"),
         **_answer(_REJECTED, 404, *_BODY),
     },
     "set_status": {
@@ -158,7 +158,7 @@ OPERATIONS: Final[dict[str, dict[str, Any]]] = {
     "get_capabilities": _answer(
         _object(
             {"server": _TEXT, "version": _TEXT, "float_steps": {"type": "boolean"}, "non_finite": {"type": "boolean"},
-             "times": {"type": "boolean"}, "limits": {"type": "object"}}
+             "times": {"type": "boolean"}, "packed_points": {"type": "boolean"}, "limits": {"type": "object"}}
         )
     ),
     "list_workspaces": _answer(_list(_ref("Workspace"))),

@@ -32,6 +32,7 @@ def get_capabilities(call: Call) -> Reply:
             "float_steps": True,
             "non_finite": True,
             "times": True,
+            "packed_points": True,
             "limits": call.hub.limits.announced(),
         }
     )

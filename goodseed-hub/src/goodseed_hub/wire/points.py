@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from goodseed.errors import GoodseedError
+from goodseed.errors import GoodseedError, InvalidValueError
 from goodseed.paths import check_attribute_path
+from goodseed.remote.packed import CONTENT_TYPE, unpack
 from goodseed.values import MAX_EXACT_INTEGER, as_step
 from goodseed_hub.errors import ApiError
 from goodseed_hub.stores.base import Column
@@ -65,7 +66,9 @@ def read_points(body: bytes, content_type: str, limits: Limits) -> Points:
     Raises:
         ApiError: The body is none of an ingest, or holds too many points.
     """
-    if _is_protobuf(content_type):
+    if _type(content_type) == CONTENT_TYPE:
+        return _read_packed(body, limits)
+    if _type(content_type) == _PROTOBUF:
         return _read_each(decode_points(body, limits.max_points), limits)
     try:
         points = _decoder.decode(body).points
@@ -78,7 +81,12 @@ def read_points(body: bytes, content_type: str, limits: Limits) -> Points:
 
 def places(body: bytes, content_type: str, limits: Limits) -> list[tuple[int, str, str]]:
     """Index, kind and path of each point that `read_points` took from the same body."""
-    points = decode_points(body, limits.max_points) if _is_protobuf(content_type) else _loose_points(body)
+    if _type(content_type) == CONTENT_TYPE:
+        series = [(path, len(values)) for group in unpack(body, limits.max_points) for path, values in group.series]
+        paths = [path.lstrip("/") for path, count in series for _ in range(count)]
+        return [(index, "metric", path) for index, path in enumerate(paths)]
+    is_protobuf = _type(content_type) == _PROTOBUF
+    points = decode_points(body, limits.max_points) if is_protobuf else _loose_points(body)
     found = []
     for index, point in enumerate(points):
         if isinstance(point, dict) and isinstance(point.get("path"), str):
@@ -87,8 +95,31 @@ def places(body: bytes, content_type: str, limits: Limits) -> list[tuple[int, st
     return found
 
 
-def _is_protobuf(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == _PROTOBUF
+def _type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _read_packed(body: bytes, limits: Limits) -> Points:
+    """All of them or none: a client whose points are not all as they should be sends them as JSON."""
+    found = Points()
+    try:
+        for steps, times_ms, series in unpack(body, limits.max_points):
+            if not (min(steps) > -MAX_EXACT_INTEGER and max(steps) < MAX_EXACT_INTEGER and math.isfinite(sum(steps))):
+                raise InvalidValueError("A step is not finite, or beyond 2**53.")
+            if not (min(times_ms) >= 0 and max(times_ms) <= _LATEST_MS and math.isfinite(sum(times_ms))):
+                raise InvalidValueError("Times must be milliseconds since 1970.")
+            for path, values in series:
+                plain = check_attribute_path(path)
+                column = found.metrics.get(plain)
+                if column is None:
+                    found.metrics[plain] = Column(steps, values, times_ms)
+                else:
+                    found.metrics[plain] = Column(
+                        [*column.steps, *steps], [*column.values, *values], [*column.times_ms, *times_ms]
+                    )
+    except GoodseedError as error:
+        raise ApiError.bad_request(str(error), "Ingest.Invalid") from error
+    return found
 
 
 def _loose_points(body: bytes) -> list[Any]:
