@@ -265,3 +265,30 @@ def test_one_request_at_a_time(remote: PlainServer) -> None:
             time.sleep(0.01)
 
     assert 1 == most[0]
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+def test_packed_points_that_are_refused_go_as_json(remote: PlainServer, status: int) -> None:
+    """A remote that announces packed points, and something before it that lets none through, still gets every point."""
+    types: list[str] = []
+
+    def misbehave(handler: Any, path: str) -> bool:
+        if path.endswith("capabilities"):
+            handler.answer(200, json.dumps({"server": "x", "packed_points": True}).encode())
+            return True
+        kind = handler.headers.get("Content-Type", "")
+        if path.endswith("ingest"):
+            types.append(kind)
+        if kind != "application/x-goodseed-points":
+            return False
+        handler.answer(status, b"{}")
+        return True
+
+    remote.misbehave = misbehave
+    with goodseed.Run(project="ws/p") as run:
+        for step in range(50):
+            run.log_metrics({"loss": step / 2, "acc": 1.0}, step=step)
+
+    assert {"application/x-goodseed-points", "application/json"} <= set(types)
+    assert [(float(step), step / 2) for step in range(50)] == [tuple(row) for row in points(remote)]
+    assert 0 == pending(run)
