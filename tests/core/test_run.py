@@ -10,6 +10,7 @@ import math
 import random
 import sqlite3
 import threading
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -535,3 +536,34 @@ def test_threads_log_at_once(home: Path) -> None:
 
         assert {2000} == {len(run.get_metric_data(path)["raw_points"]) for path in run.get_metric_paths()}
         assert 12 == len(run.get_metric_paths())
+
+
+def test_reader_that_was_there_for_a_moment_holds_up_nothing(tmp_path: Path) -> None:
+    """After a reader's snapshot has kept a long write-ahead log from being emptied, points are soon in the file again."""
+    run = goodseed.Run(storage="local", goodseed_home=tmp_path, capture_hardware_metrics=False, git_ref=False)
+    data = {f"m{number}": 1.0 for number in range(100)}
+    for step in range(2_000):
+        run.log_metrics(data, step=step)
+    run.flush()
+    reader = sqlite3.connect(run.path, isolation_level=None)
+    log = Path(f"{run.path}-wal")
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM run_meta").fetchone()
+    step = 2_000
+    while log.stat().st_size < 20 << 20:
+        for step in range(step, step + 500):
+            run.log_metrics(data, step=step)
+        run.flush()
+    reader.execute("COMMIT")
+    seconds = []
+    for step in range(step + 1, step + 4):
+        run.log_metrics({"m0": 2.0}, step=step)
+        logged = time.monotonic()
+        query = "SELECT 1 FROM metric_points WHERE step = ? AND y = 2"
+        while reader.execute(query, (step,)).fetchone() is None and time.monotonic() - logged < 10:
+            time.sleep(0.05)
+        seconds.append(time.monotonic() - logged)
+    reader.close()
+    run.close()
+
+    assert max(seconds) < 4

@@ -260,9 +260,11 @@ class RunWriter:
             is_urgent = (
                 ending or self._requests or self.inbox.is_large or now - self._stored_at >= _HELD_INTERVAL_SECONDS
             )
-            if session.is_wal_held and not is_urgent:
-                continue  # every commit makes the log longer: fewer and larger ones make it less so
             try:
+                if session.is_wal_held and not is_urgent:
+                    session.checkpoint_if_long()  # most readers hold it up for some milliseconds
+                    if session.is_wal_held:
+                        continue  # every commit makes the log longer: fewer and larger ones make it less so
                 if now - checked_at >= _DELETED_CHECK_SECONDS or ending:
                     checked_at = now
                     self._restore_if_deleted(session)
