@@ -12,7 +12,7 @@ import { lowerBound, nearest } from "../lib/series";
 import { direction } from "../lib/values";
 import { token } from "../state/theme";
 import { axesOf } from "./axes";
-import { atCursor, hovered } from "./hover";
+import { hovered, tellCursor } from "./hover";
 import type { Line } from "./lines";
 import type { Area } from "./painter";
 import { drawLine, scalesOf } from "./painter";
@@ -41,7 +41,8 @@ export interface ChartEvents {
 
 const NEAR_PX = 60;
 const DOUBLE_CLICK_MS = 250;
-const SYNC = "goodseed";
+const HIDDEN = -10;
+const MIN_LINKED = 6;
 const live = new Set<Chart>();
 let source: Chart | null = null;
 
@@ -53,6 +54,7 @@ export class Chart {
   private readonly layers = {} as Record<"lines" | "over", CanvasRenderingContext2D>;
   private readonly pill = document.createElement("div");
   private readonly dots = document.createElement("div");
+  private pillColor = "";
   private overKey: string | null = null;
   private overBox: DOMRect | null = null;
   private readonly resize: ResizeObserver;
@@ -79,6 +81,7 @@ export class Chart {
     clearTimeout(this.picking);
     live.delete(this);
     if (source === this) this.leave();
+    links.remove(this);
     lineQueue.remove(this);
     overQueue.remove(this);
     this.resize.disconnect();
@@ -241,7 +244,6 @@ export class Chart {
           points: { show: false },
           y: false,
           drag: { x: true, y: false, setScale: false },
-          sync: { key: SYNC, scales: ["x", null] },
           bind: { dblclick: () => () => (this.events.reset(), null) },
         },
         scales: {
@@ -299,9 +301,9 @@ export class Chart {
   private leave(): void {
     source = null;
     setHovered(null);
-    atCursor.value = null;
+    tellCursor(null);
     hideTip();
-    for (const chart of live) chart.pill.classList.remove("on");
+    links.tell(null, this);
   }
 
   private sizeLayers(): void {
@@ -376,7 +378,7 @@ export class Chart {
     }
     const sign = direction(this.look.path) || 1;
     rows.sort((a, b) => (Number.isNaN(b.value) ? -1 : Number.isNaN(a.value) ? 1 : sign * (b.value - a.value)));
-    atCursor.value = { path: this.look.path, values };
+    tellCursor({ path: this.look.path, values });
     setHovered(best?.key ?? null, this);
     const box = (this.overBox ??= plot.over.getBoundingClientRect());
     showTip({
@@ -389,7 +391,17 @@ export class Chart {
       isLess: sign < 0,
     });
     this.pill.classList.remove("on");
-    for (const chart of live) if (chart !== this) chart.showPill();
+    links.tell(x, this);
+  }
+
+  /** The pointer is over another chart, at `x`; null where it is over none. */
+  followCursor(x: number | null): void {
+    const plot = this.plot;
+    if (!plot || source === this) return;
+    const left = x === null ? HIDDEN : plot.valToPos(x, "x");
+    const isInside = left >= 0 && left <= plot.bbox.width / (devicePixelRatio || 1);
+    plot.setCursor({ left: isInside ? left : HIDDEN, top: HIDDEN });
+    this.showPill();
   }
 
   /** On the other charts: the value of the run that stands out. */
@@ -403,8 +415,10 @@ export class Chart {
     const isOn = line !== undefined && reaches(line, x);
     this.pill.classList.toggle("on", isOn);
     if (!isOn || !plot) return;
-    (this.pill.firstChild as HTMLElement).style.setProperty("--c", line.color);
-    this.pill.lastChild!.nodeValue = number(line.y[nearest(line.x, x)]);
+    if (this.pillColor !== line.color)
+      (this.pill.firstChild as HTMLElement).style.setProperty("--c", (this.pillColor = line.color));
+    const text = number(line.y[nearest(line.x, x)]);
+    if (this.pill.lastChild!.nodeValue !== text) this.pill.lastChild!.nodeValue = text;
     this.pill.style.transform = `translate(-50%) translateX(${Math.max(32, Math.min(plot.bbox.width / devicePixelRatio - 32, left))}px)`;
   }
 
@@ -422,6 +436,37 @@ export class Chart {
 
 /** What a plot is built for: it needs another one when this changes. */
 const scaleOf = (look: ChartLook): string => [look.x, look.isLogX, look.isLogY].join();
+
+/** Lets the cursors of the other charts follow: a third of them each frame, as all at once take longer than one. */
+class Links {
+  private readonly waiting = new Set<Chart>();
+  private frame = 0;
+  private x: number | null = null;
+
+  tell(x: number | null, from: Chart): void {
+    this.x = x;
+    for (const chart of live) if (chart !== from) this.waiting.add(chart);
+    this.waiting.delete(from);
+    this.frame ||= requestAnimationFrame(() => this.run());
+  }
+
+  remove(chart: Chart): void {
+    this.waiting.delete(chart);
+  }
+
+  private run(): void {
+    this.frame = 0;
+    let left = Math.max(MIN_LINKED, Math.ceil(live.size / 3));
+    for (const chart of this.waiting) {
+      if (!left--) break;
+      this.waiting.delete(chart);
+      chart.followCursor(this.x);
+    }
+    if (this.waiting.size) this.frame = requestAnimationFrame(() => this.run());
+  }
+}
+
+const links = new Links();
 
 addEventListener("scroll", () => source?.moved(), { capture: true, passive: true });
 

@@ -7,6 +7,23 @@ export const hovered = signal<string | null>(null);
 /** The values at the cursor, by run, for the list of runs; and whose they are. */
 export const atCursor = signal<{ path: string; values: Map<string, number> } | null>(null);
 
+// Nobody reads fifty numbers sixty times a second, and laying them out costs as much as drawing the cursor.
+const LIST_MS = 90;
+let listAt = 0;
+let listTimer = 0;
+
+/** Tell the list of runs of the values at the cursor, some times a second; null, that there is no cursor, at once. */
+export function tellCursor(now: { path: string; values: Map<string, number> } | null): void {
+  clearTimeout(listTimer);
+  const wait = now ? listAt + LIST_MS - performance.now() : 0;
+  const tell = (): void => {
+    listAt = performance.now();
+    atCursor.value = now;
+  };
+  if (wait > 0) listTimer = window.setTimeout(tell, wait);
+  else tell();
+}
+
 /** Whose values they are; changes seldom, where the values change with every move. */
 export const cursorPath = computed(() => atCursor.value?.path ?? null);
 

@@ -74,7 +74,7 @@ export function showTip(tip: Tip): void {
   last = tip;
   parts ??= makeParts();
   const { box, head, rows, foot, hint } = parts;
-  head.data = xText(tip.axis, tip.x);
+  setText(head, xText(tip.axis, tip.x));
   const limit = isShift.peek() ? MANY : FEW;
   const own = tip.rows.findIndex((row) => row.line.key === tip.key);
   const first = Math.max(0, Math.min(tip.rows.length - limit, own - (limit >> 1)));
@@ -85,7 +85,10 @@ export function showTip(tip: Tip): void {
   shown.forEach((row, i) => {
     longest = Math.max(longest, fillRow(rows.children[i] as HTMLElement, row, tip));
   });
-  foot.data = `${tip.isLess ? "lowest" : "highest"} first · ${tip.rows.length} ${tip.rows.length === 1 ? "line" : "lines"}`;
+  setText(
+    foot,
+    `${tip.isLess ? "lowest" : "highest"} first · ${tip.rows.length} ${tip.rows.length === 1 ? "line" : "lines"}`,
+  );
   hint.hidden = tip.rows.length <= FEW || isShift.peek();
   box.classList.add("on");
   const key = `${shown.length} ${longest >> 2}`;
@@ -101,20 +104,25 @@ const makeRow = (): HTMLElement =>
     "div",
     "tr",
     make("span", "sw"),
-    make("span", "nm", ""),
-    make("span", "vl", make("span", "raw"), document.createTextNode("")),
+    make("span", "nm", document.createTextNode("")),
+    make("span", "vl", make("span", "raw", document.createTextNode("")), document.createTextNode("")),
   );
+
+// What is set anew is laid out anew, even where it stays the same.
+function setText(node: Text, text: string): void {
+  if (node.data !== text) node.data = text;
+}
 
 /** Returns how many characters the row has. */
 function fillRow(row: HTMLElement, shown: TipRow, tip: Tip): number {
   const { line, value } = shown;
   const [color, name, text] = row.children as unknown as [HTMLElement, HTMLElement, HTMLElement];
-  row.className = line.key === tip.key ? "tr on" : "tr";
-  color.style.setProperty("--c", line.color);
-  if (name.textContent !== line.label) name.textContent = line.label;
+  row.classList.toggle("on", line.key === tip.key);
+  if (color.dataset["c"] !== line.color) color.style.setProperty("--c", (color.dataset["c"] = line.color));
+  setText(name.firstChild as Text, line.label);
   const side = sideText(shown, tip);
-  text.firstElementChild!.textContent = side;
-  text.lastChild!.nodeValue = number(value);
+  setText(text.firstElementChild!.firstChild as Text, side);
+  setText(text.lastChild as Text, number(value));
   return line.label.length + side.length;
 }
 
