@@ -89,8 +89,13 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check types, strictly."""
-    session.install("./goodseed-core", "mypy>=1.15", "types-psutil>=6")
+    session.install("./goodseed-core", "./goodseed-hub[postgres]", "mypy>=1.15", "types-psutil>=6")
     session.run("mypy")
+    session.run("mypy", "--strict", "goodseed-hub/src/goodseed_hub", env={"MYPYPATH": "goodseed-hub/src"})
+    for source in ("goodseed-hf/src", "goodseed-keras/src", "goodseed-lightning/src", "examples/plugin/src"):
+        # The frameworks have types of their own making, or none, and take minutes to install.
+        loose = ["--ignore-missing-imports", "--allow-untyped-decorators"]
+        session.run("mypy", *loose, source, env={"MYPYPATH": source})
 
 
 @nox.session

@@ -29,7 +29,7 @@ class StoredPoints(NamedTuple):
     path: str
     kind: Literal["metric", "string"]
     steps: Sequence[float]
-    values: Sequence[float] | Sequence[str]
+    values: Sequence[float | str]
     times: Sequence[float]
 
 

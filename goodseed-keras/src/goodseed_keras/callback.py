@@ -91,7 +91,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if self._given is not None:
             return self._given
         if self._held.run is None or self._held.run.is_closed:
-            reopened = {} if self._held.run is None else {"resume_run_id": self._held.run.run_id}
+            reopened: dict[str, Any] = {} if self._held.run is None else {"resume_run_id": self._held.run.run_id}
             kwargs = {k: v for k, v in self._run_kwargs.items() if not (reopened and k in _OURS)}
             self._held.run = goodseed.Run(**kwargs, **reopened)
         return self._held.run
