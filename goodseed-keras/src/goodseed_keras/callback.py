@@ -75,6 +75,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._offset = 0
         self._last_epoch = -1
         self._batches = 0
+        self._begun = -1
         self._in_epoch = -1
         self._is_first_epoch = True
         self._tests = 0
@@ -83,6 +84,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._predicted = 0
         if self._every:
             # Keras waits for every batch as soon as a callback has this method: per epoch it must not be there.
+            self.on_train_batch_begin: Callable[..., None] = self._begin_batch
             self.on_train_batch_end: Callable[..., None] = self._log_batch
 
     @property
@@ -141,10 +143,16 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         """The fit went well; the run stays open for what follows."""
         self._held.is_fitting = False
 
+    def _begin_batch(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        self._begun = batch
+
     def _log_batch(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         if not _is_first_process():
             return
-        # Of several steps in one execution, Keras names the last, and one too many where the data ended before.
+        # Of several steps in one execution, Keras names the last, before 3.11 the first; and one too many where the
+        # data ended before.
+        if batch == self._begun:
+            batch += (getattr(self.model, "steps_per_execution", 1) or 1) - 1
         steps = (self.params or {}).get("steps")
         batch = min(batch, steps - 1) if isinstance(steps, int) and steps > 0 else batch
         before = self._batches
