@@ -110,6 +110,29 @@ def frameworks(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "tests/hf", *session.posargs)
 
 
+@nox.session(python="3.11", default=False)
+def oldest(session: nox.Session) -> None:
+    """The same with the oldest Keras and Transformers that the plugins claim to work with."""
+    session.install("torch==2.13.0")
+    own = [part for name in ("core", "hf", "keras") for part in ("-e", f"./goodseed-{name}")]
+    pins = ["keras==3.6.0", "jax[cpu]==0.4.35", "transformers==4.46.1", "accelerate==1.0.0", "numpy<2.3"]
+    session.install(*own, *pins, "pytest>=8.2", "scikit-learn>=1.3", "peft>=0.13", "optuna>=4")
+    for backend in ("torch", "jax"):
+        session.run("python", "-m", "pytest", "tests/keras", env={"KERAS_BACKEND": backend})
+    # That Transformers loads its own checkpoints in a way that newer versions of torch refuse.
+    session.run("python", "-m", "pytest", "tests/hf", env={"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"})
+
+
+@nox.session(python="3.10", default=False)
+def oldest_lightning(session: nox.Session) -> None:
+    """The same with the oldest Lightning."""
+    session.install("torch==2.13.0")
+    pins = ["lightning==2.2.0", "pytorch-lightning==2.2.0", "setuptools<80", "numpy<2"]
+    session.install("-e", "./goodseed-core", "-e", "./goodseed-lightning", *pins)
+    session.install("pytest>=8.2", "scikit-learn>=1.3", "omegaconf>=2.3", "jsonargparse[signatures]>=4.28")
+    session.run("python", "-m", "pytest", "tests/lightning")
+
+
 @nox.session
 def hub(session: nox.Session) -> None:
     """Test the hub, embedded and, where its programs are on the machine, with PostgreSQL."""
