@@ -80,13 +80,16 @@ _DISGUISED: Final = """
 _INBOX_TABLE: Final = "CREATE TABLE inbox_shapes (number INTEGER PRIMARY KEY, paths TEXT NOT NULL)"
 
 
-def connect_writer(path: Path, *, busy_seconds: float, any_thread: bool = False) -> sqlite3.Connection:
+def connect_writer(
+    path: Path, *, busy_seconds: float, any_thread: bool = False, is_synced_later: bool = False
+) -> sqlite3.Connection:
     """Open the file for writing, in WAL mode and with transactions begun by hand.
 
     Args:
         path: The file.
         busy_seconds: How long to wait for somebody who has locked it.
         any_thread: It is used by several threads, one at a time.
+        is_synced_later: The file is new, and a checkpoint brings it to the disk before anything is promised of it.
 
     Raises:
         sqlite3.Error: It can't be opened, or is no database.
@@ -100,6 +103,8 @@ def connect_writer(path: Path, *, busy_seconds: float, any_thread: bool = False)
         factory=GatedConnection,
     )
     try:
+        if is_synced_later:
+            connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA journal_mode = WAL")
         # NORMAL: a commit survives the death of the process; `RunWriter.flush` makes it survive that of the machine.
         connection.execute("PRAGMA synchronous = NORMAL")

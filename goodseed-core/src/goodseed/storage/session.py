@@ -76,7 +76,7 @@ class Session:
         self._opened_at: Final = time.monotonic()
         if not is_new:
             check_file(files.database)
-        self._connection = connect_writer(files.database, busy_seconds=_BUSY_SECONDS)
+        self._connection = connect_writer(files.database, busy_seconds=_BUSY_SECONDS, is_synced_later=is_new)
         try:
             if not is_new:
                 version = check_version(self._connection, files.database)
@@ -93,8 +93,6 @@ class Session:
                 self._connection.execute("DELETE FROM run_meta WHERE key = 'closed_at'")
             self._connection.executemany(_UPSERT_META, meta.items())
             self._connection.execute("COMMIT")
-            if is_new:  # a machine that dies must not leave a file without tables
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._tables = Tables(self._connection)
         except BaseException:
             self._connection.close()
@@ -103,7 +101,20 @@ class Session:
         self._modified_at = 0.0
         self.modification_time: str | None = None
         self.is_wal_held = False
+        self._are_tables_synced = not is_new
         self.on_stored: Callable[[Batch], None] | None = None
+
+    def sync_tables(self) -> None:
+        """Bring a new file's tables to the disk itself: a machine that dies must not leave a file without them.
+
+        Nobody need wait for it: nothing that was logged is promised to survive that before the first `sync`.
+
+        Raises:
+            sqlite3.Error: The disk refuses.
+        """
+        if not self._are_tables_synced:
+            busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._are_tables_synced = not busy
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -181,8 +192,9 @@ class Session:
         """Wait until what is committed is on the disk itself.
 
         Raises:
-            OSError: The disk refuses.
+            OSError, sqlite3.Error: The disk refuses.
         """
+        self.sync_tables()
         # Closing these files drops no lock of SQLite's: its locks are on the database and on the shared memory.
         for path in (f"{self._files.database}-wal", self._files.database.parent):
             descriptor = os.open(path, os.O_RDONLY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -246,6 +247,8 @@ class RunWriter:
             return
         self._ready.set()
         try:
+            with contextlib.suppress(sqlite3.Error):  # a flush tries again, and says so
+                session.sync_tables()
             self._loop(session)
         finally:
             self._end(session)
