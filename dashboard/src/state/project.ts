@@ -26,6 +26,7 @@ export class Project {
   readonly table: RunTable;
   /** All metrics, in natural order. */
   readonly metrics = signal<string[]>([]);
+  readonly metricSet = computed(() => new Set(this.metrics.value));
   readonly areMetricsLoaded = signal(false);
   readonly running = signal(0);
   readonly totalRuns = signal<number | null>(null);

@@ -58,8 +58,7 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
   const drawn = useRef(new Map<string, Drawn>());
   const seen = new Map<string, Drawn>();
   // A row that is as it was is not looked at again: scrolling makes new rows only.
-  const rowAt = (row: RunRow | undefined, y: number, index: number): JSX.Element => {
-    const key = row ? `${index < 0 ? "p" : ""}${row.id}` : `r${index}`;
+  const rowAt = (row: RunRow | undefined, y: number, index: number, key: string): JSX.Element => {
     const inputs = [
       row,
       y,
@@ -92,6 +91,9 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
     view.top + view.height + MARGIN,
   );
   const rows = items.filter((item) => !item.group);
+  // A row that scrolls out of view becomes the one that scrolls in: filling it anew costs less than making one.
+  const most = useRef(1);
+  const pool = (most.current = Math.max(most.current, rows.length));
   const [first, last] = [rows[0]?.row ?? 0, rows.at(-1)?.row ?? 0];
   useEffect(() => table.need(first, last), [first, last, table.version.value]);
   const resize = (path: string, to: number): void => {
@@ -113,7 +115,7 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
         <div class="thd" role="row" style={{ width: `${width}px` }}>
           <Header {...parts} resize={resize} onReorder={(from, to) => onReorder(reordered(columns, from, to))} />
         </div>
-        {pinnedRuns.map((id, i) => rowAt(project.run(id), ROW * (i + 1), -1))}
+        {pinnedRuns.map((id, i) => rowAt(project.run(id), ROW * (i + 1), -1, `p${id}`))}
         {items.map((item) =>
           item.group ? (
             <div class="tgrp" role="row" key={`g${item.row}`} style={{ transform: `translateY(${item.y + top}px)` }}>
@@ -149,7 +151,7 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
               })}
             </div>
           ) : (
-            rowAt(table.row(item.row), item.y + top, item.row)
+            rowAt(table.row(item.row), item.y + top, item.row, `r${item.row % pool}`)
           ),
         )}
       </div>
@@ -343,7 +345,7 @@ function Value({
       </div>
     );
   }
-  const isMetric = path.includes(":") || project.metrics.value.includes(path);
+  const isMetric = path.includes(":") || project.metricSet.value.has(path);
   const text =
     path === "sys/running_time"
       ? duration(value)
