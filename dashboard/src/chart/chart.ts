@@ -16,7 +16,7 @@ import { hovered, tellCursor } from "./hover";
 import type { Line } from "./lines";
 import type { Area } from "./painter";
 import { drawLine, scalesOf } from "./painter";
-import { lineQueue, overQueue } from "./queue";
+import { lineQueue, Links, overQueue } from "./queue";
 import type { TipRow } from "./tooltip";
 import { hideTip, showTip } from "./tooltip";
 
@@ -42,7 +42,6 @@ export interface ChartEvents {
 const NEAR_PX = 60;
 const DOUBLE_CLICK_MS = 250;
 const HIDDEN = -10;
-const MIN_LINKED = 6;
 const live = new Set<Chart>();
 let source: Chart | null = null;
 
@@ -437,36 +436,7 @@ export class Chart {
 /** What a plot is built for: it needs another one when this changes. */
 const scaleOf = (look: ChartLook): string => [look.x, look.isLogX, look.isLogY].join();
 
-/** Lets the cursors of the other charts follow: a third of them each frame, as all at once take longer than one. */
-class Links {
-  private readonly waiting = new Set<Chart>();
-  private frame = 0;
-  private x: number | null = null;
-
-  tell(x: number | null, from: Chart): void {
-    this.x = x;
-    for (const chart of live) if (chart !== from) this.waiting.add(chart);
-    this.waiting.delete(from);
-    this.frame ||= requestAnimationFrame(() => this.run());
-  }
-
-  remove(chart: Chart): void {
-    this.waiting.delete(chart);
-  }
-
-  private run(): void {
-    this.frame = 0;
-    let left = Math.max(MIN_LINKED, Math.ceil(live.size / 3));
-    for (const chart of this.waiting) {
-      if (!left--) break;
-      this.waiting.delete(chart);
-      chart.followCursor(this.x);
-    }
-    if (this.waiting.size) this.frame = requestAnimationFrame(() => this.run());
-  }
-}
-
-const links = new Links();
+const links = new Links(() => live);
 
 addEventListener("scroll", () => source?.moved(), { capture: true, passive: true });
 

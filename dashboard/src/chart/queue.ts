@@ -41,3 +41,40 @@ const OVER_MS = 2;
 
 export const lineQueue = new Queue<Painter & { paintNow: () => void }>(LINES_MS, (chart) => chart.paintNow());
 export const overQueue = new Queue<Painter & { paintOver: () => void }>(OVER_MS, (chart) => chart.paintOver());
+
+interface Follower {
+  followCursor: (x: number | null) => void;
+}
+
+const MIN_LINKED = 6;
+
+/** Lets the cursors of the other charts follow: a third of them each frame, as all at once take longer than one. */
+export class Links<T extends Follower> {
+  private readonly waiting = new Set<T>();
+  private frame = 0;
+  private x: number | null = null;
+
+  constructor(private readonly all: () => ReadonlySet<T>) {}
+
+  tell(x: number | null, from: T): void {
+    this.x = x;
+    for (const chart of this.all()) if (chart !== from) this.waiting.add(chart);
+    this.waiting.delete(from);
+    this.frame ||= requestAnimationFrame(() => this.run());
+  }
+
+  remove(chart: T): void {
+    this.waiting.delete(chart);
+  }
+
+  private run(): void {
+    this.frame = 0;
+    let left = Math.max(MIN_LINKED, Math.ceil(this.all().size / 3));
+    for (const chart of this.waiting) {
+      if (!left--) break;
+      this.waiting.delete(chart);
+      chart.followCursor(this.x);
+    }
+    if (this.waiting.size) this.frame = requestAnimationFrame(() => this.run());
+  }
+}
