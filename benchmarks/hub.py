@@ -221,10 +221,10 @@ def report_reading(hub: HubProcess, store: str) -> list[list[str]]:
     progress(f"{store}: filling projects to read")
     fill_project(hub, "charts", 100, 500)
     fill_project(hub, "table", 1000, 20)
-    time.sleep(4)
+    time.sleep(15)  # the hub reads ahead what has ended some seconds ago
     hub.ask("GET", "/api/ui/projects")  # whoever opens a project has seen the list
     runs = [f"run-{number:04d}" for number in range(100)]
-    series = {"items": [{"run": run, "path": "train/metric_0"} for run in runs], "points": 800}
+    series = {"items": [{"run": run, "path": "train/metric_0"} for run in runs], "points": 1000}
     rows = [
         {"filter": f"config/lr > {number / 100}", "sort": [["train/metric_0:last", "desc"]], "limit": 100,
          "columns": ["sys/name", "config/lr", "train/metric_0:last"]}

@@ -549,14 +549,15 @@ def test_reader_that_was_there_for_a_moment_holds_up_nothing(tmp_path: Path) -> 
     log = Path(f"{run.path}-wal")
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM run_meta").fetchone()
-    step = 2_000
+    last = 2_000
     while log.stat().st_size < 20 << 20:
-        for step in range(step, step + 500):
+        for step in range(last, last + 500):
             run.log_metrics(data, step=step)
+        last += 500
         run.flush()
     reader.execute("COMMIT")
     seconds = []
-    for step in range(step + 1, step + 4):
+    for step in range(last, last + 3):
         run.log_metrics({"m0": 2.0}, step=step)
         logged = time.monotonic()
         query = "SELECT 1 FROM metric_points WHERE step = ? AND y = 2"

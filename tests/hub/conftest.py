@@ -44,10 +44,10 @@ def make_hub(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
     """Starts hubs with options of their own; each with a database of its own, where the store is one."""
     made: list[HubProcess] = []
 
-    def make(*options: str, data: Path | None = None, database: str | None = None) -> HubProcess:
+    def make(*options: str, data: Path | None = None, database: str | None = None, key: str = "") -> HubProcess:
         if store == "postgres" and database is None:
             database = request.getfixturevalue("postgres").create_database()
-        hub = HubProcess(data or tmp_path / f"hub-{len(made)}", database, *options)
+        hub = HubProcess(data or tmp_path / f"hub-{len(made)}", database, *options, key=key)
         made.append(hub)
         return hub
 

@@ -27,14 +27,14 @@ class HubProcess:
         data: The data directory.
         database: The database's address, or None.
         url: The hub's address.
-        key: The first admin's key.
+        key: The first admin's key; where that was made before, the one that was given.
     """
 
-    def __init__(self, data: Path, database: str | None = None, *options: str) -> None:
+    def __init__(self, data: Path, database: str | None = None, *options: str, key: str = "") -> None:
         self.data = data
         self.database = database
         self._options = options
-        self.key = ""
+        self.key = key
         self.url = ""
         self.lines: list[str] = []
         self.start()

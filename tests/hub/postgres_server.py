@@ -56,6 +56,15 @@ class PostgresServer:
         self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 
+    def log(self) -> str:
+        """What it has logged."""
+        return (self._directory / "log").read_text(errors="replace")
+
+    def client(self, program: str, *arguments: str) -> str:
+        """What a program of PostgreSQL's prints that works on a database, such as ``pg_dump``."""
+        command = [str(self._binaries / program), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
     def url(self, database: str) -> str:
         """The address of a database."""
         return f"postgresql://hub@127.0.0.1:{self._port}/{database}"

@@ -156,6 +156,27 @@ def test_a_viewer_makes_no_run(team: Team) -> None:
     assert ["r"] == [run["run_id"] for run in runs]
 
 
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("viewer", 404, "Project.NotFound"),
+        ("limited", 404, "Project.NotFound"),
+        ("outsider", 403, "Auth.Forbidden"),
+        ("member", 200, None),
+        ("workspace admin", 200, None),
+        ("admin", 200, None),
+    ],
+)
+def test_who_makes_a_project_by_its_first_run(team: Team, kind: str, status: int, code: str | None) -> None:
+    """Members and admins do; a viewer has the protocol's answer, others that of any workspace that is not theirs."""
+    name = f"by-{kind.replace(' ', '-')}"
+    found, answer = team.hub.ask("POST", "/api/v1/runs", {**_RUN, "project": name}, key=team.keys[kind])
+    _, projects = team.hub.ask("GET", "/api/v1/workspaces/team/projects")
+
+    assert (status, code) == (found, answer.get("error_code"))
+    assert (status == 200) == (name in [project["name"] for project in projects])
+
+
 def test_keys_are_shown_once_and_their_last_use_is_known(team: Team) -> None:
     """No answer after the first has the key, nor anything that it could be made of."""
     secret = team.keys["member"]

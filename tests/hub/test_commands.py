@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,16 @@ def everything(hub: HubProcess, runs: dict[str, str]) -> Any:
         found.append([hub.ask("GET", f"/api/v1/runs/{run}{path}") for path in asked])
     found.append(hub.ask("GET", "/api/v1/workspaces/team/projects/group%2Fp/runs"))
     return found
+
+
+def administration(hub: HubProcess) -> Any:
+    """Who may do what, and what the dashboard keeps."""
+    _, keys = hub.ask("GET", "/api/v1/keys")
+    asked = ["/api/v1/users", "/api/v1/workspaces", "/api/v1/workspaces/team/members", "/api/v1/workspaces/team/projects",
+             "/api/ui/p/team/group/p/-/views/mine", "/api/ui/p/team/group/p/-/runs/query?columns=sys/color"]  # fmt: skip
+    answers = [hub.ask("GET", path) for path in asked]
+    answers[-1][1].pop("rev")
+    return [{**key, "last_used_at": None} for key in keys], answers
 
 
 def test_keys_users_workspaces_and_projects(make_hub: MakeHub) -> None:
@@ -129,8 +141,110 @@ def test_a_hub_that_can_t_start_says_why(tmp_path: Path, options: list[str], sai
     assert not (tmp_path / "data" / "hub.sqlite").exists()
 
 
+def test_keys_list_shows_the_last_use(make_hub: MakeHub) -> None:
+    """A key that nobody has used says so; one that was used a moment ago has that time, within seconds."""
+    hub = make_hub()
+    key = hub.command("keys", "create", "--label", "laptop").stdout.strip()
+
+    def last_used() -> str:
+        row = next(line for line in hub.command("keys", "list").stdout.splitlines() if "laptop" in line)
+        return row.split("  ")[-1].strip()
+
+    before = last_used()
+    hub.ask("GET", "/api/v1/auth/me", key=key)
+    deadline = time.monotonic() + 20
+    while last_used() == "never":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+    assert "never" == before
+    assert time.strftime("%Y-%m-%d") <= last_used() <= time.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def restore(hub: HubProcess, backup: Path) -> None:
+    """As docs/hub.md has it: what was there is moved away, the copy takes its place, and the hub starts again."""
+    hub.stop()
+    os.rename(hub.data, f"{hub.data}-old")
+    subprocess.run(["cp", "-a", str(backup), str(hub.data)], check=True)
+    hub.start()
+
+
+def test_a_backup_is_restored(make_hub: MakeHub, store: str, tmp_path: Path) -> None:
+    """With the copy in the place of the data directory, all is as it was then, and clients go on with their keys."""
+    if store == "postgres":
+        pytest.skip("see test_a_database_is_restored")
+    hub = make_hub()
+    runs = fill(hub)
+    before = everything(hub, runs)
+    done = hub.command("backup", str(tmp_path / "backup"))
+    hub.ingest(runs["one"], [point("later", 0, 1)])
+    hub.make_run("later", "team/group/p")
+    restore(hub, tmp_path / "backup")
+    after = everything(hub, runs)
+    hub.ingest(runs["one"], [point("m", 5000, 1)])
+
+    assert 0 == done.returncode, done.stderr
+    assert before == after
+    assert (5000, 1.0) == hub.pairs(runs["one"], "m")[-1]
+    assert {0o700} == {path.stat().st_mode & 0o777 for path in (hub.data, hub.data / "projects")}
+
+
+def test_a_backup_while_clients_write(make_hub: MakeHub, store: str, tmp_path: Path) -> None:
+    """What was answered before the command began is in the copy, though batches come all the time."""
+    if store == "postgres":
+        pytest.skip("pg_dump sees one moment")
+    hub = make_hub()
+    run = hub.make_run("busy")
+    sent: list[int] = []
+    is_over = threading.Event()
+
+    def write() -> None:
+        while not is_over.is_set():
+            hub.ingest(run, [point("m", len(sent) * 100 + step, step) for step in range(100)])
+            sent.append(len(sent))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    time.sleep(0.5)
+    before = len(sent)
+    done = hub.command("backup", str(tmp_path / "backup"))
+    is_over.set()
+    writer.join()
+    hub.stop()
+    copy = HubProcess(tmp_path / "backup", key=hub.key)
+    found = copy.pairs(run, "m")
+    copy.stop()
+
+    assert 0 == done.returncode, done.stderr
+    assert len(found) >= 100 * before
+    assert list(range(len(found))) == [step for step, _ in found]
+    assert 0 == len(found) % 100
+
+
+def test_a_database_is_restored(make_hub: MakeHub, store: str, postgres: PostgresServer, tmp_path: Path) -> None:
+    """What pg_dump has written, in a new database and with an empty data directory, is the hub that it was."""
+    if store == "embedded":
+        pytest.skip("see test_a_backup_is_restored")
+    hub = make_hub()
+    runs = fill(hub)
+    hub.ask("PATCH", f"/api/ui/p/team/group/p/-/run/{'one'}", {"tags": ["kept"]})
+    before = everything(hub, runs)
+    dump = tmp_path / "hub.dump"
+    postgres.client("pg_dump", "--format=custom", f"--file={dump}", hub.database or "")
+    hub.ingest(runs["one"], [point("later", 0, 1)])
+    hub.stop()
+    database = postgres.create_database()
+    postgres.client("pg_restore", "--exit-on-error", f"--dbname={database}", str(dump))
+    restored = make_hub(data=tmp_path / "new", database=database, key=hub.key)
+    after = everything(restored, runs)
+    restored.ingest(runs["one"], [point("m", 5000, 1)])
+
+    assert before == after
+    assert (5000, 1.0) == restored.pairs(runs["one"], "m")[-1]
+
+
 def test_a_backup_is_a_hub(make_hub: MakeHub, store: str, tmp_path: Path) -> None:
-    """A copy that was made while clients wrote is served as it is, with all that was there before."""
+    """A copy is served as it is, with all that was there before; a database's is refused, and said how to make."""
     hub = make_hub()
     runs = fill(hub)
     before = everything(hub, runs)
@@ -141,11 +255,7 @@ def test_a_backup_is_a_hub(make_hub: MakeHub, store: str, tmp_path: Path) -> Non
         return
     again = hub.command("backup", str(target))
     hub.ingest(runs["one"], [point("later", 0, 1)])
-    restored = HubProcess.__new__(HubProcess)
-    restored.key = hub.key
-    restored.lines = []
-    restored.data, restored.database, restored._options = target, None, ()
-    restored.start()
+    restored = HubProcess(target, key=hub.key)
     after = everything(restored, runs)
     restored.stop()
 
@@ -198,7 +308,12 @@ def test_a_directory_moves_into_a_database_and_back(
     hub = make_hub()
     runs = fill(hub)
     hub.ask("POST", f"/api/v1/runs/{runs['two']}/status", {"status": "failed"})
-    before = everything(hub, runs)
+    hub.ask("POST", "/api/v1/users", {"name": "ann"})
+    hub.ask("PUT", "/api/v1/workspaces/team/members/ann", {"role": "member"})
+    _, key = hub.ask("POST", "/api/v1/keys", {"user": "ann", "label": "laptop", "grants": {"team": "viewer"}})
+    hub.ask("PUT", "/api/ui/p/team/group/p/-/views/mine", {"columns": ["m"]})
+    hub.ask("PATCH", "/api/ui/p/team/group/p/-/run/one", {"color": "#112233", "tags": ["kept"]})
+    before = everything(hub, runs), administration(hub)
     rows = sorted(hub.command("export").stdout.splitlines())
     hub.stop()
     database = postgres.create_database()
@@ -207,14 +322,17 @@ def test_a_directory_moves_into_a_database_and_back(
     again = hub.command("migrate", "--to", "database", "--database", database, "--again")
     hub.database = database
     hub.start()
-    in_database = everything(hub, runs)
+    in_database = everything(hub, runs), administration(hub)
+    by_ann = hub.ask("GET", f"/api/v1/runs/{runs['one']}", key=key["key"])[0]
     hub.stop()
     hub.data = tmp_path / "back"
     back = hub.command("migrate", "--to", "directory")
     hub.database = None
     hub.start()
-    after = everything(hub, runs)
+    after = everything(hub, runs), administration(hub)
 
+    assert 200 == by_ann == hub.ask("GET", f"/api/v1/runs/{runs['one']}", key=key["key"])[0]
+    assert {"#112233"} <= set(before[1][1][-1][1]["columns"]["sys/color"])
     assert (0, 1, 0, 0) == (there.returncode, twice.returncode, again.returncode, back.returncode), back.stderr
     assert before == in_database
     assert before == after

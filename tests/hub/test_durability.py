@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from conftest import MakeHub
 from hub_process import HubProcess, point
@@ -106,6 +107,52 @@ def test_two_clients_of_one_run(hub: HubProcess) -> None:
         client.join()
 
     assert [(step, step / 4) for step in range(1500)] == hub.pairs(run, "m")
+
+
+def test_two_clients_send_the_same_batches_in_other_orders(hub: HubProcess) -> None:
+    """Each client sends every batch twice, shuffled, at the same time as the other; each point is there once."""
+    run = hub.make_run("shuffled")
+    batches = [[point("m", 20 * batch + step, batch + step / 20) for step in range(20)] for batch in range(40)]
+    texts = [[point("t", batch, text=f"line {batch}")] for batch in range(40)]
+
+    def send(seed: int) -> None:
+        mine = 2 * (batches + texts)
+        random.Random(seed).shuffle(mine)
+        for batch in mine:
+            hub.ingest(run, batch)
+
+    clients = [threading.Thread(target=send, args=(seed,)) for seed in (1, 2)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    _, found = hub.ask("GET", f"/api/v1/runs/{run}/data/strings?path=t")
+
+    assert [(step, step // 20 + step % 20 / 20) for step in range(800)] == hub.pairs(run, "m")
+    assert [(step, f"line {step}") for step in range(40)] == [(row["step"], row["value"]) for row in found["points"]]
+
+
+def test_a_run_that_was_half_made_is_completed(make_hub: MakeHub, store: str) -> None:
+    """A hub that was killed between entering a run and storing it stores its name and its beginning at the next try."""
+    hub = make_hub()
+    asked = {"experiment_name": "named", "created_at": "2024-01-01T00:00:00+00:00"}
+    run = hub.make_run("half", **asked)
+    hub.stop()
+    if store == "embedded":
+        next(hub.data.rglob("half.sqlite")).unlink()
+    else:
+        with psycopg.connect(hub.database or "", autocommit=True) as connection:
+            connection.execute("DELETE FROM hub_head")
+            connection.execute("DELETE FROM hub_meta")
+    hub.start()
+    missing = hub.ask("GET", f"/api/v1/runs/{run}")[0]
+    again = hub.make_run("half", **asked)
+    _, answer = hub.ask("GET", "/api/runs?project=default/default")
+    found = {item["run_id"]: item["created_at"] for item in answer["runs"]}
+
+    assert (404, run) == (missing, again)
+    assert 200 == hub.ask("GET", f"/api/v1/runs/{run}")[0]
+    assert asked["created_at"] == found["half"]
 
 
 def test_a_stopped_hub_leaves_one_file_a_run(make_hub: MakeHub, store: str) -> None:

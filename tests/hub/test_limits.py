@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import re
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -71,6 +74,7 @@ def test_bodies_have_a_size(small: HubProcess, kind: str) -> None:
         (gzip.compress(b'{"points": []}')[:-4], {"Content-Encoding": "gzip"}, 400),
         (b'{"points": []}', {"Content-Encoding": "br"}, 415),
         (gzip.compress(b'{"poi') + gzip.compress(b'nts": []}'), {"Content-Encoding": "gzip"}, 200),
+        (gzip.compress(b"") * 50_000 + gzip.compress(b'{"points": []}'), {"Content-Encoding": "gzip"}, 400),
     ],
 )
 def test_damaged_bodies(hub: HubProcess, body: bytes, more: dict[str, str], status: int) -> None:
@@ -164,6 +168,27 @@ def test_a_key_may_ask_so_often(make_hub: MakeHub) -> None:
     assert {"Rate.Exceeded"} == {json.loads(answer[2])["error_code"] for answer in refused}
     assert all(int(answer[1]["retry-after"]) >= 1 for answer in refused)
     assert 200 == hub.ask("GET", "/api/v1/capabilities", key=other)[0]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of another process's memory")
+def test_small_bodies_that_become_large(make_hub: MakeHub) -> None:
+    """Many requests at once of 30 kB that hold 30 MB of blanks, or of empty points, take no gigabyte of memory."""
+    hub = make_hub()
+    run = hub.make_run("r")
+    blanks = gzip.compress(b'{"points":' + b" " * (31 << 20) + b"[]}")
+    nothing = gzip.compress(b'{"points":[' + b"{}," * (10 << 20) + b"{}]}")
+    headers = {"Authorization": f"Bearer {hub.key}", "Content-Encoding": "gzip"}
+    with ThreadPoolExecutor(24) as pool:
+        asked = [
+            pool.submit(hub.raw, "POST", f"/api/v1/runs/{run}/ingest", body, headers)
+            for body in [blanks] * 20 + [nothing] * 4
+        ]
+    statuses = {request.result()[0] for request in asked}
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{hub.pid}/status").read_text())
+
+    assert {200, 400} == statuses
+    assert peak is not None
+    assert int(peak[1]) < 600_000
 
 
 def test_a_run_has_so_many_series(make_hub: MakeHub) -> None:

@@ -9,12 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hub_process import point
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goodseed_hub.errors import ApiError
 from goodseed_hub.limits import Limits, MemoryGate, RateLimiter
 from goodseed_hub.wire.bodies import decompress
+from goodseed_hub.wire.loose import loose_points
 from goodseed_hub.wire.points import Points, read_points
 
 LIMITS = Limits()
@@ -47,8 +49,8 @@ def outcome(action: Callable[[], Any]) -> Any:
         return error
 
 
-def simple(point: Any) -> bool:
-    return bool(point["path"].lstrip("/")) and "\0" not in point["path"] and abs(point["step"]) < 2**53
+def simple(one: Any) -> bool:
+    return bool(one["path"].lstrip("/")) and "\0" not in one["path"] and abs(one["step"]) < 2**53
 
 
 @given(st.lists((_metric | _text).filter(simple), max_size=20))
@@ -127,6 +129,59 @@ def test_keys_have_a_rate_each() -> None:
     assert [0.0, 0.0, 0.0, 0.5] == at_once
     assert 0.0 == other
     assert [0.0, 0.5] == later
+
+
+_scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+_objects = st.dictionaries(st.text(max_size=5), _scalars, max_size=6)
+_spaces = st.sampled_from([None, 1, "\t"])
+
+
+@given(st.lists(_objects | _scalars | st.lists(_scalars, max_size=3), max_size=5), _objects, _spaces, st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_bodies_are_read_piece_by_piece_as_json_has_it(
+    points: list[Any], more: dict[str, Any], indent: Any, is_first: bool
+) -> None:
+    """Objects come as they are, whatever else is in the body and however it is written; None stands for the rest."""
+    more.pop("points", None)
+    content = {"points": points, **more} if is_first else {**more, "more": [{"a": ["}"]}], "points": points}
+    found = list(loose_points(json.dumps(content, indent=indent).encode()))
+
+    assert repr([one if isinstance(one, dict) else None for one in points]) == repr(found)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"[]", b"1", b"{", b"{}", b'{"points"}', b'{"points":', b'{"points":1}', b'{"points":[', b'{"points":[{}',
+        b'{"points":[{},]}', b'{"points":[{}]', b'{"points":[{}],}', b'{"points":[{}]}x', b'{"points":[{} {}]}',
+        b'{"points":[],"points":[]}', b'{points:[]}', b'{"points":["]}', b'{"points":[{"a":}]}', b'{"points":[\xff]}',
+        b'{"points":[' + b"1" * 5000 + b"]}", b'{"a":[[],"points":[]}',
+    ],
+)  # fmt: skip
+def test_bodies_that_are_none(body: bytes) -> None:
+    """What is no object with a list of points is refused, wherever the fault is."""
+    with pytest.raises(ApiError) as refused:
+        list(loose_points(body))
+
+    assert 400 == refused.value.status
+
+
+def test_so_many_points_may_be_bad() -> None:
+    """Of very many that are bad, none is named, and nothing is stored."""
+    good = json.dumps(point("m", 0, 1)).encode()
+    with pytest.raises(ApiError, match="Over 100,000 of the points are bad"):
+        read_points(b'{"points":[' + good + b",{}" * 100_001 + b"]}", JSON, Limits())
+
+
+def test_what_is_held_can_become_less() -> None:
+    """Who turns out to need less lets others in."""
+    gate = MemoryGate(10)
+    with gate.holding(10) as keep:
+        keep(4)
+        with gate.holding(6):
+            is_in = True
+
+    assert is_in
 
 
 def test_what_is_too_large_alone_is_let_in_alone() -> None:

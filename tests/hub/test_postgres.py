@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import math
+import random
 import re
+import sqlite3
 import threading
 import time
 import uuid
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -24,6 +28,7 @@ from goodseed_hub.registry.postgres import PostgresDatabase
 from goodseed_hub.stores import statements
 from goodseed_hub.stores.base import Change, Column
 from goodseed_hub.stores.codec import FAST, pack, unpack
+from goodseed_hub.stores.compaction import compact
 from goodseed_hub.stores.postgres import PostgresStore
 
 _steps = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53).map(float)
@@ -67,6 +72,47 @@ def test_every_statement_carries_the_run(name: str) -> None:
 
     assert is_insert or is_about_a_run or is_count_down or name == "LOCK"
     assert len(re.findall(r"(?:FROM|INTO|UPDATE) hub_", statement)) <= 1
+
+
+_DATA = re.compile(r"hub_(?:head|segment|block|series|config|meta)\b")
+_CARRIES = re.compile(r"INSERT INTO hub_\w+ \(\s*run, |WHERE run = (?:\$1|\$2$|ANY\(\$1::uuid\[\]\))")
+
+
+def test_every_statement_that_is_sent_carries_the_run(postgres: PostgresServer, tmp_path: Path) -> None:
+    """The server's own log of all that a hub does: each statement on data names the run, and one such table."""
+    database = postgres.create_database()
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET log_statement = 'all'")  # type: ignore[arg-type]
+    begin = len(postgres.log())
+    hub = HubProcess(tmp_path / "data", database)
+    run = hub.make_run("r", experiment_name="first")
+    for part in range(3):
+        hub.ingest(run, [point("m", 10_000 * part + step, step) for step in range(10_000)])
+        hub.ingest(run, [point("t", part, text="x")])
+    hub.ask("POST", f"/api/v1/runs/{run}/configs", {"configs": [{"path": "c", "type_tag": "int", "value": "1"}]})
+    hub.make_run("r", experiment_name="second")
+    hub.pairs(run, "m")
+    hub.ingest(run, [point("m", 3, 3)])
+    hub.ask("POST", f"/api/v1/runs/{run}/status", {"status": "finished"})
+    asked = [
+        hub.ask("GET", f"/api/v1/runs/{run}"),
+        hub.ask("POST", "/api/ui/p/default/default/-/runs/query", {"columns": ["c", "m:last"]}),
+        hub.ask("PATCH", "/api/ui/p/default/default/-/run/r", {"tags": ["kept"]}),
+        hub.ask("POST", "/api/ui/p/default/default/-/runs/bulk", {"ids": ["r"], "op": "trash"}),
+    ]
+    hub.stop()
+    exported = hub.command("export").returncode
+    hub.data = tmp_path / "back"
+    moved = hub.command("migrate", "--to", "directory").returncode
+    logged = re.findall(r"LOG:  (?:statement|execute [^:]*): (.*(?:\n\t.*)*)", postgres.log()[begin:])
+    sent = {" ".join(statement.split()) for statement in logged}
+    on_data = {one for one in sent if _DATA.search(one) and not one.startswith(("CREATE TABLE", "ALTER TABLE"))}
+    kinds = {re.sub(r"DECLARE .*? FOR ", "", one).split(" ", 1)[0] for one in on_data}
+
+    assert ([200] * 4, 0, 0) == ([status for status, _ in asked], exported, moved)
+    assert set() == {one for one in on_data if not _CARRIES.search(one) or len(set(_DATA.findall(one))) != 1}
+    assert {"INSERT", "SELECT", "UPDATE", "DELETE"} == kinds
+    assert len(on_data) >= 15
 
 
 def test_every_table_can_be_distributed_by_run() -> None:
@@ -199,16 +245,92 @@ def test_copies_follow_and_may_be_lost(database: tuple[PostgresDatabase, Postgre
     assert [step for step, _ in second] == [step for step, _ in third]
 
 
+def test_a_long_run_is_compacted_in_portions(database: tuple[PostgresDatabase, PostgresStore], tmp_path: Path) -> None:
+    """One transaction takes some hundred thousand points, not all that wait; copies are made of the rest too."""
+    pool, store = database
+    run = record()
+    for request in range(15):
+        steps = [float(step) for step in range(request * 50_000, (request + 1) * 50_000)]
+        store.write(run, Change(metrics={"m": Column(steps, list(steps), [0.0] * 50_000)}, meta={"hub_run": run.id}))
+    with pool.pool.connection() as connection:
+        count = compact(connection, run.id)
+    half = len(read(store, run))
+    store.settle([run])
+    fresh = PostgresStore(pool, tmp_path / "fresh", max_series=1000)
+    after = read(fresh, run)
+    fresh.close()
+
+    assert 0 < count < 15
+    assert 750_000 == half
+    assert [(float(step), float(step)) for step in range(750_000)] == after
+    assert [(0, 0)] == pool.rows("SELECT (SELECT count(*) FROM hub_segment), points FROM hub_head")
+
+
+def test_copies_begin_anew_after_the_machine_has_restarted(postgres: PostgresServer, tmp_path: Path) -> None:
+    """What a crash of the machine may have left of a copy is not read."""
+    hub = HubProcess(tmp_path / "data", postgres.create_database())
+    run = hub.make_run("r")
+    hub.ingest(run, [point("m", 0, 1)])
+    before = hub.pairs(run, "m")
+    hub.stop()
+    (copy,) = hub.data.rglob("r.sqlite")
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        connection.execute("UPDATE metric_points SET y = 7")  # stands for a page that did not reach the disk
+    (note,) = hub.data.rglob("machine-started")
+    note.write_text("1000000000")
+    hub.start()
+    after = hub.pairs(run, "m")
+    hub.stop()
+
+    assert [(0, 1.0)] == before
+    assert before == after
+
+
+def test_two_hubs_that_write_at_once(postgres: PostgresServer, tmp_path: Path) -> None:
+    """Clients go from one to the other, batches come twice and out of order, and one hub is killed: nothing is lost."""
+    database = postgres.create_database()
+    one = HubProcess(tmp_path / "one", database)
+    other = HubProcess(tmp_path / "other", database, key=one.key)
+    runs = [one.make_run(f"r{number}") for number in range(2)]
+    batches = [[point("m", 25 * batch + step, batch) for step in range(25)] for batch in range(60)]
+
+    def send(seed: int) -> None:
+        chance = random.Random(seed)
+        mine = [(run, batch) for run in runs for batch in batches]
+        chance.shuffle(mine)
+        for run, batch in mine:
+            hubs = [one, other]
+            chance.shuffle(hubs)
+            while True:  # until one of them has answered
+                try:
+                    hubs[0].ingest(run, batch)
+                    break
+                except (OSError, http.client.HTTPException):
+                    hubs.reverse()
+
+    clients = [threading.Thread(target=send, args=(seed,)) for seed in range(4)]
+    for client in clients:
+        client.start()
+    time.sleep(0.5)
+    one.kill()
+    for client in clients:
+        client.join()
+    found = [other.pairs(run, "m") for run in runs]
+    one.start()
+    found += [one.pairs(run, "m") for run in runs]
+    statuses = [one.stop(), other.stop()]
+
+    assert [[(step, float(step // 25)) for step in range(1500)]] * 4 == found
+    assert [0, 0] == statuses
+
+
 def test_several_hubs_on_one_database(postgres: PostgresServer, tmp_path: Path) -> None:
     """What one takes, the other shows; a key that one makes, the other knows; both start on a new database at once."""
     database = postgres.create_database()
     hubs: list[HubProcess] = []
 
     def start(name: str) -> None:
-        hub = HubProcess.__new__(HubProcess)
-        hub.data, hub.database, hub._options, hub.lines, hub.key = tmp_path / name, database, (), [], "later"
-        hub.start()
-        hubs.append(hub)
+        hubs.append(HubProcess(tmp_path / name, database, key="later"))
 
     starting = [threading.Thread(target=start, args=(name,)) for name in ("a", "b")]
     for thread in starting:

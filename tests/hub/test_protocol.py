@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from conftest import MakeHub
 from hub_process import HubProcess, point
 
 import goodseed
@@ -122,18 +123,53 @@ def test_making_a_run_is_idempotent_and_a_null_name_erases_none(hub: HubProcess)
 
 
 def test_what_is_not_there(hub: HubProcess) -> None:
-    """A missing project and an empty run id have the protocol's answers, and nothing is made."""
+    """An empty run id, a workspace and a run that there are not have the protocol's answers, and nothing is made."""
     asked = {"workspace": "default", "project": "nope", "run_id": "x", "experiment_name": None}
-    missing = hub.ask("POST", "/api/v1/runs", asked)
     empty = hub.ask("POST", "/api/v1/runs", {**asked, "project": "default", "run_id": ""})
+    empty_in_none = hub.ask("POST", "/api/v1/runs", {**asked, "run_id": ""})
     foreign = hub.ask("POST", "/api/v1/runs", {**asked, "workspace": "nope"})
     unknown = hub.ask("GET", f"/api/v1/runs/{uuid.uuid4()}")
+    listed = hub.ask("GET", "/api/v1/workspaces/default/projects/nope/runs")
 
-    assert (404, "Project.NotFound") == (missing[0], missing[1]["error_code"])
     assert (404, "Run.NotFound") == (empty[0], empty[1]["error_code"])
+    assert (404, "Project.NotFound") == (empty_in_none[0], empty_in_none[1]["error_code"])
     assert (403, "Auth.Forbidden") == (foreign[0], foreign[1]["error_code"])
     assert (404, "Run.NotFound") == (unknown[0], unknown[1]["error_code"])
+    assert (404, "Project.NotFound") == (listed[0], listed[1]["error_code"])
     assert {"error_code", "title", "detail"} == set(unknown[1])
+
+
+def test_a_run_makes_its_project(hub: HubProcess) -> None:
+    """Whoever may write to a workspace need not make the project before; a name that can be none makes nothing."""
+    asked = {"workspace": "default", "run_id": "x", "experiment_name": None}
+    made = [hub.ask("POST", "/api/v1/runs", {**asked, "project": "group/new"}) for _ in range(2)]
+    refused = [
+        hub.ask("POST", "/api/v1/runs", {**asked, "project": name})
+        for name in ("", "..", "a//b", "/a", "x" * 201, "a\nb")
+    ]
+    bad_run = hub.ask("POST", "/api/v1/runs", {**asked, "project": "of-no-run", "run_id": "../x"})
+    _, projects = hub.ask("GET", "/api/v1/workspaces/default/projects")
+    names = {project["name"]: project["run_count"] for project in projects}
+
+    assert [200, 200] == [status for status, _ in made]
+    assert made[0] == made[1]
+    assert 1 == names["group/new"]
+    assert [(400, "Project.InvalidName")] * 6 == [(status, answer["error_code"]) for status, answer in refused]
+    assert (400, "Run.InvalidId") == (bad_run[0], bad_run[1]["error_code"])
+    assert "of-no-run" not in names
+
+
+def test_a_hub_may_make_no_projects(make_hub: MakeHub) -> None:
+    """With `--no-new-projects`, a run for a project that there is not has the protocol's answer, whoever asks."""
+    hub = make_hub("--no-new-projects")
+    asked = {"workspace": "default", "project": "new", "run_id": "x", "experiment_name": None}
+    status, answer = hub.ask("POST", "/api/v1/runs", asked)
+    _, projects = hub.ask("GET", "/api/v1/workspaces/default/projects")
+    made, _ = hub.ask("POST", "/api/v1/workspaces/default/projects", {"name": "new"})
+
+    assert (404, "Project.NotFound") == (status, answer["error_code"])
+    assert ["default"] == [project["name"] for project in projects]
+    assert (200, 200) == (made, hub.ask("POST", "/api/v1/runs", asked)[0])
 
 
 def test_projects_with_slashes_and_addresses_with_two(hub: HubProcess) -> None:

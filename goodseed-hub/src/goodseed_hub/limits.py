@@ -121,14 +121,24 @@ class MemoryGate:
         self._used = 0
 
     @contextmanager
-    def holding(self, count: int) -> Iterator[None]:
-        """Wait until there is room for ``count`` bytes, or nobody else holds any."""
+    def holding(self, count: int) -> Iterator[Callable[[int], None]]:
+        """Wait until there is room for ``count`` bytes, or nobody else holds any.
+
+        What it gives is to be called when it turns out that fewer are needed.
+        """
+        held = count
         with self._changed:
             self._changed.wait_for(lambda: not self._used or self._used + count <= self._max_bytes)
             self._used += count
-        try:
-            yield
-        finally:
+
+        def keep(fewer: int) -> None:
+            nonlocal held
             with self._changed:
-                self._used -= count
+                self._used -= held - fewer
+                held = fewer
                 self._changed.notify_all()
+
+        try:
+            yield keep
+        finally:
+            keep(0)

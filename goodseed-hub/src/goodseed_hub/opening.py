@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import uuid
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import psutil
 
 from goodseed.errors import GoodseedError
 from goodseed.paths import RunFiles, home_directory, make_private_directory
@@ -35,6 +38,8 @@ __all__ = ["DATABASE_NAME", "PROJECTS", "default_directory", "enter_files", "mak
 DATABASE_NAME: Final = "hub.sqlite"
 PROJECTS: Final = "projects"
 _LOCK_NAME: Final = "hub.lock"
+_STARTED_NAME: Final = "machine-started"
+_CLOCK_SECONDS: Final = 5  # the time at which the machine started is told by its clock, which is set now and then
 _MAX_CACHES: Final = 64
 
 
@@ -92,6 +97,7 @@ def open_hub(
     *,
     limits: Limits | None = None,
     silence_seconds: float = 60.0,
+    makes_projects: bool = True,
     is_read_only: bool = False,
 ) -> Iterator[Hub]:
     """A hub over a data directory or a database; it is closed at the end.
@@ -101,6 +107,7 @@ def open_hub(
         database_url: A PostgreSQL database; None for the data directory.
         limits: What is allowed.
         silence_seconds: After how long without a sign of life a run has crashed.
+        makes_projects: A run for a project that there is not makes the project.
         is_read_only: No run is to be written: another process may serve the directory meanwhile.
 
     Raises:
@@ -125,7 +132,7 @@ def open_hub(
         except BaseException:
             database.close()
             raise
-        hub = Hub(database, Access(database), registry, store, limits)
+        hub = Hub(database, Access(database), registry, store, limits, makes_projects=makes_projects)
         try:
             yield hub
         finally:
@@ -145,8 +152,22 @@ def _free_cache(directory: Path) -> tuple[Path, WriterLock]:
         cache = directory / "cache" / str(number)
         make_private_directory(cache)
         with contextlib.suppress(GoodseedError):
-            return cache, WriterLock(cache / _LOCK_NAME)
+            lock = WriterLock(cache / _LOCK_NAME)
+            _begin_anew_after_a_restart(cache)
+            return cache, lock
     raise HubError(f"{_MAX_CACHES} hubs run over {directory} already: give this one another --data.")
+
+
+def _begin_anew_after_a_restart(cache: Path) -> None:
+    """Remove copies of before the machine started: they were not waited for, and may have reached its disk in part."""
+    note, started = cache / _STARTED_NAME, round(psutil.boot_time())
+    with contextlib.suppress(OSError, ValueError):
+        if abs(int(note.read_text(encoding="ascii")) - started) <= _CLOCK_SECONDS:
+            return
+    for path in cache.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+    note.write_text(str(started), encoding="ascii")
 
 
 def _postgres_store(database: Database, root: Path, limits: Limits) -> RunStore:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final, final
 from goodseed.errors import GoodseedError, InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.values import decode_config
-from goodseed_hub.errors import ApiError
+from goodseed_hub.errors import ApiError, HubError
 from goodseed_hub.limits import Limits, RateLimiter
 from goodseed_hub.registry.directory import new_record
 from goodseed_hub.stores.base import Change
 from goodseed_hub.wire.points import places, read_points
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from goodseed_hub.registry.access import Access
@@ -65,17 +65,26 @@ class Hub:
     """
 
     def __init__(
-        self, database: Database, access: Access, directory: Directory, store: RunStore, limits: Limits
+        self,
+        database: Database,
+        access: Access,
+        directory: Directory,
+        store: RunStore,
+        limits: Limits,
+        *,
+        makes_projects: bool = True,
     ) -> None:
         self.database: Final = database
         self.access: Final = access
         self.directory: Final = directory
         self.store: Final = store
         self.limits: Final = limits
+        self._makes_projects: Final = makes_projects
         self.rates: Final = RateLimiter(limits.requests_a_second, limits.burst)
         self._stop: Final = threading.Event()
         self._thread: threading.Thread | None = None
         self._reported: Final[set[str]] = set()
+        self._when_ended: Callable[[RunRecord], None] | None = None
 
     # -- its life -------------------------------------------------------------------------------------------------
 
@@ -83,6 +92,10 @@ class Hub:
         """Begin to tend the store in a thread."""
         self._thread = threading.Thread(target=self._tend, name="goodseed-hub-tending", daemon=True)
         self._thread.start()
+
+    def when_ended(self, action: Callable[[RunRecord], None]) -> None:
+        """Call ``action``, which is quick and raises nothing, with every run that is said to have ended from now on."""
+        self._when_ended = action
 
     def close(self) -> None:
         """Stop, and close everything; calling it twice is harmless."""
@@ -120,35 +133,53 @@ class Hub:
     # -- runs -----------------------------------------------------------------------------------------------------
 
     def open_run(self, caller: Caller, wanted: NewRun) -> RunState:
-        """Make the run or find it; a caller that may only read finds it.
+        """Make the run or find it, and its project where there is none; a caller that may only read finds it.
 
         Raises:
-            ApiError: 403, or 404 where there is no such project, or no such run for one who may not make it.
+            ApiError: 403, or 404 where there is no such project or run for one who may not make it.
         """
         caller.require("viewer", wanted.workspace)
         known = self.directory.find(wanted.workspace, wanted.project, wanted.run_id) if wanted.run_id else None
         if known is None:
-            if not self.directory.has_project(wanted.workspace, wanted.project):
+            may_make = bool(wanted.run_id) and caller.may("member", wanted.workspace)
+            is_new_project = not self.directory.has_project(wanted.workspace, wanted.project)
+            if is_new_project and not (may_make and self._makes_projects):
                 raise ApiError.project_not_found(f"{wanted.workspace}/{wanted.project}")
-            if not wanted.run_id:
+            if not may_make:
                 raise ApiError.run_not_found()
-            if not caller.may("member", wanted.workspace):
-                raise ApiError.run_not_found()
-            return self._make_run(wanted)
+            return self._make_run(wanted, is_new_project=is_new_project)
+        if not self.store.exists(known.record) and caller.may("member", wanted.workspace):
+            self._store_first(known, wanted)  # the hub was killed between entering the run and storing it
         if wanted.name and wanted.name != known.name and caller.may("member", wanted.workspace):
             self.store.write(known.record, Change(meta={"name": wanted.name}))
             self.directory.set_name(known.record.id, wanted.name)
         return known
 
-    def _make_run(self, wanted: NewRun) -> RunState:
+    def _make_run(self, wanted: NewRun, *, is_new_project: bool) -> RunState:
         record = new_record(wanted.workspace, wanted.project, wanted.run_id)
+        if is_new_project:
+            self.make_project(wanted.workspace, wanted.project)
         created_at = wanted.created_at or now_text()
         # The registry decides whose id counts when two clients make one run at once.
         state = self.directory.add_run(record, wanted.name, created_at)
-        meta = {"created_at": created_at, "name": wanted.name, "modified_at": wanted.modified_at}
-        self.store.write(state.record, Change(meta={key: text for key, text in meta.items() if text}))
+        self._store_first(state, wanted)
         self.directory.see(state.record.id)
         return state
+
+    def _store_first(self, state: RunState, wanted: NewRun) -> None:
+        meta = {"created_at": state.created_at, "name": wanted.name or state.name, "modified_at": wanted.modified_at}
+        self.store.write(state.record, Change(meta={key: text for key, text in meta.items() if text}))
+
+    def make_project(self, workspace: str, name: str) -> None:
+        """Make a project, unless there is one.
+
+        Raises:
+            ApiError: The name can't be one.
+        """
+        try:
+            self.directory.create_project(workspace, name)
+        except HubError as error:
+            raise ApiError.bad_request(str(error), "Project.InvalidName") from error
 
     def run(self, caller: Caller, id_: str, role: str) -> RunRecord:
         """The run of that id, if the caller has ``role`` in its workspace.
@@ -234,6 +265,8 @@ class Hub:
             closed_at = self.store.config(record, "sys/closed_time") or now_text()
         self.store.write(record, Change(meta={"status": status, "closed_at": closed_at}, is_last=status != "running"))
         self.directory.set_status(record.id, status)
+        if status != "running" and self._when_ended is not None:
+            self._when_ended(record)
 
     def heartbeat(self, record: RunRecord) -> None:
         """The run's client is alive; one that had ended goes on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import sys
 from dataclasses import replace
 from typing import Any, Final
@@ -17,6 +18,8 @@ __all__ = ["add_commands"]
 
 _PORT: Final = 8766
 _FILES_A_RUN: Final = 4
+_MMAP_THRESHOLD: Final = -3  # M_MMAP_THRESHOLD of glibc, which without it raises it to what was freed last
+_LARGE_BLOCK_BYTES: Final = 4 << 20
 _DESCRIPTION: Final = """\
 Serve the wire protocol and the dashboard, until Ctrl-C.
 
@@ -53,6 +56,11 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument(
         "--crashed-after", type=float, default=60.0, metavar="SECONDS", help="silence that makes a run crashed"
+    )
+    parser.add_argument(
+        "--no-new-projects",
+        action="store_true",
+        help="refuse a run for a project that there is not, instead of making it",
     )
     limits = parser.add_argument_group("limits")
     for option, (kind, fields, what) in _LIMITS.items():
@@ -91,8 +99,10 @@ def _serve(arguments: argparse.Namespace) -> int:
     directory, database_url = place(arguments)
     limits = _limits(arguments)
     _raise_file_limit(limits.max_connections)
+    _give_large_blocks_back()
     listener = listen(arguments.host, arguments.port)  # before a first key is made, which would be printed in vain
-    with listener, open_hub(directory, database_url, limits=limits, silence_seconds=arguments.crashed_after) as hub:
+    hub_options = {"silence_seconds": arguments.crashed_after, "makes_projects": not arguments.no_new_projects}
+    with listener, open_hub(directory, database_url, limits=limits, **hub_options) as hub:
         first_key = make_first(hub.database, hub.access, hub.directory)
         if database_url is None:
             enter_files(hub)
@@ -113,7 +123,14 @@ def _serve(arguments: argparse.Namespace) -> int:
                 greeting=greeting,
             )
             hub.start()
+            dashboard.start()
             return server.serve_until_stopped()
+
+
+def _give_large_blocks_back() -> None:
+    """Let the system have the memory of a large body back at once; else each thread keeps that of its largest."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # no C library with this call
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
 
 
 def _raise_file_limit(max_connections: int) -> None:

@@ -111,7 +111,8 @@ class Access:
 
     def write_last_uses(self) -> None:
         """Store when keys were last used, and remove the sessions that are over."""
-        used = [(self._used.pop(key_id), key_id) for key_id in list(self._used)]
+        # In one order: several hubs may store those of the same keys at once.
+        used = [(self._used.pop(key_id), key_id) for key_id in sorted(list(self._used))]  # noqa: C414 - it grows meanwhile
         with self._database.transaction():
             if used:
                 self._database.execute_many("UPDATE hub_key SET last_used_at = ? WHERE id = ?", used)

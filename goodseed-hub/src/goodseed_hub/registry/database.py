@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -94,7 +95,8 @@ class SqliteDatabase:
         return self.transaction()
 
     def backup(self, path: Path) -> None:
-        """Write a copy of now to ``path``."""
+        """Write a copy of now to ``path``, where there is no file yet."""
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with self._lock, contextlib.closing(sqlite3.connect(path)) as copy:
             self._connection.backup(copy)
 

@@ -87,6 +87,9 @@ class RunStore(Protocol):
             RunInUseError, OSError, sqlite3.Error, psycopg.Error: It could not be stored now.
         """
 
+    def exists(self, run: RunRecord) -> bool:
+        """Whether anything of the run is stored."""
+
     def files(self, run: RunRecord) -> RunFiles:
         """The run's file, with all that was stored before this call.
 

@@ -22,6 +22,8 @@ __all__ = ["METRIC", "TEXT", "compact", "series_id"]
 
 METRIC, TEXT = 0, 1
 _MAX_SEGMENTS: Final = 5_000
+_MAX_POINTS: Final = 500_000  # of the segments that are compacted in one transaction: some 100 bytes of memory each
+_MAX_BYTES: Final = 32 << 20
 _BLOCK_POINTS: Final = 16_384
 _BLOCK_BYTES: Final = 1 << 20
 _SMALL_POINTS: Final = 1_024  # a last block of fewer is written anew, together with what follows it
@@ -37,7 +39,8 @@ def compact(connection: psycopg.Connection[tuple[Any, ...]], run: str) -> int:
     with connection.transaction():
         if not connection.execute(statements.LOCK, (run,)).fetchall()[0][0]:
             return 0
-        segments = connection.execute(statements.SEGMENTS, (run, 0, _MAX_SEGMENTS), binary=True).fetchall()
+        until = _portion(connection.execute(statements.SEGMENT_SIZES, (run, _MAX_SEGMENTS)).fetchall())
+        segments = connection.execute(statements.SEGMENTS, (run, 0, until), binary=True).fetchall()
         if not segments:
             return 0
         unpacked = [unpack(payload) for _, _, payload in segments]
@@ -67,6 +70,17 @@ def compact(connection: psycopg.Connection[tuple[Any, ...]], run: str) -> int:
         connection.execute(statements.DELETE_SEGMENTS, (run, last))
         connection.execute(statements.COUNT_DOWN, (sum(points for _, points, _ in segments), run))
     return len(segments)
+
+
+def _portion(sizes: list[tuple[Any, ...]]) -> int:
+    """Up to which sequence number the segments fit into memory together; at least the first, where there is one."""
+    points = size = until = 0
+    for seq, more_points, more_bytes in sizes:
+        points, size = points + more_points, size + more_bytes
+        if until and (points > _MAX_POINTS or size > _MAX_BYTES):
+            break
+        until = seq
+    return until
 
 
 def _tails(

@@ -70,6 +70,10 @@ class EmbeddedStore:
         """Store a change."""
         return self._groups.write(run, change)
 
+    def exists(self, run: RunRecord) -> bool:
+        """Whether it has a file."""
+        return files_under(self._root, run).database.is_file()
+
     def files(self, run: RunRecord) -> RunFiles:
         """The run's file."""
         files = files_under(self._root, run)

@@ -9,17 +9,14 @@ from collections import OrderedDict
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, final
 
-from psycopg import IsolationLevel
-
-from goodseed.errors import GoodseedError
 from goodseed.paths import make_private_directory
 from goodseed.storage.reader import RunReader
 from goodseed_hub.registry.schema import apply_migrations
 from goodseed_hub.stores import statements
 from goodseed_hub.stores.base import Change, GroupCommit, Outcome, first_meta, merged
-from goodseed_hub.stores.codec import FAST, pack, unpack
+from goodseed_hub.stores.codec import FAST, pack
 from goodseed_hub.stores.compaction import METRIC, TEXT, compact, series_id
-from goodseed_hub.stores.embedded import EmbeddedStore, files_under
+from goodseed_hub.stores.copies import Copies
 
 if TYPE_CHECKING:
     import uuid
@@ -37,12 +34,10 @@ if TYPE_CHECKING:
 __all__ = ["PostgresStore"]
 
 _logger: Final = logging.getLogger("goodseed")
-_SEQ: Final = "hub_seq"
 _COMPACTED_POINTS: Final = 20_000
 _COMPACTED_POINTS_A_SERIES: Final = 200
 _MAX_WAITING_POINTS: Final = 2_000_000
 _MAX_KNOWN_RUNS: Final = 2_000
-_ALL: Final = 2**31 - 1
 _TEND_SECONDS: Final = 5.0
 _EDITED: Final = ("sys/name", "sys/description", "sys/tags")
 
@@ -62,13 +57,10 @@ class PostgresStore:
         self._database: Final = database
         self._max_series: Final = max_series
         make_private_directory(root)
-        self._copies: Final = EmbeddedStore(root, max_series=_ALL, is_durable=False)
+        self._copies: Final = Copies(database, root)
         self._groups: Final = GroupCommit(self._commit)
         self._lock: Final = threading.Lock()
         self._series: Final[OrderedDict[str, set[uuid.UUID]]] = OrderedDict()
-        self._copied: Final[dict[str, int]] = {}
-        self._running: Final[set[str]] = set()
-        self._copying: Final[dict[str, threading.Lock]] = {}
         self._due: Final[dict[str, None]] = {}
         apply_migrations(database, "store", statements.MIGRATIONS)
 
@@ -164,6 +156,11 @@ class PostgresStore:
                     new[id_] = (kind, path)
         return Outcome(frozenset(refused[METRIC]), frozenset(refused[TEXT]))
 
+    def exists(self, run: RunRecord) -> bool:
+        """Whether anything of the run is stored."""
+        with self._database.pool.connection() as connection:
+            return bool(connection.execute(statements.HEADS, ([run.id],)).fetchall())
+
     # -- copies for reading ---------------------------------------------------------------------------------------
 
     def files(self, run: RunRecord) -> RunFiles:
@@ -187,66 +184,7 @@ class PostgresStore:
         for id_, seq, waiting in heads:
             if waiting >= _MAX_WAITING_POINTS:
                 self._due[str(id_)] = None
-            run = by_id[str(id_)]
-            if self._copied.get(run.id) != seq:
-                self._copy(run, seq)
-
-    def _copy(self, run: RunRecord, seq: int) -> None:
-        with self._lock:
-            lock = self._copying.setdefault(run.id, threading.Lock())
-        with lock:
-            done = self._copied.get(run.id)
-            if done is None:
-                done = self._copied_before(run, seq)
-            if done < seq:
-                self._copied[run.id] = self._apply(run, done)
-
-    def _copied_before(self, run: RunRecord, seq: int) -> int:
-        """How far the copy goes that an earlier process left; one that can't be of this run is removed."""
-        files = files_under(self._copies.root, run)
-        if not files.database.exists():
-            return 0
-        meta: dict[str, str] = {}
-        try:
-            with RunReader(files) as reader:
-                meta = reader.meta()
-            done = int(meta.get(_SEQ, "-1"))
-        except (GoodseedError, ValueError):
-            done = -1
-        if 0 <= done <= seq and meta.get("hub_run") == run.id:
-            self._note_status(run, meta.get("status"))
-            return done
-        for suffix in ("", "-wal", "-shm"):
-            files.database.with_name(files.database.name + suffix).unlink(missing_ok=True)
-        return 0
-
-    def _apply(self, run: RunRecord, done: int) -> int:
-        """Copy what came after ``done``; returns how far the copy goes then."""
-        with self._database.pool.connection() as connection:
-            connection.isolation_level = IsolationLevel.REPEATABLE_READ  # one state of all tables
-            try:
-                with connection.transaction():
-                    seq = connection.execute(statements.HEADS, ([run.id],)).fetchall()[0][1]
-                    blocks = connection.execute(statements.BLOCKS, (run.id, done), binary=True).fetchall()
-                    segments = connection.execute(statements.SEGMENTS, (run.id, done, _ALL), binary=True).fetchall()
-                    configs = connection.execute(statements.CONFIGS, (run.id, done), binary=True).fetchall()
-                    meta: dict[str, str | None] = dict(connection.execute(statements.META, (run.id, done)).fetchall())
-            finally:
-                connection.isolation_level = None
-        for payload in [payload for _, payload in blocks] + [payload for _, _, payload in segments]:
-            metrics, texts = unpack(payload)
-            self._copies.write(run, Change(metrics=metrics, texts=texts))
-        rows = [(path, tag, bytes(value).decode(), updated_at) for path, tag, value, updated_at in configs]
-        self._note_status(run, meta.get("status"))
-        is_over = run.id not in self._running  # the copy of a running one stays open: more will come soon
-        self._copies.write(run, Change(configs=rows, meta={**meta, _SEQ: str(seq)}, is_last=is_over))
-        return int(seq)
-
-    def _note_status(self, run: RunRecord, status: str | None) -> None:
-        if status == "running":
-            self._running.add(run.id)
-        elif status is not None:
-            self._running.discard(run.id)
+            self._copies.bring_up_to(by_id[str(id_)], seq)
 
     def absorb(self, run: RunRecord) -> None:
         """Take over the name, the description, the tags and the trash mark that the dashboard has set in the copy."""

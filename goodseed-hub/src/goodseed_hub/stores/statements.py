@@ -42,8 +42,11 @@ HEADS: Final[LiteralString] = "SELECT run, seq, points FROM hub_head WHERE run =
 COUNT_DOWN: Final[LiteralString] = "UPDATE hub_head SET points = greatest(0, points - %s) WHERE run = %s"
 
 ADD_SEGMENT: Final[LiteralString] = "INSERT INTO hub_segment (run, seq, points, payload) VALUES (%s, %s, %s, %s)"
+SEGMENT_SIZES: Final[LiteralString] = (
+    "SELECT seq, points, octet_length(payload) FROM hub_segment WHERE run = %s ORDER BY seq LIMIT %s"
+)
 SEGMENTS: Final[LiteralString] = (
-    "SELECT seq, points, payload FROM hub_segment WHERE run = %s AND seq > %s ORDER BY seq LIMIT %s"
+    "SELECT seq, points, payload FROM hub_segment WHERE run = %s AND seq > %s AND seq <= %s ORDER BY seq"
 )
 DELETE_SEGMENTS: Final[LiteralString] = "DELETE FROM hub_segment WHERE run = %s AND seq <= %s"
 

@@ -7,6 +7,7 @@ import logging
 import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 from urllib.parse import parse_qsl, unquote
 
@@ -24,7 +25,7 @@ from goodseed_hub.web import admin, runs, workspaces
 from goodseed_hub.web.calls import Call, Endpoint, Reply
 from goodseed_hub.web.openapi import make_document
 from goodseed_hub.web.reading import drain, expected_bytes, read_body
-from goodseed_hub.wire.bodies import decompress
+from goodseed_hub.wire.bodies import announced_bytes, decompress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,18 +135,34 @@ class _Server:
             self._budget.give_back(counted)
 
     def _respond(self, endpoint: Endpoint, request: Request, caller: Caller, body: bytes) -> Response:
-        limits = self._hub.limits
-        plain = decompress(body, request.headers.get("content-encoding", ""), limits.max_plain_bytes) if body else b""
-        call = Call(
-            hub=self._hub,
-            caller=caller,
-            path={name: _unquoted(value) for name, value in request.path_params.items()},
-            query=_query(request),
-            body=plain,
-            content_type=request.headers.get("content-type", ""),
-        )
-        with self._gate.holding(len(plain)):
+        with self._plain(body, request.headers.get("content-encoding", "")) as plain:
+            call = Call(
+                hub=self._hub,
+                caller=caller,
+                path={name: _unquoted(value) for name, value in request.path_params.items()},
+                query=_query(request),
+                body=plain,
+                content_type=request.headers.get("content-type", ""),
+            )
             return _as_response(endpoint.handler(call))
+
+    @contextmanager
+    def _plain(self, body: bytes, encoding: str) -> Iterator[bytes]:
+        """The decompressed body, counted among those that are in memory."""
+        limit = self._hub.limits.max_plain_bytes
+        expected = min(limit, announced_bytes(body, encoding)) if body else 0
+        with ExitStack() as held:
+            keep = held.enter_context(self._gate.holding(expected))
+            try:
+                plain = decompress(body, encoding, expected) if body else b""
+            except ApiError as error:
+                if error.status != 413 or expected == limit:
+                    raise
+                held.close()  # it says less than it holds, as one of several members does
+                keep = held.enter_context(self._gate.holding(limit))
+                plain = decompress(body, encoding, limit)
+            keep(len(plain))
+            yield plain
 
     async def _caller(self, request: Request) -> Caller:
         scheme, _, credentials = request.headers.get("authorization", "").partition(" ")

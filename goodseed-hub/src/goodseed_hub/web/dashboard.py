@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, cast, final
 from urllib.parse import parse_qsl, quote
 
 import msgspec
@@ -24,6 +24,7 @@ from goodseed_hub.limits import RateLimiter
 from goodseed_hub.registry.caller import Caller
 from goodseed_hub.web.sign_in import STYLE, again_page, sign_in_page
 from goodseed_hub.web.visible import AllRuns, VisibleRuns
+from goodseed_hub.web.warming import Warming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -88,6 +89,7 @@ class Dashboard:
         self.limits: Final = replace(hub.limits, max_body_bytes=_MAX_BODY_BYTES)
         self._hub: Final = hub
         self._runs: Final = AllRuns(hub)
+        self._warming: Final = Warming(self._runs)
         self._pages: Final = Pages()
         self._policy: Final = _HubPolicy(is_token_required=True)
         self._routes: Final = [_guarded(route) for route in ROUTES]
@@ -95,9 +97,15 @@ class Dashboard:
         self._lock: Final = threading.Lock()
         self._applications: Final[OrderedDict[tuple[frozenset[str], frozenset[str]], Application]] = OrderedDict()
 
+    def start(self) -> None:
+        """Begin to read ahead what will be asked of runs that end."""
+        self._hub.when_ended(self._warming.note)
+        self._warming.start()
+
     def close(self) -> None:
         """Close the files that are open."""
-        ui.close(self._runs)
+        self._warming.close()
+        ui.close(cast("Store", self._runs))  # what the views of it share
         self._runs.close()
 
     def respond(self, request: Request, body: bytes) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import replace
@@ -28,6 +29,16 @@ __all__ = ["AllRuns", "VisibleRuns"]
 _FRESH_SECONDS: Final = 1.0
 
 
+class _Copying:
+    """The copies of one project's runs."""
+
+    __slots__ = ("done_at", "lock")
+
+    def __init__(self) -> None:
+        self.lock: Final = threading.Lock()
+        self.done_at = -math.inf
+
+
 @final
 class AllRuns:
     """All runs of a hub, out of the run files and the registry; for any number of threads."""
@@ -37,7 +48,9 @@ class AllRuns:
         self._catalog: Final = CatalogStore(hub.store.root)
         self._lock: Final = threading.Lock()
         self._looked_at = 0.0
+        self._copying: Final[dict[str, _Copying]] = {}
         self._records: dict[tuple[str, str], RunRecord] = {}
+        self._projects: dict[str, list[RunRecord]] = {}
         self._statuses: dict[tuple[str, str], str] = {}
         self._known: dict[str, tuple[RunSummary, RunSummary]] = {}
         self._settings: Final = SharedSettings(hub)
@@ -58,10 +71,10 @@ class AllRuns:
         self._refresh()
         self._catalog.look()
 
-    def projects(self) -> list[ProjectSummary]:
-        """Every project that has runs, by name."""
+    def projects(self, workspaces: frozenset[str]) -> list[ProjectSummary]:
+        """Every project of ``workspaces`` that has runs, by name."""
         found: dict[str, list[RunSummary]] = {}
-        for run in self.runs():
+        for run in self.runs_of(workspaces):
             found.setdefault(run.project, []).append(run)
         return [
             ProjectSummary(
@@ -74,19 +87,32 @@ class AllRuns:
             for name, runs in sorted(found.items())
         ]
 
-    def runs(self, project: str | None = None) -> list[RunSummary]:
-        """The runs of a project, or all."""
+    def runs_of(self, workspaces: frozenset[str]) -> list[RunSummary]:
+        """The runs of ``workspaces``."""
         self._refresh()
+        self._copy(name for name in self._projects if _workspace(name) in workspaces)
+        return [self._as_known(run) for run in self._catalog.runs() if _workspace(run.project) in workspaces]
+
+    def runs(self, project: str) -> list[RunSummary]:
+        """The runs of a project."""
+        self._refresh()
+        self._copy([project])
+        return self.copied_runs(project)
+
+    def copied_runs(self, project: str) -> list[RunSummary]:
+        """Those of them of which there is a file already."""
         return [self._as_known(run) for run in self._catalog.runs(project)]
 
     def find(self, project: str, run_id: str) -> RunSummary:
         """One run."""
         self._refresh()
+        self._copy([project])
         return self._as_known(self._catalog.find(project, run_id))
 
     def open(self, project: str, run_id: str) -> ServedRun:
         """A reader of one run."""
         self._refresh()
+        self._copy([project])
         return self._catalog.open(project, run_id)
 
     def series_paths(self, run: RunSummary) -> SeriesPaths:
@@ -96,6 +122,10 @@ class AllRuns:
     def set_trashed(self, project: str, run_id: str, *, is_trashed: bool) -> None:
         """Move a run to the trash or back."""
         self._catalog.set_trashed(project, run_id, is_trashed=is_trashed)
+
+    def copy(self, records: Iterable[RunRecord]) -> None:
+        """Bring the files of some runs up to date."""
+        self._hub.store.refresh(records)
 
     def absorb(self, project: str, run_ids: Iterable[str]) -> None:
         """Let the store take over what was changed in the files of a project."""
@@ -117,10 +147,32 @@ class AllRuns:
             self._statuses = {
                 (state.record.full_project, state.record.run_id): directory.status(state) for state in states
             }
-            self._hub.store.refresh(self._records.values())
+            projects: dict[str, list[RunRecord]] = {}
+            for state in states:
+                projects.setdefault(state.record.full_project, []).append(state.record)
+            self._projects = projects
             if self._hub.store.is_shared:
                 self._settings.fetch()
             self._looked_at = time.monotonic()
+
+    def _copy(self, projects: Iterable[str]) -> None:
+        """Bring the copies of all runs of ``projects`` up to date; who asks for other projects need not wait."""
+        if not self._hub.store.is_shared:
+            return
+        is_new = False
+        for name in list(projects):
+            records = self._projects.get(name)
+            if records is None:
+                continue
+            with self._lock:
+                copying = self._copying.setdefault(name, _Copying())
+            with copying.lock:
+                if time.monotonic() - copying.done_at >= _FRESH_SECONDS:
+                    is_new |= copying.done_at == -math.inf
+                    self._hub.store.refresh(records)
+                    copying.done_at = time.monotonic()
+        if is_new:  # the last look at the files was before
+            self._catalog.look()
 
     def _as_known(self, run: RunSummary) -> RunSummary:
         """The run with the state that the registry and its heartbeat tell: the file's lock is the hub's own."""
@@ -159,13 +211,13 @@ class VisibleRuns:
 
     def projects(self) -> list[ProjectSummary]:
         """Every project, by name."""
-        return [project for project in self.origin.projects() if self._is_visible(project.name)]
+        return self.origin.projects(self._workspaces)
 
     def runs(self, project: str | None = None) -> list[RunSummary]:
         """The runs of one project, or all, the newest first."""
         if project is not None:
             return self.origin.runs(project) if self._is_visible(project) else []
-        return [run for run in self.origin.runs() if self._is_visible(run.project)]
+        return self.origin.runs_of(self._workspaces)
 
     def find(self, project: str, run_id: str) -> RunSummary:
         """One run; of another workspace there is none."""
@@ -194,12 +246,16 @@ class VisibleRuns:
         """
         if not self._is_visible(project):
             raise RequestError(f"There is no project {project!r:.200}", status=404, code="not_found")
-        if project.partition("/")[0] not in self._writable:
+        if _workspace(project) not in self._writable:
             raise RequestError("A viewer can't change anything", status=403, code="no_access")
 
     def _is_visible(self, project: str) -> bool:
-        return project.partition("/")[0] in self._workspaces
+        return _workspace(project) in self._workspaces
 
     def _check(self, project: str, run_id: str) -> None:
         if not self._is_visible(project):
             raise RunNotFoundError(f"Run not found: {project}/{run_id}")
+
+
+def _workspace(project: str) -> str:
+    return project.partition("/")[0]

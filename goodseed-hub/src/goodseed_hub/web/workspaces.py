@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from goodseed_hub import __version__
-from goodseed_hub.errors import ApiError, HubError
+from goodseed_hub.errors import ApiError
 from goodseed_hub.web.calls import Call, Endpoint, Reply
 from goodseed_hub.web.operations import OPERATIONS
 from goodseed_hub.wire.bodies import text_field
@@ -55,10 +55,7 @@ def create_project(call: Call) -> Reply:
     workspace = call.path["workspace"]
     call.caller.require("member", workspace)
     name = text_field(call.content(), "name", max_characters=_MAX_NAME) or ""
-    try:
-        call.hub.directory.create_project(workspace, name)
-    except HubError as error:
-        raise ApiError.bad_request(str(error), "Project.InvalidName") from error
+    call.hub.make_project(workspace, name)
     return Reply({"name": name, "workspace": workspace})
 
 

@@ -8,10 +8,16 @@ from typing import Any, Final
 
 from goodseed_hub.errors import ApiError
 
-__all__ = ["decode_json", "decompress"]
+__all__ = ["announced_bytes", "decode_json", "decompress"]
 
 _GZIP: Final = 31
+_MAX_MEMBERS: Final = 100  # the rest is copied after each
 _TITLE: Final = "Bad body"
+
+
+def announced_bytes(body: bytes, encoding: str) -> int:
+    """How large the body says that it is when it is decompressed; it may lie."""
+    return len(body) if encoding.strip().lower() in ("", "identity") else int.from_bytes(body[-4:], "little")
 
 
 def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
@@ -27,20 +33,23 @@ def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
         return body
     if encoding not in ("gzip", "x-gzip"):
         raise ApiError(415, "Body.Encoding", _TITLE, f"The encoding {encoding!r:.40} is not known; gzip is.")
-    found = bytearray()
-    while True:
+    found: list[bytes] = []
+    left = max_bytes
+    for _ in range(_MAX_MEMBERS):
         decoder = zlib.decompressobj(_GZIP)
         try:
-            found += decoder.decompress(body, max_bytes + 1 - len(found))
+            found.append(decoder.decompress(body, left + 1))
         except zlib.error as error:
             raise ApiError(400, "Body.Damaged", _TITLE, f"The body is no gzip: {error}.") from error
-        if len(found) > max_bytes:
+        left -= len(found[-1])
+        if left < 0:
             raise ApiError.too_large(f"A body may have {max_bytes:,} bytes when it is decompressed.")
         if not decoder.eof:
             raise ApiError(400, "Body.Damaged", _TITLE, "The gzip ends too early.")
         body = decoder.unused_data.lstrip(b"\0")  # another member, or the padding that some tools add
         if not body:
-            return bytes(found)
+            return found[0] if len(found) == 1 else b"".join(found)
+    raise ApiError(400, "Body.Damaged", _TITLE, f"The gzip has over {_MAX_MEMBERS} members.")
 
 
 def decode_json(body: bytes) -> Any:

@@ -15,7 +15,7 @@ from goodseed.remote.packed import CONTENT_TYPE, unpack
 from goodseed.values import MAX_EXACT_INTEGER, as_step
 from goodseed_hub.errors import ApiError
 from goodseed_hub.stores.base import Column
-from goodseed_hub.wire.bodies import json_object
+from goodseed_hub.wire.loose import loose_points
 from goodseed_hub.wire.protobuf import decode_points
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = ["Points", "places", "read_points"]
 
 _SPECIAL: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _LATEST_MS: Final = 253_402_300_799_999.0  # the end of the year 9999
+_MAX_REJECTED: Final = 100_000
 _PROTOBUF: Final = "application/protobuf"
 
 
@@ -73,10 +74,10 @@ def read_points(body: bytes, content_type: str, limits: Limits) -> Points:
     try:
         points = _decoder.decode(body).points
     except (msgspec.MsgspecError, RecursionError):  # a bad point, or a number that JSON does not have
-        return _read_each(_loose_points(body), limits)
+        return _read_each(loose_points(body), limits)
     if len(points) > limits.max_points:
         raise ApiError.too_large(f"A request may have {limits.max_points:,} points.")
-    return _read_all(points, limits) or _read_each(_loose_points(body), limits)
+    return _read_all(points, limits) or _read_each(loose_points(body), limits)
 
 
 def places(body: bytes, content_type: str, limits: Limits) -> list[tuple[int, str, str]]:
@@ -86,7 +87,7 @@ def places(body: bytes, content_type: str, limits: Limits) -> list[tuple[int, st
         paths = [path.lstrip("/") for path, count in series for _ in range(count)]
         return [(index, "metric", path) for index, path in enumerate(paths)]
     is_protobuf = _type(content_type) == _PROTOBUF
-    points = decode_points(body, limits.max_points) if is_protobuf else _loose_points(body)
+    points = decode_points(body, limits.max_points) if is_protobuf else loose_points(body)
     found = []
     for index, point in enumerate(points):
         if isinstance(point, dict) and isinstance(point.get("path"), str):
@@ -120,13 +121,6 @@ def _read_packed(body: bytes, limits: Limits) -> Points:
     except GoodseedError as error:
         raise ApiError.bad_request(str(error), "Ingest.Invalid") from error
     return found
-
-
-def _loose_points(body: bytes) -> list[Any]:
-    points = json_object(body).get("points")
-    if not isinstance(points, list):
-        raise ApiError.bad_request("points must be a list.", "Ingest.Invalid")
-    return points
 
 
 def _read_all(points: list[_Point], limits: Limits) -> Points | None:
@@ -179,6 +173,10 @@ def _read_each(points: Iterable[Any], limits: Limits) -> Points:
             kind, path, step, time_ms, value = _checked(point, now_ms, limits)
         except (GoodseedError, ValueError, OverflowError) as error:
             found.rejected.append((index, str(error)[:300]))
+            if len(found.rejected) > _MAX_REJECTED:
+                raise ApiError.bad_request(
+                    f"Over {_MAX_REJECTED:,} of the points are bad.", "Ingest.Invalid"
+                ) from error
             continue
         columns = found.metrics if kind == "metric" else found.texts
         column = columns.get(path)
