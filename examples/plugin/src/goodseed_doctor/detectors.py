@@ -95,11 +95,11 @@ class Pulse:
 
     def beat(self, at: float, step: float) -> None:
         """A point came at this time, in seconds."""
-        if at > self._last:
+        if at <= self._last:
+            return
+        if not math.isnan(self._last):
             self._gaps.append(at - self._last)
-        if not at <= self._last:
-            self._last, self._step = at, step
-        self._is_said = False
+        self._last, self._step, self._is_said = at, step, False
 
     def check(self, now: float) -> Finding | None:
         """What is to be said at this time, once a stall."""

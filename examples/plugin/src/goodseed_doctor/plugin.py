@@ -46,7 +46,8 @@ class Doctor:
                 for finding in watch.see(step, float(value)):
                     self._tell(finding)
             with self._lock:
-                self._pulse.beat(series.times[-1], series.steps[-1])
+                for at, step in zip(series.times, series.steps, strict=True):
+                    self._pulse.beat(at, step)
 
     def end(self) -> None:
         """The run is about to end."""
