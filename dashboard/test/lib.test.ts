@@ -191,6 +191,7 @@ describe("ticks of a logarithmic axis", () => {
   test("end, wherever the axis begins", () => {
     const low = Math.fround(1e-9);
     expect(logSplits(low, 3e-3).filter((v) => v > low)).toContain(1e-3);
+    expect(logSplits(1, Infinity)).toEqual([]);
     fc.assert(
       fc.property(fc.double({ noNaN: true }), fc.double({ noNaN: true }), (a, b) => {
         const all = logSplits(a, b);

@@ -45,7 +45,7 @@ export function axesOf(look: AxesLook): uPlot.Axis[] {
 
 /** Where a logarithmic axis has ticks. uPlot's own never end where the axis begins a hair under a power of ten. */
 export function logSplits(low: number, high: number): number[] {
-  if (!(low > 0 && high > low)) return [];
+  if (!(low > 0 && high > low && high < Infinity)) return [];
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
   const digits = last - first > 20 ? [1] : [1, 2, 3, 4, 5, 6, 7, 8, 9];
   const all: number[] = [];
