@@ -94,6 +94,16 @@ def test_whole_log_history_is_in_the_run(tmp_path: Path) -> None:
     )
 
 
+def test_length_of_the_training_is_known(tmp_path: Path) -> None:
+    """What was asked for as epochs is a config in steps, and a second training goes on behind: the dashboard's ETA."""
+    callback = GoodseedCallback()
+    made = trainer(tmp_path, callback, max_steps=-1, num_train_epochs=1)
+    made.train()
+    assert configs(callback.run)["training/max_steps"] == "8"
+    made.train()
+    assert float(configs(callback.run)["training/max_steps"]) == max(points(callback.run, "train/train_runtime"))
+
+
 def test_evaluate_and_predict_land_in_the_same_run(tmp_path: Path) -> None:
     """After a training, and without one."""
     callback = GoodseedCallback()

@@ -187,6 +187,19 @@ def test_configs_of_model_optimizer_and_fit(digits: Any) -> None:
     assert (found["fit/epochs"], found["keras/backend"]) == ("1", keras.backend.backend())
 
 
+def test_length_of_the_fit_is_known(digits: Any) -> None:
+    """How far a fit goes is a config, in the unit of its steps: the dashboard makes its ETA of it."""
+    callback = GoodseedCallback()
+    made = model()
+    made.fit(*digits, epochs=3, verbose=0, callbacks=[callback])
+    assert float(configs(callback.run)["fit/max_steps"]) == 3
+    made.fit(*digits, epochs=2, verbose=0, callbacks=[callback])
+    assert float(configs(callback.run)["fit/max_steps"]) == 5
+    by_batch = GoodseedCallback(log_freq=1)
+    model().fit(*digits, epochs=2, batch_size=32, verbose=0, callbacks=[by_batch])
+    assert float(configs(by_batch.run)["fit/max_steps"]) == max(points(by_batch.run, "batch/loss")) + 1
+
+
 def test_configs_of_a_model_that_builds_itself(digits: Any) -> None:
     """A model that knows its shape only after the first batch gets its summary then."""
     made = keras.Sequential([keras.layers.Dense(10, activation="softmax")])

@@ -48,6 +48,23 @@ def test_fit_stores_what_the_csv_logger_stores(framework: Any, parts: Any, store
     } == set(expected)
 
 
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [({"max_epochs": 2}, "8"), ({"max_steps": 3}, "3"), ({"max_epochs": -1, "max_time": {"seconds": 1}}, None)],
+)
+def test_length_of_a_fit_is_known(
+    framework: Any, parts: Any, stored: Any, limits: dict[str, Any], expected: str | None
+) -> None:
+    """Where a fit has an end it is a config, in steps; a validation alone has none."""
+    ours, kit = logger(run_id="length"), parts(framework)
+    kit.trainer(ours).validate(kit.Model(), kit.data(), verbose=False)
+    assert "trainer/max_steps" not in {row["path"] for row in ours.experiment.get_configs()}
+    kit.trainer(ours, **limits).fit(kit.Model(), kit.data())
+    ours.experiment.close()
+
+    assert stored("length").configs.get("trainer/max_steps") == expected
+
+
 def test_stages_share_the_run(framework: Any, parts: Any, stored: Any) -> None:
     """fit, validate, test and predict go into one run, which stays open; it closes as finished."""
     ours, kit = logger(run_id="stages"), parts(framework)

@@ -95,6 +95,13 @@ def test_run_of_max_steps_shows_progress(new_tab: Callable[..., Tab], serve: Any
         page = new_tab(serve(tmp_path).url).open("/p/p/-/run/r")
         page.get_by_text(re.compile("running · 25 %")).wait_for()
         page.locator(".meta").get_by_text("ETA").wait_for()
+        page.goto(page.url.partition("/-/")[0])
+        page.get_by_role("img", name=re.compile(r"^running · 25 % · .* left$")).wait_for()
+        for step in range(26, 51):
+            run.log_metrics({"loss": 1.0}, step=step)
+        page.get_by_role("img", name=re.compile(r"^running · 50 % · .* left$")).wait_for()
+        page.get_by_role("link", name="Table").click()
+        page.locator(".tc.x").get_by_text("50 %").wait_for()
     finally:
         run.close()
 

@@ -16,6 +16,9 @@ export interface RunRow {
   color: string | null;
   created: number | null;
   duration: number | null;
+  /** How much of its steps it has made, 0 to 1, and the seconds that it still takes; null where it does not say. */
+  progress: number | null;
+  eta: number | null;
   cells: Record<string, Cell>;
 }
 
@@ -27,6 +30,8 @@ export const BASE_COLUMNS = [
   "sys/color",
   "sys/creation_time",
   "sys/running_time",
+  "sys/progress",
+  "sys/eta",
 ] as const;
 
 function rowOf(table: Table, index: number): RunRow {
@@ -49,6 +54,8 @@ export function rowFrom(id: string, cells: Record<string, Cell>): RunRow {
     color: typeof color === "string" ? color : null,
     created: toNumber(cells["sys/creation_time"]),
     duration: toNumber(cells["sys/running_time"]),
+    progress: toNumber(cells["sys/progress"]),
+    eta: toNumber(cells["sys/eta"]),
     cells,
   };
 }

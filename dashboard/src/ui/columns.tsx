@@ -14,6 +14,8 @@ const SYSTEM = [
   "sys/creation_time",
   "sys/modification_time",
   "sys/running_time",
+  "sys/progress",
+  "sys/eta",
   "sys/tags",
   "sys/description",
 ];

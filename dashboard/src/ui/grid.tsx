@@ -316,6 +316,8 @@ const LABELS: Record<string, string> = {
   "sys/creation_time": "Created",
   "sys/modification_time": "Changed",
   "sys/running_time": "Duration",
+  "sys/progress": "Progress",
+  "sys/eta": "ETA",
   "sys/tags": "Tags",
   "sys/description": "Note",
 };
@@ -335,6 +337,11 @@ function Value({
     return (
       <div class="tc x" role="gridcell" style={style}>
         <StateMark state={row.state} /> {row.state}
+        {row.state === "running" && row.progress !== null && (
+          <span class="dim" title={row.eta === null ? undefined : `${duration(row.eta)} left`}>
+            {` ${Math.round(row.progress * 100)} %`}
+          </span>
+        )}
       </div>
     );
   }
@@ -347,13 +354,15 @@ function Value({
   }
   const isMetric = path.includes(":") || project.metricSet.value.has(path);
   const text =
-    path === "sys/running_time"
+    path === "sys/running_time" || path === "sys/eta"
       ? duration(value)
-      : path.endsWith("_time")
-        ? time(value)
-        : isMetric
-          ? number(value)
-          : short(value);
+      : path === "sys/progress"
+        ? `${Math.round(value * 100)} %`
+        : path.endsWith("_time")
+          ? time(value)
+          : isMetric
+            ? number(value)
+            : short(value);
   return (
     <div class="tc n" role="gridcell" style={style} title={path.endsWith("_time") ? "" : String(value)}>
       {isMetric && direction(path) !== 0 && <Bar value={value} stats={table.stats.peek()[path]} width={width} />}
@@ -402,7 +411,7 @@ function layOut(
 function lay(paths: readonly string[], widths: Record<string, number>, from: number): Laid[] {
   let left = from;
   return paths.map((path) => {
-    const width = widths[path] ?? Math.max(86, Math.min(220, path.length * 7 + 26));
+    const width = widths[path] ?? (path === "sys/state" ? 112 : Math.max(86, Math.min(220, path.length * 7 + 26)));
     const laid = { path, left, width };
     left += width;
     return laid;

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "../api";
-import { splitPath } from "../lib/format";
+import { duration, splitPath } from "../lib/format";
 import type { IconName } from "./icons";
 import { Icon } from "./icons";
 
@@ -206,13 +206,24 @@ const LOOKS: Record<string, [string, string]> = {
   crashed: ["■", "crashed"],
 };
 
-/** The state of a run, where it is other than finished. */
-export function StateMark({ state }: { state: string }): JSX.Element | null {
+/** The state of a run, where it is other than finished; with `of` also how far it is while it runs. */
+export function StateMark({
+  state,
+  of,
+}: {
+  state: string;
+  of?: { progress: number | null; eta: number | null };
+}): JSX.Element | null {
   const look = LOOKS[state];
   if (!look) return null;
+  const isRunning = state === "running";
+  const part = isRunning && of?.progress != null ? `${Math.round(of.progress * 100)} %` : "";
+  const left = isRunning && of?.eta != null ? `${duration(of.eta)} left` : "";
+  const words = [look[1], part, left].filter(Boolean).join(" · ");
   return (
-    <span class={`st ${state}`} title={look[1]} role="img" aria-label={look[1]}>
-      {state === "running" ? <span class="pulse" /> : look[0]}
+    <span class={`st ${state}`} title={words} role="img" aria-label={words}>
+      {isRunning ? <span class="pulse" /> : look[0]}
+      {part}
     </span>
   );
 }

@@ -284,7 +284,7 @@ function LoadedRow({ project, row, index, y, columns, isShown, color }: RowProps
             {tag}
           </span>
         ))}
-        <StateMark state={row.state} />
+        <StateMark state={row.state} of={row} />
       </span>
       {columns.map((path, i) => {
         if (isCursorShown && i === columns.length - 1) return <CursorValue key="cursor" of={groupName || row.id} />;

@@ -111,7 +111,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         self._held.is_training = True
         found = self._first_arguments(args, trial) | self._note_of(args, state.global_step)
         run = self._open(found)
-        self._safely("configs", lambda: self._store_configs(run, args, model, state if is_search else None))
+        self._safely("configs", lambda: self._store_configs(run, args, model, state))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
         """Log what the Trainer logs, at its global step."""
@@ -171,10 +171,12 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
             return False
         return True
 
-    def _store_configs(self, run: goodseed.Run, args: Any, model: Any, searched: Any) -> None:
+    def _store_configs(self, run: goodseed.Run, args: Any, model: Any, state: Any) -> None:
         configs = training_configs(args, model)
-        if searched is not None:
-            configs |= leaves(searched.trial_params or {}, "trial")
+        if getattr(state, "is_hyper_param_search", False):
+            configs |= leaves(state.trial_params or {}, "trial")
+        # What was asked for may be epochs; this is what the Trainer makes of it, and the dashboard an ETA.
+        configs["training/max_steps"] = state.max_steps + self._offset
         self._writer.log_configs(run, configs)
 
     def _safely(self, what: str, work: Callable[[], object]) -> None:

@@ -126,6 +126,8 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if self._is_first_epoch:
             self._offset = max(0, self._last_epoch + 1 - epoch)
             self._is_first_epoch = False
+            if _is_first_process():
+                self._safely("fit/max_steps", lambda: self._store_length(epoch))
         self._in_epoch = -1
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -199,6 +201,17 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         configs = model_configs(self.model, self.params)
         self._has_facts = "model/summary" in configs
         self.run.log_configs(configs, flatten=False)
+
+    def _store_length(self, epoch: int) -> None:
+        """Up to which step this fit goes, for the dashboard's ETA."""
+        params = self.params or {}
+        epochs, steps = params.get("epochs"), params.get("steps")
+        if not isinstance(epochs, int):
+            return
+        if not self._every:
+            self.run["fit/max_steps"] = epochs + self._offset
+        elif isinstance(steps, int):
+            self.run["fit/max_steps"] = self._batches + (epochs - epoch) * steps
 
     def _log(self, values: dict[str, float], step: int) -> None:
         if values:

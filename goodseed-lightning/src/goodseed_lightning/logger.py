@@ -11,6 +11,7 @@ from goodseed_lightning import watching
 from goodseed_lightning.checkpoints import Checkpoints, LogModel, Saved, facts
 from goodseed_lightning.frameworks import LoggerBase, is_rank_zero
 from goodseed_lightning.handle import RunHandle
+from goodseed_lightning.length import Length
 from goodseed_lightning.places import file_name, save_directory
 from goodseed_lightning.silent import SilentRun
 from goodseed_lightning.steps import StepCounter
@@ -83,6 +84,7 @@ class GoodseedLogger(LoggerBase):
         self._prefix: Final = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._checkpoints: Final = Checkpoints()
         self._steps: Final = StepCounter()
+        self._length: Final = Length()
         self._reported: Final[set[str]] = set()
 
     # -- what it is ------------------------------------------------------------------------------------------------
@@ -133,6 +135,8 @@ class GoodseedLogger(LoggerBase):
         if not is_rank_zero():
             return
         run = self._handle.get()
+        if self._length.is_awaited and (max_steps := self._length.tell()) is not None:
+            self._set_configs([(f"{self._prefix}trainer/max_steps", max_steps)])
         values = sort_values(metrics, self._prefix)
         if step is None:
             step = self._next_step(run, (*values.numbers, *values.texts))
@@ -163,6 +167,7 @@ class GoodseedLogger(LoggerBase):
         """Set ``model/class``, ``model/parameters`` and ``model/trainable_parameters``; never fails."""
         if not is_rank_zero():
             return
+        self._length.begin(model)
         try:
             sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
         except Exception as error:  # a lazy module has no sizes yet; whatever else a model may be

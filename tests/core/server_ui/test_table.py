@@ -250,3 +250,32 @@ def test_running_run_at_rest_changes_nothing(api: Api) -> None:
         revisions.add(api.get("p/p/-/changes")["rev"])
     run.close()
     assert len(revisions) == 1
+
+
+def test_progress_and_eta(api: Api) -> None:
+    """Where a run says how many steps it makes, its progress is a column; what is left only while it runs, and as a time."""
+    for run_id, most, steps in (
+        ("done", 10, 10),
+        ("stopped", 10.0, 5),
+        ("long", 10, 30),
+        ("none", -1, 5),
+        ("text", "9", 5),
+    ):
+        with goodseed.Run(project="p", run_id=run_id, storage="local") as run:
+            run["training/max_steps"] = most
+            run.log_metrics({"loss": 0.0}, step=steps)
+    with goodseed.Run(project="p", run_id="live", storage="local") as run:
+        run["total_steps"] = 40
+        time.sleep(0.2)
+        run.log_metrics({"loss": 0.0}, step=10)
+        run.flush()
+
+        found = api.post("p/p/-/runs/query", {"columns": ["sys/progress", "sys/eta"], "sort": [["sys/id", "asc"]]})
+        soon = api.post("p/p/-/runs/query", {"filter": "sys/eta<1h"})
+
+    assert ["done", "live", "long", "none", "stopped", "text"] == found["ids"]
+    assert [1.0, 0.25, 1.0, None, 0.5, None] == found["columns"]["sys/progress"]
+    etas = dict(zip(found["ids"], found["columns"]["sys/eta"], strict=True))
+    assert etas.pop("live") >= 0.6
+    assert set(etas.values()) == {None}
+    assert ["live"] == soon["ids"]

@@ -30,6 +30,8 @@ export const asRow = (details: RunDetails): RunRow => ({
   color: details.color,
   created: details.created,
   duration: details.duration,
+  progress: null,
+  eta: details.progress?.eta_seconds ?? null,
   cells: {},
 });
 

@@ -48,11 +48,13 @@ class Columns:
     Attributes:
         configs: The values of each config by slot.
         types: The type tags of each config, with how many runs have it.
+        steps: The highest step of each run by slot, as of `load_lasts`.
     """
 
     def __init__(self, project: Project, desk: Desk) -> None:
         self.configs: Final[dict[str, dict[int, Value]]] = {}
         self.types: Final[dict[str, dict[str, int]]] = {}
+        self.steps: Final[dict[int, float]] = {}
         self._project: Final = project
         self._desk: Final = desk
         self._tokens: Final[dict[str, dict[int, str]]] = {}
@@ -70,6 +72,7 @@ class Columns:
             tokens.pop(slot, None)
         for values in self._metrics.values():
             values.pop(slot, None)
+        self.steps.pop(slot, None)
         for path in self._last_runs.pop(slot, ("", ()))[1]:
             self._lasts[path].pop(slot, None)
 
@@ -121,6 +124,8 @@ class Columns:
                 self._lasts[path].pop(entry.slot, None)
             for point in points:
                 self._lasts.setdefault(point.path, {})[entry.slot] = point.y
+            if points:
+                self.steps[entry.slot] = max(point.step for point in points)
             self._last_runs[entry.slot] = (text, tuple(point.path for point in points))
         return self._lasts
 

@@ -28,7 +28,7 @@ _MAX_PATHS: Final = 500
 _MAX_SERIES: Final = 1_000
 _MAX_COLUMNS: Final = 100
 _FIRST_SERIES: Final = f"SELECT path FROM metric_series ORDER BY path LIMIT {_MAX_SERIES}"
-_LIVE: Final = ("sys/running_time", "sys/modification_time")
+_LIVE: Final = ("sys/running_time", "sys/modification_time", "sys/progress", "sys/eta")
 
 
 def get_changes(store: Store, request: Request) -> Answer:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["matcher"]
 
 _TIMES: Final = ("sys/creation_time", "sys/modification_time", "sys/closed_time")
+_DURATIONS: Final = ("sys/running_time", "sys/eta")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw]?)")
 
@@ -75,7 +76,7 @@ def _comparison(comparison: Comparison, values: Values) -> Callable[[Entry], boo
         is_wanted = operator == "~"
         return lambda entry: any(pattern.search(text) is not None for text in _texts(get(entry))) is is_wanted
     path = split_aggregate(column)[0]
-    if path in _TIMES or path == "sys/running_time":
+    if path in _TIMES or path in _DURATIONS:
         return _time_test(comparison, path, get)
     if operator in ("=", "!=", ":"):
         test = _equality(comparison, column)
@@ -150,7 +151,7 @@ def _number(comparison: Comparison) -> float | None:
 def _time_test(comparison: Comparison, path: str, get: Callable[[Entry], Any]) -> Callable[[Entry], bool]:
     duration = _DURATION.fullmatch(comparison.value)
     seconds = float(duration[1]) * _UNITS[duration[2] or "s"] if duration else None
-    if path == "sys/running_time":
+    if path in _DURATIONS:
         if seconds is None:
             raise _fault(comparison, "is no duration", "Such as 90, 30m, 2h or 1d.")
         wanted = seconds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.parameters import text
@@ -10,6 +9,7 @@ from goodseed.server.routes import Answer, RequestError
 from goodseed.server.ui.columns import decoded, plain_value
 from goodseed.server.ui.fields import Fields, boolean, limit_of
 from goodseed.server.ui.overview import words_in
+from goodseed.server.ui.progress import first_max_steps, progress_of
 from goodseed.server.ui.projects import basic_values
 from goodseed.server.ui.source import git_facts
 from goodseed.server.ui.state import desk_of
@@ -51,15 +51,6 @@ _DESCRIPTION: Final = """
 _STEP_COUNTS: Final = """
     SELECT path, type_tag, value FROM configs WHERE path LIKE '%\\_steps' ESCAPE '\\' AND length(value) < 40
     ORDER BY length(path), path LIMIT 50"""
-_MAX_STEPS: Final = re.compile(r"(?:.*/)?(?:max_steps|total_steps|num_steps)", re.DOTALL)
-_STEP: Final = """
-    SELECT max(step), max(ts), min(ts) FROM (
-        SELECT (SELECT max(step) FROM metric_points WHERE series_id = s.id) AS step,
-               (SELECT ts FROM metric_points WHERE series_id = s.id ORDER BY step DESC LIMIT 1) AS ts
-        FROM (
-            SELECT id FROM metric_series WHERE path < 'monitoring/' OR path >= 'monitoring0' ORDER BY id LIMIT 64
-        ) AS s
-    )"""
 
 
 def get_run(store: Store, request: Request) -> Answer:
@@ -76,7 +67,9 @@ def describe(desk: Desk, project: Project, entry: Entry) -> dict[str, Any]:
         configs = {path: decoded(tag, value) for path, tag, value in reader.rows(_DESCRIPTION)}
         git = git_facts(reader)
         processes = _processes(reader)
-        progress = _progress(reader, run.created_seconds, is_running=run.state == "running")
+        counts = {path: {0: decoded(tag, value)} for path, tag, value in reader.rows(_STEP_COUNTS)}
+        max_steps = first_max_steps(counts).get(0)
+    step = max((point.step for point in run.last_metrics), default=None)
     settings = project.settings(run.run_id)
     values = basic_values(run)
     return {
@@ -99,7 +92,7 @@ def describe(desk: Desk, project: Project, entry: Entry) -> dict[str, Any]:
         "env": {name: value for name, value in processes[0].items() if name != "namespace"} if processes else {},
         "processes": processes,
         "parent": plain_value(configs.get("sys/parent")),
-        "progress": progress,
+        "progress": None if max_steps is None else progress_of(run, step, max_steps).as_json(),
         "rev": project.rev,
     }
 
@@ -113,21 +106,6 @@ def _processes(reader: OpenRun) -> list[dict[str, Any]]:
             facts = found.setdefault(namespace, {"namespace": f"monitoring/{namespace}"})
             facts[name] = plain_value(decoded(tag, value))
     return list(found.values())
-
-
-def _progress(reader: OpenRun, created_seconds: float, *, is_running: bool) -> dict[str, Any] | None:
-    for path, tag, stored in reader.rows(_STEP_COUNTS):
-        value = decoded(tag, stored)
-        if _MAX_STEPS.fullmatch(path) and isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
-            break
-    else:
-        return None
-    step, time, _ = reader.rows(_STEP)[0]
-    eta = None
-    is_known = isinstance(step, float) and isinstance(time, (int, float)) and step > 0 and time > created_seconds
-    if is_running and is_known:
-        eta = max(0.0, (float(value) - step) * (time - created_seconds) / step)
-    return {"step": plain_value(step), "max_steps": plain_value(value), "eta_seconds": plain_value(eta)}
 
 
 def get_config(store: Store, request: Request) -> Answer:

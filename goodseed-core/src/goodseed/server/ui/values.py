@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.server.ui.columns import AGGREGATES
 from goodseed.server.ui.filters import split_aggregate
+from goodseed.server.ui.progress import first_max_steps, progress_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,7 @@ _SHORT: Final = {
     "archived": "sys/archived",
     "trashed": "sys/trashed",
 }
+_OF_PROGRESS: Final = {"sys/progress": "part", "sys/eta": "eta_seconds"}
 BUILT_IN: Final[dict[str, str]] = {
     "sys/id": "str",
     "sys/name": "str",
@@ -39,6 +42,8 @@ BUILT_IN: Final[dict[str, str]] = {
     "sys/modification_time": "seconds",
     "sys/closed_time": "seconds",
     "sys/running_time": "seconds",
+    "sys/progress": "float",
+    "sys/eta": "seconds",
     "sys/ordinal": "int",
     "sys/trashed": "bool",
     "sys/archived": "bool",
@@ -61,6 +66,7 @@ class Values:
         self._loaded: Final[dict[str, dict[int, Any]]] = {}
         self._resolved: Final[dict[tuple[str, bool], str]] = {}
         self._has_configs = False
+        self._max_steps: dict[int, float] = {}
 
     def resolve(self, name: str, *, is_path: bool = False) -> str:
         """The column that a name in a filter means: a path, the end of one, or the short name of a ``sys/`` column."""
@@ -105,6 +111,10 @@ class Values:
 
     def load(self, column: str) -> None:
         """Read what is needed for a column."""
+        if column in _OF_PROGRESS and not self._max_steps:
+            self._load_configs()
+            self._columns.load_lasts()
+            self._max_steps = first_max_steps(self._columns.configs)
         if column in BUILT_IN or column in self._loaded:
             return
         self._load_configs()
@@ -128,9 +138,17 @@ class Values:
         project = self._project
         if column == "sys/color":
             return lambda entry: project.settings(entry.run.run_id).get("color")
+        if column in _OF_PROGRESS:
+            return partial(self._progress, field=_OF_PROGRESS[column])
         if column == "sys/archived":
             return lambda entry: bool(project.settings(entry.run.run_id).get("archived"))
         return _GETTERS[column]
+
+    def _progress(self, entry: Entry, field: str) -> Any:
+        most = self._max_steps.get(entry.slot)
+        if most is None:
+            return None
+        return getattr(progress_of(entry.run, self._columns.steps.get(entry.slot), most), field)
 
     def type_of(self, column: str) -> str:
         """The type of a column's values."""
