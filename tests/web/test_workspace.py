@@ -185,7 +185,7 @@ def test_x_axes(tab: Tab) -> None:
         page.get_by_role("group", name="X axis").get_by_role("button", name=name).click()
         assert query(page)["x"] == [value]
         wait_painted(page, chart(page, "train/loss"))
-    page.get_by_role("button", name="x…").click()
+    page.get_by_role("button", name="Metric…").click()
     page.locator(".menu .it", has_text="train/lr").click()
     assert query(page)["x"] == ["train/lr"]
     wait_painted(page, chart(page, "train/loss"))

@@ -92,7 +92,7 @@ function XAxisChoice({ metrics }: { metrics: readonly string[] }): JSX.Element {
             onClick={toggle}
             title="Another metric as x axis, logarithmic x"
           >
-            {isMetric ? x : "x…"}
+            {isMetric ? x : "Metric…"}
           </button>
         )}
       >
