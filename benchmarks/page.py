@@ -43,7 +43,9 @@ _FRAMES = "() => { cancelAnimationFrame(window.frame); return window.frames_seen
 _PAINTED = """metrics => { const cards = [...document.querySelectorAll('[data-metric]')];
     return cards.length >= metrics && cards.every(card => { const canvas = card.querySelector('canvas.lines');
         if (!canvas) return false;
-        const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d');
+        copy.drawImage(canvas, 0, 0);
+        const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
         for (let i = 3; i < data.length; i += 4) if (data[i] > 0) return true; return false }) }"""
 _SHOWN_BY_TRACKIO = "() => document.querySelectorAll('canvas, .vega-embed svg').length"
 

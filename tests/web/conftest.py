@@ -230,7 +230,9 @@ def painted(card: Any) -> int:
     return int(
         card.locator("canvas.lines").evaluate(
             """canvas => {
-                const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+                const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+                copy.drawImage(canvas, 0, 0);
+                const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
                 let count = 0;
                 for (let i = 3; i < data.length; i += 4) if (data[i] > 0) count++;
                 return count;

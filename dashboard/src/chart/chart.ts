@@ -13,6 +13,7 @@ import { direction } from "../lib/values";
 import { token } from "../state/theme";
 import { axesOf } from "./axes";
 import { hovered, tellCursor } from "./hover";
+import { Layer } from "./layer";
 import type { Line } from "./lines";
 import type { Area } from "./painter";
 import { drawLine, scalesOf } from "./painter";
@@ -50,7 +51,8 @@ export class Chart {
   domain: Domain = { low: 0, high: 1, isClipped: false };
   private range: [number, number] = [0, 1];
   private plot: uPlot | null = null;
-  private readonly layers = {} as Record<"lines" | "over", CanvasRenderingContext2D>;
+  private readonly below = new Layer("lines");
+  private readonly over = new Layer("over");
   private readonly pill = document.createElement("div");
   private readonly dots = document.createElement("div");
   private pillColor = "";
@@ -134,7 +136,7 @@ export class Chart {
 
   /** The canvases, from below, for export. */
   canvases(): HTMLCanvasElement[] {
-    return this.plot ? [this.plot.ctx.canvas, this.layers.lines.canvas] : [];
+    return this.plot ? [this.plot.ctx.canvas, this.below.canvas] : [];
   }
 
   area(): Area {
@@ -160,15 +162,14 @@ export class Chart {
     this.moveDots(own);
     if (key === this.overKey && !isForced) return;
     this.overKey = key;
-    const g = this.layers.over;
-    g.clearRect(0, 0, g.canvas.width, g.canvas.height);
-    g.canvas.hidden = !own.length;
+    this.over.canvas.hidden = !own.length;
     this.element.classList.toggle("fade", own.length > 0 && this.lines.length > 1);
     if (!own.length) return;
     const area = this.area();
-    this.clip(g, area);
-    for (const line of own) drawLine(g, area, line, { rawAlpha: 0.35, width: 2, hasBands: true });
-    g.restore();
+    this.over.draw((g) => {
+      clip(g, area);
+      for (const line of own) drawLine(g, area, line, { rawAlpha: 0.35, width: 2, hasBands: true });
+    });
   }
 
   private standingOut(): Line[] {
@@ -265,12 +266,7 @@ export class Chart {
       this.element,
     );
     const wrap = this.plot.over.parentElement!;
-    for (const name of ["lines", "over"] as const) {
-      const canvas = document.createElement("canvas");
-      canvas.className = `layer ${name}`;
-      wrap.insertBefore(canvas, this.plot.over);
-      this.layers[name] = canvas.getContext("2d")!;
-    }
+    for (const layer of [this.below, this.over]) wrap.insertBefore(layer.canvas, this.plot.over);
     this.plot.over.append(this.dots, this.pill);
     this.listen(this.plot.over);
     this.sizeLayers();
@@ -306,37 +302,23 @@ export class Chart {
   }
 
   private sizeLayers(): void {
-    const ratio = devicePixelRatio || 1;
-    for (const { canvas } of Object.values(this.layers)) {
-      canvas.width = Math.round(this.plot!.width * ratio);
-      canvas.height = Math.round(this.plot!.height * ratio);
-      canvas.style.width = `${this.plot!.width}px`;
-      canvas.style.height = `${this.plot!.height}px`;
-    }
+    for (const layer of [this.below, this.over]) layer.resize(this.plot!.width, this.plot!.height);
   }
 
   private paintLines(): void {
-    const g = this.layers.lines as CanvasRenderingContext2D | undefined;
-    if (!g || !this.plot) return;
-    g.clearRect(0, 0, g.canvas.width, g.canvas.height);
+    if (!this.plot) return;
     const area = this.area();
-    this.clip(g, area);
     const look = {
       rawAlpha: Number(token("--raw")) || 0.2,
       // A line of one pixel is drawn several times as fast as a wider one where no GPU helps.
       width: this.lines.length > 24 ? 1 / (devicePixelRatio || 1) : 1.5,
       hasBands: this.lines.length <= 24,
     };
-    for (let i = this.lines.length - 1; i >= 0; i--) drawLine(g, area, this.lines[i]!, look);
-    g.restore();
+    this.below.draw((g) => {
+      clip(g, area);
+      for (let i = this.lines.length - 1; i >= 0; i--) drawLine(g, area, this.lines[i]!, look);
+    });
     this.paintOver(true);
-  }
-
-  private clip(g: CanvasRenderingContext2D, area: Area): void {
-    g.save();
-    g.beginPath();
-    g.rect(area.left, area.top - 2, area.width + 8 * area.ratio, area.height + 4);
-    g.clip();
   }
 
   /** The pointer has moved over this or a linked chart, or the page under it. */
@@ -460,6 +442,12 @@ export function swatch(color: string): HTMLElement {
   element.className = "sw";
   if (color) element.style.setProperty("--c", color);
   return element;
+}
+
+function clip(g: OffscreenCanvasRenderingContext2D, area: Area): void {
+  g.beginPath();
+  g.rect(area.left, area.top - 2, area.width + 8 * area.ratio, area.height + 4);
+  g.clip();
 }
 
 function firstPositive(lines: readonly Line[], high: number): number {

@@ -47,7 +47,7 @@ interface Paths {
 
 const kept = new WeakMap<Line, Paths>();
 
-export function drawLine(g: CanvasRenderingContext2D, area: Area, line: Line, look: Look): void {
+export function drawLine(g: OffscreenCanvasRenderingContext2D, area: Area, line: Line, look: Look): void {
   const paths = pathsOf(line, area);
   g.strokeStyle = g.fillStyle = line.color;
   g.lineJoin = "round";
@@ -196,7 +196,7 @@ function bandOf(line: Line, area: Area, { X, Y }: Scales): Path2D {
 }
 
 /** Where a running run is now. */
-function drawEnd(g: CanvasRenderingContext2D, area: Area, line: Line): void {
+function drawEnd(g: OffscreenCanvasRenderingContext2D, area: Area, line: Line): void {
   if (!line.isLive || !line.n) return;
   const { X, Y } = scalesOf(area);
   const [x, value] = [line.x[line.n - 1]!, line.y[line.n - 1]!];
@@ -216,7 +216,7 @@ const NAMES = { nan: "NaN", inf: "+∞", "-inf": "−∞" } as const;
 const MAX_MARKS = 40;
 
 /** A triangle for each place where a value was not finite. */
-function drawMarks(g: CanvasRenderingContext2D, area: Area, line: Line): void {
+function drawMarks(g: OffscreenCanvasRenderingContext2D, area: Area, line: Line): void {
   const { X } = scalesOf(area);
   const r = area.ratio;
   let labelled = -Infinity;

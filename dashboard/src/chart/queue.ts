@@ -39,8 +39,8 @@ const LINES_MS = 10;
 // What follows the pointer on the other charts may come a few frames later; the pointer itself must not wait.
 const OVER_MS = 2;
 
-export const lineQueue = new Queue<Painter & { paintNow: () => void }>(LINES_MS, (chart) => chart.paintNow());
-export const overQueue = new Queue<Painter & { paintOver: () => void }>(OVER_MS, (chart) => chart.paintOver());
+export const lineQueue = new Queue<Painter & { paintNow: () => void }>(LINES_MS, (c) => c.paintNow());
+export const overQueue = new Queue<Painter & { paintOver: () => void }>(OVER_MS, (c) => c.paintOver());
 
 interface Follower {
   followCursor: (x: number | null) => void;
