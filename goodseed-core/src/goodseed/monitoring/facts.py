@@ -83,9 +83,8 @@ def installed_packages(search_path: Iterable[str] | None = None) -> str:
         except OSError:  # a zip file, or an entry that does not exist
             continue
         for name in names:
-            stem, extension = os.path.splitext(name)
-            if extension in (".dist-info", ".egg-info"):
-                package, _, version = stem.partition("-")
+            if name.endswith((".dist-info", ".egg-info")):
+                package, _, version = name.rpartition(".")[0].partition("-")
                 if version:
                     found.setdefault(package.replace("_", "-").lower(), version.split("-py3", 1)[0])
     return "\n".join(f"{package}=={version}" for package, version in sorted(found.items()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from goodseed.monitoring.thread import importing
@@ -79,7 +80,8 @@ class HostSampler:
             return
         cost = time.thread_time()
         try:
-            self._tree = [self._process, *self._process.children(recursive=True)]
+            children = self._process.children(recursive=True) if _may_have_children() else []
+            self._tree = [self._process, *children]
         except self._psutil.Error:  # a system that hides processes
             self._tree = [self._process]
         self._next_walk_at = started + (time.thread_time() - cost) / _WALK_SHARE
@@ -115,3 +117,15 @@ class HostSampler:
             "network_sent_bytes": float(sum(card.bytes_sent for card in outside)),
             "network_received_bytes": float(sum(card.bytes_recv for card in outside)),
         }
+
+
+def _may_have_children() -> bool:
+    """Whether this process has child processes, as far as that can be told without looking at all of the machine's."""
+    try:
+        for thread in Path("/proc/self/task").iterdir():
+            with (thread / "children").open("rb", buffering=0) as file:
+                if file.read(1):
+                    return True
+    except OSError:  # another system, a kernel that does not tell, or a thread that has ended meanwhile
+        return True
+    return False
