@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from measuring import span, table
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from fits import report
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from goodseed_hf import GoodseedCallback
 
@@ -42,47 +41,30 @@ class _Lines(TrainerCallback):
             file.write(json.dumps({**logs, "step": state.global_step}) + "\n")
 
 
-def _train(directory: Path, callbacks: list[Any]) -> float:
+def _fit(home: Path, callbacks: list[Any]) -> Callable[[], Any]:
     arguments = TrainingArguments(
-        str(directory), max_steps=_STEPS, per_device_train_batch_size=1, logging_steps=10, report_to="none",
+        str(home / "out"), max_steps=_STEPS, per_device_train_batch_size=1, logging_steps=10, report_to="none",
         save_strategy="no", disable_tqdm=True, use_cpu=True, remove_unused_columns=False,
     )  # fmt: skip
-    data = [{"x": torch.ones(8)}] * 8
-    trainer = Trainer(_Model(), arguments, train_dataset=data, callbacks=callbacks)
-    start = time.perf_counter()
-    trainer.train()
-    return time.perf_counter() - start
+    trainer = Trainer(_Model(), arguments, train_dataset=[{"x": torch.ones(8)}] * 8, callbacks=callbacks)
+    trainer.remove_callback(PrinterCallback)
+    return trainer.train
+
+
+def _callbacks(home: Path) -> dict[str, Callable[[], list[Any]]]:
+    return {
+        "no callback": list,
+        "no callback again": list,
+        "JSON lines": lambda: [_Lines(home / f"{time.time_ns()}.jsonl")],
+        "Goodseed": lambda: [GoodseedCallback(storage="local", goodseed_home=home)],
+    }
 
 
 def main() -> None:
-    """Take turns, and print the medians of the ratios."""
+    """Take turns, and print what each costs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory() as directory:
-        home = Path(directory)
-        made = {
-            "no callback": list,
-            "JSON lines": lambda: [_Lines(home / f"{time.time_ns()}.jsonl")],
-            "Goodseed": lambda: [GoodseedCallback(storage="local", goodseed_home=home)],
-        }
-        times: dict[str, list[float]] = {name: [] for name in made}
-        for number in range(rounds + 1):
-            for name, callbacks in made.items():
-                used = callbacks()
-                seconds = _train(home / "out", used)
-                if number:  # the first round loads what all later ones have
-                    times[name].append(seconds)
-                for callback in used:
-                    if isinstance(callback, GoodseedCallback):
-                        callback.close()
-    base = times["no callback"]
-    rows = [
-        [name, span(statistics.median(all_)),
-         f"{(statistics.median(t / b for t, b in zip(all_, base, strict=True)) - 1) * 100:+.1f} %"]
-        for name, all_ in times.items()
-    ]  # fmt: skip
-    table(f"A Trainer of {_STEPS:,} steps, logging every tenth", ["", "time", "against none"], rows)
+    parser.add_argument("--rounds", type=int, default=15)
+    report(f"A Trainer of {_STEPS:,} steps, logging every tenth", _callbacks, _fit, parser.parse_args().rounds)
 
 
 if __name__ == "__main__":
