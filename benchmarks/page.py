@@ -42,11 +42,12 @@ _COUNT_FRAMES = """() => {
 _FRAMES = "() => { cancelAnimationFrame(window.frame); return window.frames_seen }"
 _PAINTED = """metrics => { const cards = [...document.querySelectorAll('[data-metric]')];
     return cards.length >= metrics && cards.every(card => { const canvas = card.querySelector('canvas.lines');
-        if (!canvas) return false;
+        if (!canvas || card.isPainted) return Boolean(canvas);
         const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d');
         copy.drawImage(canvas, 0, 0);
         const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
-        for (let i = 3; i < data.length; i += 4) if (data[i] > 0) return true; return false }) }"""
+        for (let i = 3; i < data.length; i += 4) if (data[i] > 0) return card.isPainted = true;
+        return false }) }"""
 _SHOWN_BY_TRACKIO = "() => document.querySelectorAll('canvas, .vega-embed svg').length"
 
 
@@ -129,6 +130,11 @@ def watched(page: Any, work: Any) -> tuple[float, float]:
     return rate_of(page.evaluate(_FRAMES))
 
 
+def frames(rate: tuple[float, float]) -> str:
+    """What `watched` returned, in words."""
+    return f"{rate[0]:.0f} frames/s, longest {span(rate[1])}"
+
+
 def report_charts(browser: Any, home: Path, runs: int, trackio: str | None) -> None:
     """First paint, and 20 charts of many runs: until they are drawn, under the pointer, and zoomed."""
     write_runs(home, runs)
@@ -158,7 +164,7 @@ def report_charts(browser: Any, home: Path, runs: int, trackio: str | None) -> N
             for i in range(_MOVES):
                 page.mouse.move(box["x"] + box["width"] * (i + 1) / (_MOVES + 2), box["y"] + box["height"] * 0.4)
 
-        hovering = watched(page, hover)
+        first_hovering, hovering = watched(page, hover), watched(page, hover)
 
         def zoom() -> None:
             page.mouse.move(box["x"] + 40, box["y"] + 40)
@@ -171,8 +177,9 @@ def report_charts(browser: Any, home: Path, runs: int, trackio: str | None) -> N
         rows += [
             ["first paint", span(paint), "500 ms"],
             [f"{_METRICS} charts × {runs} runs × {_POINTS:,} points, drawn", span(interactive), "1.5 s"],
-            ["under the moving pointer", f"{hovering[0]:.0f} frames/s, longest {span(hovering[1])}", "60"],
-            ["zooming and fetching", f"{zooming[0]:.0f} frames/s, longest {span(zooming[1])}", "60"],
+            ["under the moving pointer, its first two seconds", frames(first_hovering), ""],
+            ["under the moving pointer", frames(hovering), "60"],
+            ["zooming and fetching", frames(zooming), "60"],
         ]
         context.close()
     if trackio:
@@ -232,15 +239,16 @@ def report_table(browser: Any, home: Path, runs: int) -> None:
             )
 
         page.wait_for_timeout(500)
-        calm = watched(page, lambda: scroll(sideways=False, pixels=80))
+        first, calm = (watched(page, lambda: scroll(sideways=False, pixels=80)) for _ in range(2))
         down = watched(page, lambda: scroll(sideways=False, pixels=320))
         side = watched(page, lambda: scroll(sideways=True, pixels=60))
         page.wait_for_timeout(300)
         rows = [
             [f"{runs:,} runs × {len(found['items'][:_COLUMNS])} columns are there", span(loaded), ""],
-            ["scrolling down, 4,800 pixels a second", f"{calm[0]:.0f} frames/s, longest {span(calm[1])}", "60"],
-            ["scrolling down, 19,000 pixels a second", f"{down[0]:.0f} frames/s, longest {span(down[1])}", "60"],
-            ["scrolling sideways, 3,600 pixels a second", f"{side[0]:.0f} frames/s, longest {span(side[1])}", "60"],
+            ["scrolling down, 4,800 pixels a second, the first two seconds", frames(first), ""],
+            ["scrolling down, 4,800 pixels a second", frames(calm), "60"],
+            ["scrolling down, 19,000 pixels a second", frames(down), "60"],
+            ["scrolling sideways, 3,600 pixels a second", frames(side), "60"],
         ]
         context.close()
     table("the table", ["", "measured", "bound"], rows)

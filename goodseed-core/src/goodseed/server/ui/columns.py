@@ -15,13 +15,13 @@ from goodseed.storage.summary import MAX_METRICS
 from goodseed.values import MAX_EXACT_INTEGER, decode_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from goodseed.server.ui.projects import Entry, Project
     from goodseed.server.ui.reading import OpenRun
     from goodseed.server.ui.state import Desk
 
-__all__ = ["AGGREGATES", "Columns", "Value", "decoded", "finite_numbers", "plain_value"]
+__all__ = ["AGGREGATES", "Columns", "Picked", "Value", "decoded", "finite_numbers", "plain_value"]
 
 _logger: Final = logging.getLogger("goodseed")
 Value = Any  # a number, a boolean, a string, None, or a tuple of strings
@@ -39,6 +39,25 @@ _CONFIG_ROWS: Final = f"""
     ORDER BY path LIMIT {_MAX_CONFIGS}"""
 _AT: Final = "SELECT step FROM metric_points WHERE series_id = ? AND y = ? ORDER BY step LIMIT 1"
 _VALUE_AT: Final = "SELECT y FROM metric_points WHERE series_id = ? AND step <= ? ORDER BY step DESC LIMIT 1"
+
+
+@final
+class Picked:
+    """One of the values that are kept for each slot, without a copy of them all; false where no run has it."""
+
+    __slots__ = ("_place", "_values")
+
+    def __init__(self, values: Mapping[int, tuple[Value, ...]], place: int) -> None:
+        self._values: Final = values
+        self._place: Final = place
+
+    def __bool__(self) -> bool:
+        return any(self._values.values())
+
+    def get(self, slot: int) -> Value:
+        """The value; None for none."""
+        found = self._values.get(slot)
+        return found[self._place] if found else None
 
 
 @final
@@ -145,18 +164,17 @@ class Columns:
         more = self._load([f"m:{path}"], missing)[0]
         return {**{slot: values[0] for slot, values in more.items() if values}, **known}
 
-    def aggregate(self, path: str, name: str) -> dict[int, Value]:
+    def aggregate(self, path: str, name: str) -> Picked | dict[int, Value]:
         """An aggregate of a metric by slot."""
         if name == "last":
             return self.last(path)
-        place = AGGREGATES.index(name)
         (values,) = self._load([f"m:{path}"])
-        return {slot: aggregates[place] for slot, aggregates in values.items() if aggregates}
+        return Picked(values, AGGREGATES.index(name))
 
-    def at(self, path: str, other: str, extreme: str) -> dict[int, Value]:
+    def at(self, path: str, other: str, extreme: str) -> Picked:
         """The value of a metric where ``other`` has its ``min`` or ``max``, by slot."""
         (values,) = self._load([f"a:{extreme}:{json.dumps([path, other])}"])
-        return {slot: found[0] for slot, found in values.items() if found}
+        return Picked(values, 0)
 
     # -- reading --------------------------------------------------------------------------------------------------
 

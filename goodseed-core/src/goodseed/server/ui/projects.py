@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from goodseed.server.routes import Store
     from goodseed.server.ui.state import Desk
+    from goodseed.server.ui.table import Ordered
     from goodseed.storage.catalog import RunSummary
 
 __all__ = ["Entry", "Project"]
@@ -57,6 +58,7 @@ class Project:
         name: The project.
         columns: The values of its runs.
         lock: Held while `columns` are read or changed.
+        tables: The tables that were asked for last, by what was asked; kept by `goodseed.server.ui.table`.
         series_counts: In how many runs each metric and each string series is, as of a rev.
     """
 
@@ -64,6 +66,7 @@ class Project:
         self.name: Final = name
         self.lock: Final = threading.RLock()
         self.columns: Final = Columns(self, desk)
+        self.tables: Final[dict[str, Ordered]] = {}
         self.series_counts: tuple[str, Counter[str], Counter[str]] | None = None
         self._desk: Final = desk
         self._seen: list[RunSummary] = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.parameters import MAX_INTEGER, integer, text
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from goodseed.server.routes import Request, Store
+    from goodseed.server.ui.filters import Condition
     from goodseed.server.ui.projects import Entry, Project
 
 __all__ = ["get_runs", "query_runs"]
@@ -34,6 +36,10 @@ _TRASHED: Final = ("no", "only", "all")
 _FIELDS: Final = ("filter", "columns", "sort", "group_by", "offset", "limit", "ids", "trashed")
 
 
+_KEPT: Final = 2
+_KEPT_SECONDS: Final = 5.0  # durations grow, and "in the last 7 days" moves on, without any change of a run
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A request for the table, checked; ``sort`` holds columns and whether the highest comes first."""
@@ -46,6 +52,18 @@ class Query:
     limit: int
     ids: list[str] | None
     trashed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """The whole table that a page is a part of."""
+
+    rev: str
+    until: float
+    values: Values
+    entries: list[Entry]
+    groups: list[dict[str, Any]] | None
+    stats: dict[str, dict[str, Any]]
 
 
 def query_runs(store: Store, request: Request) -> Answer:
@@ -93,29 +111,49 @@ def _answer(store: Store, request: Request, query: Query) -> Answer:
     condition = parse_filter(query.filter)
     project = desk_of(store).project(store, request.parameters["project"])
     with project.lock:
-        values = Values(project)
-        passes = matcher(condition, values)
-        entries = [entry for entry in _candidates(project, query) if passes(entry)]
-        for column in (*query.columns, *(column for column, _ in query.sort), *query.group_by):
-            values.load(column)
-        for column, is_descending in reversed(query.sort):
-            entries = _sorted(entries, values.getter(column), is_descending=is_descending)
-        groups = None
-        if query.group_by:
-            entries, groups = _grouped(entries, query, values)
-        page = entries[query.offset : query.offset + query.limit]
+        table = _kept(project, query, condition)
+        values = table.values
+        page = table.entries[query.offset : query.offset + query.limit]
         getters = {column: values.getter(column) for column in query.columns}
         content = {
-            "rev": project.rev,
-            "total": len(entries),
+            "rev": table.rev,
+            "total": len(table.entries),
             "ids": [entry.run.run_id for entry in page],
             "columns": {name: [plain_value(get(entry)) for entry in page] for name, get in getters.items()},
             "types": {name: values.type_of(name) for name in query.columns},
-            "stats": {name: _stats(map(get, entries)) for name, get in getters.items()},
-            "groups": groups,
+            "stats": table.stats,
+            "groups": table.groups,
             "unknown": list(dict.fromkeys(values.unknown)),
         }
     return Answer(content)
+
+
+def _kept(project: Project, query: Query, condition: Condition | None) -> Ordered:
+    """The table, as it was made for another page of it a moment ago, or made anew."""
+    key = repr(replace(query, offset=0, limit=0))
+    tables = project.tables
+    table = tables.pop(key, None)
+    if table is None or table.rev != project.rev or table.until < time.monotonic():
+        table = _ordered(project, query, condition)
+    tables[key] = table
+    while len(tables) > _KEPT:
+        del tables[next(iter(tables))]
+    return table
+
+
+def _ordered(project: Project, query: Query, condition: Condition | None) -> Ordered:
+    values = Values(project)
+    passes = matcher(condition, values)
+    entries = [entry for entry in _candidates(project, query) if passes(entry)]
+    for column in (*query.columns, *(column for column, _ in query.sort), *query.group_by):
+        values.load(column)
+    for column, is_descending in reversed(query.sort):
+        entries = _sorted(entries, values.getter(column), is_descending=is_descending)
+    groups = None
+    if query.group_by:
+        entries, groups = _grouped(entries, query, values)
+    stats = {column: _stats(map(values.getter(column), entries)) for column in query.columns}
+    return Ordered(project.rev, time.monotonic() + _KEPT_SECONDS, values, entries, groups, stats)
 
 
 def _candidates(project: Project, query: Query) -> list[Entry]:

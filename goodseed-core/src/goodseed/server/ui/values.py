@@ -14,6 +14,7 @@ from goodseed.server.ui.progress import first_max_steps, progress_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from goodseed.server.ui.columns import Picked
     from goodseed.server.ui.projects import Entry, Project
 
 __all__ = ["BUILT_IN", "Values"]
@@ -63,7 +64,7 @@ class Values:
         self.unknown: Final[list[str]] = []
         self._project: Final = project
         self._columns: Final = project.columns
-        self._loaded: Final[dict[str, dict[int, Any]]] = {}
+        self._loaded: Final[dict[str, Picked | dict[int, Any]]] = {}
         self._resolved: Final[dict[tuple[str, bool], str]] = {}
         self._has_configs = False
         self._max_steps: dict[int, float] = {}
@@ -121,7 +122,7 @@ class Values:
         path, aggregate = split_aggregate(column)
         at = _AT.fullmatch(aggregate)
         if at is not None:
-            found: dict[int, Any] = self._columns.at(path, at["path"], at["extreme"])
+            found: Picked | dict[int, Any] = self._columns.at(path, at["path"], at["extreme"])
         elif aggregate in AGGREGATES:
             found = self._columns.aggregate(path, aggregate)
         else:
