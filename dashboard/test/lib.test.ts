@@ -9,7 +9,7 @@ import { parseDiff } from "../src/lib/diff";
 import { suggestsLog, xDomain, yDomain } from "../src/lib/domain";
 import { ago, change, compact, duration, number, short, splitPath, step } from "../src/lib/format";
 import { at, grouped } from "../src/lib/group";
-import { metricFilter, sectionsOf } from "../src/lib/metrics";
+import { metricFilter, sectionsOf, nameOf, pathsOf } from "../src/lib/metrics";
 import type { Series } from "../src/lib/series";
 import { direction, toNumber, toText } from "../src/lib/values";
 import { quotedPath, quotedValue, wordAt } from "../src/lib/words";
@@ -203,4 +203,13 @@ describe("ticks of a logarithmic axis", () => {
   test("are the multiples of powers of ten", () => {
     expect(logSplits(0.5, 30)).toEqual([0.5, 0.6, 0.7, 0.8, 0.9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30]);
   });
+});
+
+test("the name of a chart tells its metrics, whatever signs they have", () => {
+  expect(nameOf(["train/loss", "val/loss"])).toBe("train/loss|val/loss");
+  fc.assert(
+    fc.property(fc.array(fc.string({ minLength: 1, unit: "binary" }), { minLength: 1 }), (paths) => {
+      expect(pathsOf(nameOf(paths))).toEqual(paths);
+    }),
+  );
 });

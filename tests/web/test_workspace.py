@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+import goodseed
+
 from .conftest import PROJECT, SPIKE, Tab, chart, move_over, painted, until, wait_painted, wait_repainted
 
 HOME = f"/p/{PROJECT}"
@@ -349,6 +351,24 @@ def test_full_screen(tab: Tab) -> None:
     assert query(page)["f"] == ["val/acc"]
     page.keyboard.press("Escape")
     dialog.wait_for(state="detached")
+
+
+def test_a_metric_may_have_any_name(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """One whose name has the sign that joins the metrics of a panel is shown alone, pinned and found like any other."""
+    with goodseed.Run(project="p", storage="local", goodseed_home=tmp_path, capture_hardware_metrics=False) as run:
+        for step in range(50):
+            run.log_metrics({"a|b": step, "a": -step, "b\\": step}, step=step)
+    page = new_tab(serve(tmp_path).url).open("/p/p")
+    page.locator(".u-over").first.wait_for()
+    page.locator("[data-metric='a\\\\|b']").hover()
+    page.keyboard.press("f")
+    dialog = page.get_by_role("dialog", name="a|b")
+    wait_painted(page, dialog)
+    page.keyboard.press("Escape")
+    page.locator("[data-metric='a\\\\|b']").hover()
+    page.keyboard.press("p")
+    until(page, "document.querySelector('.sec .ttl')?.title === 'a|b'")
+    assert query(page)["pin"] == ["a|b"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ export class ChartsModel {
   readonly runs: ReadonlySignal<LineRun[]>;
   /** A point of a run that was clicked. */
   readonly picked = signal<{ line: Line; x: number; axis: string } | null>(null);
-  /** The chart under the pointer: its metrics, joined by "|". */
+  /** The chart under the pointer: its metrics, as `nameOf` has them. */
   readonly under = signal("");
   private readonly stops: (() => void)[] = [];
   private steps: SeriesStore | null = null;

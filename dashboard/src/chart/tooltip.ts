@@ -1,5 +1,5 @@
 /** The values of all runs at the cursor. Plain DOM, as it changes with every move of the pointer. */
-import { number } from "../lib/format";
+import { counted, number } from "../lib/format";
 import { xText } from "./axes";
 import { isShift } from "./hover";
 import type { Line } from "./lines";
@@ -85,10 +85,7 @@ export function showTip(tip: Tip): void {
   shown.forEach((row, i) => {
     longest = Math.max(longest, fillRow(rows.children[i] as HTMLElement, row, tip));
   });
-  setText(
-    foot,
-    `${tip.isLess ? "lowest" : "highest"} first · ${tip.rows.length} ${tip.rows.length === 1 ? "line" : "lines"}`,
-  );
+  setText(foot, `${tip.isLess ? "lowest" : "highest"} first · ${counted(tip.rows.length, "line")}`);
   hint.hidden = tip.rows.length <= FEW || isShift.peek();
   box.classList.add("on");
   const key = `${shown.length} ${longest >> 2}`;

@@ -51,6 +51,9 @@ export const step = (value: number): string => value.toLocaleString("en", { maxi
 /** A count: 1,284. */
 export const count = (value: number): string => value.toLocaleString("en");
 
+/** So many of something: 1 run, 1,284 runs. */
+export const counted = (value: number, what: string): string => `${count(value)} ${what}${value === 1 ? "" : "s"}`;
+
 /** Seconds as 51m 15s. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "";

@@ -15,6 +15,13 @@ export function metricFilter(text: string): ((path: string) => boolean) | Error 
   return (path) => terms.every(([isNot, pattern]) => pattern.test(path) !== isNot);
 }
 
+/** One name for the metrics of a chart; `pathsOf` finds them again, whatever signs they have. */
+export const nameOf = (paths: readonly string[]): string =>
+  paths.map((path) => path.replace(/[\\|]/g, "\\$&")).join("|");
+
+export const pathsOf = (name: string): string[] =>
+  (name.match(/(?:\\.|[^\\|])+/gs) ?? []).map((path) => path.replace(/\\(.)/gs, "$1"));
+
 export interface Section {
   name: string;
   paths: string[];

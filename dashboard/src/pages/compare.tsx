@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { Diff, RunDetails, Table } from "../api";
 import { api } from "../api";
 import { markdown } from "../lib/csv";
-import { change, count, number } from "../lib/format";
+import { change, count, counted, number } from "../lib/format";
 import { natural } from "../lib/metrics";
 import type { Cell } from "../lib/values";
 import { direction, toNumber, toText } from "../lib/values";
@@ -53,7 +53,7 @@ export function Compare({ project }: { project: Project }): JSX.Element {
         <div style={{ flex: "0 1 420px", minWidth: "200px" }}>
           <FilterBox project={project} />
         </div>
-        <span class="dim">{count(project.table.total.value)} runs in the plot</span>
+        <span class="dim">{counted(project.table.total.value, "run")} in the plot</span>
       </div>
       <PlotBox project={project} />
       {ids.length < 2 ? (
@@ -115,7 +115,7 @@ function Differences({ project, ids, base }: { project: Project; ids: readonly s
   return (
     <>
       <div class="tools">
-        <span class="h2">{ids.length} runs</span>
+        <span class="h2">{counted(ids.length, "run")}</span>
         <label class="q low" style={{ maxWidth: "260px" }}>
           <Icon name="search" isSmall />
           <input
@@ -134,7 +134,9 @@ function Differences({ project, ids, base }: { project: Project; ids: readonly s
           ]}
           onChange={(value) => setParams({ all: value === "all" ? "1" : null })}
         />
-        {data && !isAll && <span class="dim">{count(data.same)} configs are the same</span>}
+        {data && !isAll && (
+          <span class="dim">{data.same === 1 ? "1 config is" : `${count(data.same)} configs are`} the same</span>
+        )}
         <span class="sp" />
         <span class="dim">Baseline</span>
         <Menu

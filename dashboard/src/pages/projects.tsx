@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api";
-import { ago, count } from "../lib/format";
+import { ago, count, counted } from "../lib/format";
 import { projectPath } from "../state/location";
 import { NoRuns } from "../ui/empty";
 import { Icon } from "../ui/icons";
@@ -48,7 +48,7 @@ export function Projects(): JSX.Element {
                   {project.project}
                 </h2>
                 <div class="lrow dim">
-                  <span>{project.runs === 1 ? "1 run" : `${count(project.runs)} runs`}</span>
+                  <span>{counted(project.runs, "run")}</span>
                   {project.running > 0 && (
                     <span class="st running">
                       <span class="pulse" /> {project.running} running

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api } from "../api";
 import { csv } from "../lib/csv";
 import { download, fileName } from "../chart/export";
-import { count } from "../lib/format";
+import { counted } from "../lib/format";
 import type { Cell } from "../lib/values";
 import { many, setParams } from "../state/location";
 import { computed } from "@preact/signals";
@@ -87,7 +87,7 @@ export function TablePage({ project }: { project: Project }): JSX.Element {
         <div style={{ flex: "0 1 460px", minWidth: "220px" }}>
           <FilterBox project={project} />
         </div>
-        <span class="dim">{count(table.total.value)} runs</span>
+        <span class="dim">{counted(table.total.value, "run")}</span>
         <span class="sp" />
         <Grouping project={project.name} />
         <ColumnsMenu project={project} columns={columns} param="cols" most={MAX_COLUMNS} label="Columns" />

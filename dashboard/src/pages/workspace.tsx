@@ -1,4 +1,5 @@
 /** Runs on the left, their charts on the right. */
+import { pathsOf } from "../lib/metrics";
 import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { Charts, ChartsModel } from "../chart/model";
@@ -81,7 +82,10 @@ export function chartKeys(model: ChartsModel): Record<string, () => void> {
     "]": () => smoother(0.1),
     "0": () => setParams({ z: null, full: null }),
     l: under((name) => settings.setLog(name, !settings.logPaths.peek().has(name))),
-    p: under(settings.togglePin),
+    p: under((name) => {
+      const [path, ...others] = pathsOf(name);
+      if (path && !others.length) settings.togglePin(path);
+    }),
     f: under((name) => setParams({ f: settings.fullScreen.peek() ? null : name })),
   };
 }

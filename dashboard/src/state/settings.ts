@@ -2,6 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import type { Spread } from "../lib/group";
 import type { Kind } from "../lib/smooth";
+import { pathsOf } from "../lib/metrics";
 import { many, one, params, route, setParams } from "./location";
 
 export type XAxis = "step" | "time" | "wall" | (string & {});
@@ -40,7 +41,7 @@ export const columnCount = computed(() => Math.min(6, Math.max(1, Number(one("n"
 export const isTrash = computed(() => one("trash") === "1");
 export const fullScreen = computed(() => one("f"));
 /** Charts of several metrics: each parameter holds its metrics, joined by "|". */
-export const panels = computed(() => many("panel").map((text) => text.split("|").filter(Boolean)));
+export const panels = computed(() => many("panel").map((text) => pathsOf(text)));
 
 export const DEFAULT_SHOWN = 10;
 /** Which runs are drawn: the first n of the list, or those chosen. */

@@ -6,6 +6,7 @@ import type { Chart } from "../chart/chart";
 import { csvOf, download, exportPng, fileName, svgOf } from "../chart/export";
 import { useCharts } from "../chart/model";
 import { number } from "../lib/format";
+import { nameOf, pathsOf } from "../lib/metrics";
 import { setParams, withParams } from "../state/location";
 import * as settings from "../state/settings";
 import type { Best } from "./chart-view";
@@ -22,8 +23,6 @@ const observer = new IntersectionObserver(
   { rootMargin: MARGIN, scrollMargin: MARGIN } as IntersectionObserverInit,
 );
 
-export const joined = (paths: readonly string[]): string => paths.join("|");
-
 export function ChartCard({ paths, isBig }: { paths: readonly string[]; isBig?: boolean }): JSX.Element {
   const model = useCharts();
   const card = useRef<HTMLElement>(null);
@@ -36,7 +35,7 @@ export function ChartCard({ paths, isBig }: { paths: readonly string[]; isBig?: 
     observer.observe(element);
     return () => observer.unobserve(element);
   }, []);
-  const name = joined(paths);
+  const name = nameOf(paths);
   const take = (next: Best | null): void =>
     setBest((old) =>
       old?.value === next?.value && old?.name === next?.name && old?.color === next?.color ? old : next,
@@ -45,14 +44,14 @@ export function ChartCard({ paths, isBig }: { paths: readonly string[]; isBig?: 
     <article
       class={isBig ? "card chart big" : "card chart"}
       ref={card}
-      aria-label={name}
+      aria-label={paths.join(", ")}
       data-metric={name}
       onMouseEnter={() => (model.under.value = name)}
       onMouseLeave={() => (model.under.value = "")}
     >
       <header>
         {paths.length === 1 ? (
-          <PathText path={name} />
+          <PathText path={paths[0]!} />
         ) : (
           <span class="ttl" title={name}>
             {paths.map((p) => p.slice(p.lastIndexOf("/") + 1)).join(", ")}
@@ -73,10 +72,11 @@ export function ChartCard({ paths, isBig }: { paths: readonly string[]; isBig?: 
 }
 
 function CardActions({ paths, chart }: { paths: readonly string[]; chart: () => Chart | null }): JSX.Element {
-  const name = joined(paths);
+  const name = nameOf(paths);
+  const [path = ""] = paths;
   const isPanel = paths.length > 1;
   const isLog = settings.logPaths.value.has(name);
-  const isPinned = settings.pins.value.includes(name);
+  const isPinned = settings.pins.value.includes(path);
   return (
     <span class="acts">
       <IconButton
@@ -92,7 +92,7 @@ function CardActions({ paths, chart }: { paths: readonly string[]; chart: () => 
           label={isPinned ? "Unpin" : "Pin"}
           isSmall
           isPressed={isPinned}
-          onClick={() => settings.togglePin(name)}
+          onClick={() => settings.togglePin(path)}
         />
       )}
       <IconButton icon="expand" label="Full screen" isSmall onClick={() => setParams({ f: name })} />
@@ -104,7 +104,7 @@ function CardActions({ paths, chart }: { paths: readonly string[]; chart: () => 
       >
         {(close) => (
           <>
-            <ExportItems name={name} chart={chart} close={close} />
+            <ExportItems name={paths.join(", ")} chart={chart} close={close} />
             <div class="ln" />
             <Item
               icon="copy"
@@ -122,7 +122,7 @@ function CardActions({ paths, chart }: { paths: readonly string[]; chart: () => 
                   setParams({
                     panel: settings.panels
                       .peek()
-                      .map(joined)
+                      .map(nameOf)
                       .filter((p) => p !== name),
                   })
                 }
@@ -182,11 +182,12 @@ const fullChart = signal<Chart | null>(null);
 export function FullScreenChart(): JSX.Element | null {
   const name = settings.fullScreen.value;
   if (!name) return null;
-  const paths = name.split("|");
+  const paths = pathsOf(name);
+  const title = paths.join(", ");
   return (
-    <Dialog label={name} className="dlg big" onClose={() => setParams({ f: null })}>
+    <Dialog label={title} className="dlg big" onClose={() => setParams({ f: null })}>
       <header>
-        <h2>{paths.join(", ")}</h2>
+        <h2>{title}</h2>
         <span class="sp" />
         <IconButton
           icon="log"
@@ -200,7 +201,7 @@ export function FullScreenChart(): JSX.Element | null {
             <IconButton icon="download" label="Export" onClick={toggle} isExpanded={isOpen} />
           )}
         >
-          {(close) => <ExportItems name={name} chart={() => fullChart.peek()} close={close} />}
+          {(close) => <ExportItems name={title} chart={() => fullChart.peek()} close={close} />}
         </Menu>
         <IconButton icon="close" label="Close" onClick={() => setParams({ f: null })} />
       </header>

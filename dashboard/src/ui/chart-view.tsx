@@ -9,6 +9,7 @@ import { linesOf } from "../chart/lines";
 import { PLAIN_AXES, useCharts } from "../chart/model";
 import { suggestsLog } from "../lib/domain";
 import { direction } from "../lib/values";
+import { nameOf } from "../lib/metrics";
 import * as settings from "../state/settings";
 import { setParams } from "../state/location";
 import { isDark } from "../state/theme";
@@ -36,7 +37,7 @@ export function ChartView(props: {
   const model = useCharts();
   const element = useRef<HTMLDivElement>(null);
   const [shown, setShown] = useState<Shown>({ note: "", isClipped: false, canBeLog: false });
-  const name = props.paths.join("|");
+  const name = nameOf(props.paths);
   useEffect(() => {
     const [first = ""] = props.paths;
     let isFallback = false;

@@ -2,7 +2,7 @@
 import { follow } from "../state/follow";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { count, duration, number, short, splitPath, time } from "../lib/format";
+import { counted, duration, number, short, splitPath, time } from "../lib/format";
 import { direction, toNumber, toText } from "../lib/values";
 import { runPath, setParams, many } from "../state/location";
 import type { Project } from "../state/project";
@@ -129,7 +129,7 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
                     <span class="dim">{splitPath(settings.groupBy.value[i] ?? "")[1]}</span> {toText(value) || "–"}
                   </span>
                 ))}
-                <span class="dim">{count(item.group.n)} runs</span>
+                <span class="dim">{counted(item.group.n, "run")}</span>
               </div>
               {visible.map(({ path, left, width: w }) => {
                 const aggregate = item.group!.agg[path];

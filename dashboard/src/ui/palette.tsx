@@ -6,6 +6,8 @@ import { api } from "../api";
 import type { Table } from "../api";
 import { pagePath, projectPath, runPath, setParams, withParams, go } from "../state/location";
 import { project } from "../state/project";
+import { counted } from "../lib/format";
+import { nameOf } from "../lib/metrics";
 import { BASE_COLUMNS, rowFrom } from "../state/table";
 import { runColor, toggleTheme } from "../state/theme";
 import { Icon } from "./icons";
@@ -62,7 +64,7 @@ function Open(): JSX.Element {
         group: "Metrics",
         name: path,
         icon: "log",
-        act: () => go(withParams({ f: path }, pagePath(now!.name, "workspace"))),
+        act: () => go(withParams({ f: nameOf([path]) }, pagePath(now!.name, "workspace"))),
       })),
       ...actions(now?.name ?? "").filter(has),
       ...(projects.data ?? [])
@@ -71,7 +73,7 @@ function Open(): JSX.Element {
         .map((one): Entry => ({
           group: "Projects",
           name: one.name,
-          detail: `${one.runs} runs`,
+          detail: counted(one.runs, "run"),
           icon: "file",
           act: () => go(projectPath(one.name)),
         })),

@@ -7,7 +7,7 @@ import { setHovered } from "../chart/chart";
 import { atCursor, cursorPath, hovered } from "../chart/hover";
 import { groupKey } from "../chart/lines";
 import { slotColor } from "../lib/colors";
-import { count, duration, number, splitPath } from "../lib/format";
+import { count, counted, duration, number, splitPath } from "../lib/format";
 import { natural } from "../lib/metrics";
 import { toNumber, toText } from "../lib/values";
 import { runPath, setParams } from "../state/location";
@@ -193,7 +193,7 @@ function Rows({ project, columns }: { project: Project; columns: readonly string
                     <span class="dim">{splitPath(settings.groupBy.value[i] ?? "")[1]}</span> {toText(value) || "–"}{" "}
                   </span>
                 ))}
-                <span class="dim">{count(item.group.n)} runs</span>
+                <span class="dim">{counted(item.group.n, "run")}</span>
               </span>
               <span class="sp" />
               {columns.slice(0, 1).map((path) => {

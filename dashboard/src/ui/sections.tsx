@@ -1,11 +1,11 @@
 /** All charts of a page: pinned ones, panels of several metrics, then a section for each prefix. */
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import { MONITORING, metricFilter, natural, sectionsOf } from "../lib/metrics";
+import { MONITORING, metricFilter, nameOf, natural, sectionsOf } from "../lib/metrics";
 import { count } from "../lib/format";
 import { setParams } from "../state/location";
 import * as settings from "../state/settings";
-import { ChartCard, joined } from "./chart-card";
+import { ChartCard } from "./chart-card";
 import { Icon } from "./icons";
 
 // Above this many metrics, a section begins with a few of them.
@@ -96,7 +96,7 @@ function Section(props: {
       </header>
       <div class="grid" style={{ "--cols": String(props.isBig ? Math.min(2, columns) : columns) }}>
         {shown.map((paths) => (
-          <ChartCard key={joined(paths)} paths={paths} isBig={props.isBig ?? false} />
+          <ChartCard key={nameOf(paths)} paths={paths} isBig={props.isBig ?? false} />
         ))}
       </div>
       {props.isOpen && left > 0 && (

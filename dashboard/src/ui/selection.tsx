@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { api } from "../api";
-import { count } from "../lib/format";
+import { count, counted } from "../lib/format";
 import { toText } from "../lib/values";
 import { go, pagePath, setParams } from "../state/location";
 import type { Project } from "../state/project";
@@ -80,7 +80,7 @@ export function SelectionBar({
     const back: [string, () => void] | undefined = undo
       ? ["Undo", () => void attempt(() => api.bulk(project.name, result.done, undo, value)).then(refresh)]
       : undefined;
-    const text = `${done}: ${count(result.done.length)} ${result.done.length === 1 ? "run" : "runs"}`;
+    const text = `${done}: ${counted(result.done.length, "run")}`;
     say(
       failed ? `${text}. Not changed: ${result.failed.map((f) => f.id).join(", ")}. ${failed.message}` : text,
       ...(back ? [back] : []),

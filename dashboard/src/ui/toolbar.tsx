@@ -4,10 +4,9 @@ import type { JSX } from "preact";
 import { api } from "../api";
 import { PLAIN_AXES, useCharts } from "../chart/model";
 import { xText } from "../chart/axes";
-import { natural } from "../lib/metrics";
+import { nameOf, natural } from "../lib/metrics";
 import { setParams } from "../state/location";
 import * as settings from "../state/settings";
-import { joined } from "./chart-card";
 import { Icon } from "./icons";
 import { IconButton, Item, Menu, Seg, useAnswer } from "./parts";
 
@@ -326,7 +325,7 @@ function PanelMenu({ metrics }: { metrics: readonly string[] }): JSX.Element {
               class="btn pri"
               disabled={chosen.length < 2}
               onClick={() => {
-                setParams({ panel: [...panels.map(joined), joined(chosen)] });
+                setParams({ panel: [...panels.map(nameOf), nameOf(chosen)] });
                 close();
               }}
             >
