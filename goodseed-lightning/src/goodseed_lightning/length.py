@@ -37,7 +37,7 @@ class Length:
 
     def tell(self) -> int | None:
         """How many steps the fit makes; None as long as that is not known, or has no end."""
-        trainer = None if self._trainer is None else self._trainer()
+        trainer: Any = None if self._trainer is None else self._trainer()
         try:
             is_fit = trainer is not None and trainer.state.fn == "fit"
             # Before the data is there, asking would make Lightning load it, earlier than it does without a logger.
