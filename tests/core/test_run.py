@@ -311,6 +311,19 @@ def test_buckets_are_exact(home: Path) -> None:
         run.get_metric_data("a", max_points=0)
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0], ids=["one side", "both sides"])
+def test_the_mean_of_the_largest_numbers_is_a_number(home: Path, sign: float) -> None:
+    """The mean of values whose sum is beyond the largest double lies between the lowest and the highest of them."""
+    values = [1.7e308, sign * 1.7e308, 1.6e308, sign * 1.5e308] * 25
+    with goodseed.Run() as run:
+        for step, value in enumerate(values):
+            run["a"].log(value, step=step)
+        data = run.get_metric_data("a", max_points=5)
+
+    for bucket in data["buckets"]:
+        assert bucket["min"] <= bucket["mean"] <= bucket["max"]
+
+
 def test_string_pages(home: Path) -> None:
     """A string series can be read page by page."""
     with goodseed.Run() as run:

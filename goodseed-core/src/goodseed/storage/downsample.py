@@ -38,7 +38,7 @@ class Bucket:
 
 
 # Buckets of one width over the range of steps. abs(y) <= the largest double is true of finite values alone: NULL stands
-# for NaN and makes it NULL.
+# for NaN and makes it NULL. A sum beyond the largest double makes a mean infinite, or NULL, though none of its values is.
 _BUCKETS: Final = """
     WITH buckets AS (
         SELECT min(step) AS step_first, max(step) AS step_last, count(*) AS points,
@@ -50,7 +50,8 @@ _BUCKETS: Final = """
         WHERE series_id = :series AND step BETWEEN :low AND :high
         GROUP BY min(CAST((step - :first) * :scale AS INTEGER), :last_bucket)
     )
-    SELECT step_first, step_last, points, lowest, highest, mean,
+    SELECT step_first, step_last, points, lowest, highest,
+           min(max(coalesce(mean, lowest / 2 + highest / 2), lowest), highest),
            (SELECT y FROM metric_points WHERE series_id = :series AND step = step_last), points - finite
     FROM buckets ORDER BY step_first"""
 _EXTENT: Final = """
