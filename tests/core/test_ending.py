@@ -101,6 +101,85 @@ def test_signal_with_a_handler(home: Path) -> None:
     assert (5, "finished") == finish(process, home, expected_points=4)[:2]
 
 
+IN_C = "import hashlib\ndef in_c(rounds): hashlib.pbkdf2_hmac('sha256', b'', b'', rounds)\n"
+READY = "print('ready', file=sys.stderr, flush=True)\n"
+
+
+def wait_until_ready(process: subprocess.Popen[str]) -> None:
+    """Return when the script is where it says so."""
+    assert process.stderr is not None
+    while "ready" not in process.stderr.readline():
+        pass
+
+
+def test_signal_in_the_middle_of_a_call_into_c(home: Path) -> None:
+    """A process that is stuck in C can be ended as it could without us, and its run says how it ended."""
+    process = start(IN_C + "run = open_run()\n" + LOG + READY + "in_c(2**31 - 1)")
+    wait_until_ready(process)
+    time.sleep(0.2)
+    process.terminate()
+
+    assert (-signal.SIGTERM, "failed", "SIGTERM") == finish(process, home)[:3]
+
+
+def test_ones_own_handler_waits_for_c(home: Path) -> None:
+    """A handler that was set after the run was opened is called when Python would call it; we do nothing."""
+    own = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
+    process = start(IN_C + "run = open_run()\n" + LOG + own + READY + "while True: in_c(5_000_000)")
+    wait_until_ready(process)
+    time.sleep(0.2)
+    process.terminate()
+
+    assert (5, "finished", "") == finish(process, home)[:3]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_signal_to_a_forked_child_is_the_childs(home: Path) -> None:
+    """A child that is ended as soon as it begins, or that handles signals itself, does not end its parent."""
+    script = """
+        import multiprocessing
+        own = multiprocessing.get_context("fork")
+        for _ in range(30):
+            child = own.Process(target=time.sleep, args=(60,))
+            child.start()
+            child.terminate()
+            child.join()
+        def handle():
+            signal.signal(signal.SIGTERM, lambda *_: os._exit(3))
+            os.kill(os.getpid(), signal.SIGTERM)
+        handling = own.Process(target=handle)
+        handling.start()
+        in_c(6_000_000)
+        handling.join()
+        run["code"] = handling.exitcode
+    """
+    code, state, reason, error = finish(start(IN_C + "run = open_run()\n" + LOG + textwrap.dedent(script)), home)
+    run = goodseed.Run(run_id="r", read_only=True, storage="local")
+
+    assert (0, "finished", "") == (code, state, reason), error
+    assert "3" == {row["path"]: row["value"] for row in run.get_configs()}["code"]
+
+
+def test_wakeup_descriptor_of_somebody_else(home: Path) -> None:
+    """Who listens for signals before a run is opened, or begins while it is open, goes on listening."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    found = []
+    signal.set_wakeup_fd(writing)
+    goodseed.Run().close()
+    found.append(signal.set_wakeup_fd(-1))
+    with goodseed.Run():
+        ours = signal.set_wakeup_fd(writing)
+    found.append(signal.set_wakeup_fd(-1))
+    goodseed.Run().close()
+    found.append(signal.set_wakeup_fd(-1))
+    os.close(reading)
+    os.close(writing)
+
+    assert [writing, writing, -1] == found
+    assert ours not in found
+
+
 def test_handlers_are_given_back(home: Path) -> None:
     """After the last run is closed the signals are handled as before."""
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]

@@ -8,8 +8,10 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
+from goodseed.run.wakeup import SignalWatch
 from goodseed.storage.forks import watch_forks
 from goodseed.storage.waiting import wait_until
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["EXIT_SECONDS", "open_runs"]
 
 EXIT_SECONDS: Final = 3.5  # a scheduler that sends SIGTERM often sends SIGKILL five seconds later
+_HANDLER_SECONDS: Final = (
+    1.0  # that the main thread has to call a signal's handler, before it is taken to be stuck in C
+)
 _SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -31,6 +36,10 @@ class _OpenRuns:
         self._runs: list[Run] = []
         self._is_registered = False
         self._handled: dict[int, Any] = {}
+        self._watch: Final = SignalWatch(self._on_wakeup)
+        self._end_is_begun = threading.Lock()
+        self._end_is_over: list[bool] = []
+        self._masks: dict[int, set[int]] = {}
         self.interrupt: BaseException | None = None  # the KeyboardInterrupt that ends this process
         watch_forks(self)
 
@@ -69,34 +78,59 @@ class _OpenRuns:
         for number in _SIGNALS:
             if number not in self._handled and signal.getsignal(number) is signal.SIG_DFL:
                 self._handled[number] = signal.signal(number, self._on_signal)
+        if self._handled:
+            self._watch.start()
 
     def _restore_signals(self) -> None:
+        self._watch.stop()
         for number, before in list(self._handled.items()):
             if signal.getsignal(number) == self._on_signal:
                 signal.signal(number, before)
             del self._handled[number]
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        # In a thread of its own: the one that was interrupted may hold any lock, and then the deadline decides.
-        is_over = []
+        self._close_all(number)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
-        def close_all() -> None:
+    def _on_wakeup(self, number: int) -> None:
+        if number not in self._handled or signal.getsignal(number) != self._on_signal:
+            return
+        if not wait_until(self._end_is_begun.locked, _HANDLER_SECONDS):
+            self._close_all(number)
+            _die_of(number)
+
+    def _close_all(self, number: int) -> None:
+        # In a thread of its own: the one that was interrupted may hold any lock, and then the deadline decides.
+        def close() -> None:
             try:
                 for run in reversed(list(self._runs)):
                     run._note_end(signal.Signals(number).name)
                     run._close_at_exit(is_patient=False)
             finally:
-                is_over.append(True)
+                self._end_is_over.append(True)
 
-        _thread.start_new_thread(close_all, ())
-        wait_until(lambda: bool(is_over), EXIT_SECONDS)
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
+        if self._end_is_begun.acquire(blocking=False):
+            _thread.start_new_thread(close, ())
+        wait_until(lambda: bool(self._end_is_over), EXIT_SECONDS)
 
     # -- forks ----------------------------------------------------------------------------------------------------
 
+    def before_fork(self) -> None:
+        """Keep the child from getting a signal before it has given the handlers back: it would be lost."""
+        if self._handled:
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._handled)
+            self._masks[threading.get_ident()] = {int(number) for number in mask}
+
+    def after_fork(self) -> None:
+        """Let signals through again, in the parent as in the child; there, behind `after_fork_in_child`."""
+        mask = self._masks.pop(threading.get_ident(), None)
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
     def after_fork_in_child(self) -> None:
         """The runs are the parent's; the child's end is none of theirs."""
+        self._watch.after_fork_in_child()
         for run in self._runs:
             run._after_fork_in_child()
         self._runs = []
@@ -104,7 +138,23 @@ class _OpenRuns:
             if signal.getsignal(number) == self._on_signal:
                 signal.signal(number, before)
         self._handled = {}
+        self._end_is_begun = threading.Lock()
+        self._end_is_over = []
         watch_forks(self)
+
+
+def _die_of(number: int) -> None:
+    """End this process by a signal's default action, in whatever thread; `signal.signal` works in the main one only."""
+    try:
+        import ctypes
+
+        set_action = ctypes.CDLL(None).signal
+        set_action.argtypes, set_action.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
+        set_action(number, None)
+        os.kill(os.getpid(), number)
+        time.sleep(1.0)
+    finally:  # a Python without ctypes, or a signal that is blocked
+        os._exit(128 + number)
 
 
 def _be_interrupted() -> None:
@@ -120,3 +170,7 @@ def _be_interrupted() -> None:
 
 
 open_runs: Final = _OpenRuns()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=open_runs.before_fork, after_in_parent=open_runs.after_fork, after_in_child=open_runs.after_fork
+    )

@@ -38,7 +38,7 @@ class Bucket:
 
 
 # Buckets of one width over the range of steps. abs(y) <= the largest double is true of finite values alone: NULL stands
-# for NaN and makes it NULL. A sum beyond the largest double makes a mean infinite, or NULL, though none of its values is.
+# for NaN and makes it NULL. A sum beyond the largest double makes a mean infinite or NULL, though no value of it is.
 _BUCKETS: Final = """
     WITH buckets AS (
         SELECT min(step) AS step_first, max(step) AS step_last, count(*) AS points,

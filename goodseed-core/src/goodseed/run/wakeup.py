@@ -1,0 +1,94 @@
+"""Hearing of signals while the main thread is in a long call into C, when Python calls no handler."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import select
+import signal
+import time
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["SignalWatch"]
+
+_STOP: Final = 0  # the number of no signal
+_PAUSE_SECONDS: Final = 0.05  # some programs are sent a signal every millisecond, by a timer of their own
+
+
+class SignalWatch:
+    """Calls ``heard`` with the number of each signal that Python handles, at once, on a thread of its own.
+
+    The interpreter writes the number to a file descriptor (`signal.set_wakeup_fd`). A process has one of these: where
+    somebody else uses it, as an asyncio loop with signal handlers does, nothing is heard.
+    """
+
+    def __init__(self, heard: Callable[[int], None]) -> None:
+        self._heard: Final = heard
+        self._pipe: tuple[int, int] | None = None
+
+    def start(self) -> None:
+        """Begin to listen, if nobody else does. Call it in the main thread."""
+        if self._pipe is not None or os.name != "posix":
+            return
+        try:
+            pipe = os.pipe()
+        except OSError:  # no more descriptors: signals wait for the main thread
+            return
+        try:
+            os.set_blocking(pipe[1], False)
+            if not _take_over(pipe[1]):
+                raise BlockingIOError("somebody else listens")
+            _thread.start_new_thread(self._listen, pipe)
+        except (OSError, RuntimeError):  # no more threads
+            _let_go(pipe)
+        else:
+            self._pipe = pipe
+
+    def stop(self) -> None:
+        """Listen no more. Call it in the main thread."""
+        if self._pipe is not None:
+            _give_back(self._pipe[1])
+            os.write(self._pipe[1], bytes([_STOP]))
+            self._pipe = None
+
+    def after_fork_in_child(self) -> None:
+        """What is heard is the parent's."""
+        if self._pipe is not None:
+            _let_go(self._pipe)
+            self._pipe = None
+
+    def _listen(self, reading: int, writing: int) -> None:
+        waiting = select.poll()  # cooperates where gevent has replaced threads, which a read would not
+        waiting.register(reading, select.POLLIN)
+        while True:
+            waiting.poll()
+            numbers = set(os.read(reading, 65536))
+            if _STOP in numbers:
+                os.close(reading)
+                os.close(writing)
+                return
+            for number in numbers:
+                self._heard(number)
+            time.sleep(_PAUSE_SECONDS)
+
+
+def _take_over(descriptor: int) -> bool:
+    before = signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+    if before != -1:
+        signal.set_wakeup_fd(before)
+    return before == -1
+
+
+def _give_back(descriptor: int) -> None:
+    now = signal.set_wakeup_fd(-1)
+    if now != descriptor:  # somebody else's by now
+        signal.set_wakeup_fd(now)
+
+
+def _let_go(pipe: tuple[int, int]) -> None:
+    _give_back(pipe[1])
+    for descriptor in pipe:
+        os.close(descriptor)
