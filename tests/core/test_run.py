@@ -334,6 +334,21 @@ def test_string_pages(home: Path) -> None:
     assert [{"step": 3.0, "value": "4.5"}, {"step": 4.0, "value": "6.0"}] == page
 
 
+def test_reading_beside_the_writer(home: Path) -> None:
+    """Who opens a run to read it, in the process that writes it, finds all that was logged up to the question."""
+    with goodseed.Run(run_id="r") as run:
+        run["lr"] = 0.1
+        beside = goodseed.Run(run_id="r", read_only=True, storage="local")
+        configs = {row["path"] for row in beside.get_configs()}
+        found = []
+        for step in range(100):
+            run["a"].log(1.0, step=step)
+            found.append(len(beside.get_metric_data("a")["raw_points"]))
+
+    assert {"lr", "sys/state"} <= configs
+    assert list(range(1, 101)) == found
+
+
 def test_closed_run(home: Path) -> None:
     """A closed run can be read and closed again; a write raises with the remedy."""
     run = goodseed.Run()

@@ -16,6 +16,7 @@ from goodseed.storage.forks import watch_forks
 from goodseed.storage.waiting import wait_until
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
 
     from goodseed.run.run import Run
@@ -58,6 +59,12 @@ class _OpenRuns:
             self._runs.remove(run)
         if not self._runs and threading.current_thread() is threading.main_thread():
             self._restore_signals()
+
+    def settle(self, path: Path | None) -> None:
+        """Let who reads the run file at ``path`` find what this process has logged to it, up to now."""
+        for run in list(self._runs):
+            if run.path == path:
+                run._backend.settle(EXIT_SECONDS)
 
     def _at_exit(self) -> None:
         is_patient = True

@@ -223,6 +223,8 @@ class Run(RunWriting):
         return self._string_set(path)
 
     def _source(self) -> Source:
+        if self._request.is_read_only:
+            open_runs.settle(self._opened.path)
         return self._backend.source()
 
     def flush(self, timeout: float | None = None) -> bool:
