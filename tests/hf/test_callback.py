@@ -336,6 +336,27 @@ def test_failed_training_fails_its_run(tmp_path: Path, home: Path) -> None:
     assert _state(database) == "failed"
 
 
+@pytest.mark.parametrize(("after", "code"), [("pass", 0), ("raise SystemExit(3)", 3)], ids=["goes on", "exits"])
+def test_failure_that_the_script_catches_fails_its_run(tmp_path: Path, home: Path, after: str, code: int) -> None:
+    """A training that failed is failed, too, where the script catches the exception and ends in its own way."""
+    boom = f"""
+import transformers
+class Boom(transformers.TrainerCallback):
+    def on_step_end(self, *a, **k): raise RuntimeError("boom")
+trainer.add_callback(Boom)
+try:
+    trainer.train()
+except RuntimeError:
+    {after}
+sys.exit(0)
+"""
+    script = _script(tmp_path, home, boom)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == code, done.stderr
+    (database,) = home.rglob("*.sqlite")
+    assert _state(database) == "failed"
+
+
 def test_two_processes_write_one_run(tmp_path: Path, home: Path) -> None:
     """Under gloo, only the first of two processes makes a run."""
     script = tmp_path / "train.py"

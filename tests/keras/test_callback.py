@@ -307,27 +307,42 @@ def test_nan_is_kept(digits: Any) -> None:
     assert any(math.isnan(value) for value in points(callback.run, "train/loss").values())
 
 
-def test_failed_fit_fails_its_run(digits: Any) -> None:
+class Broken(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        raise RuntimeError("boom")
+
+
+@pytest.mark.parametrize(("callbacks", "state"), [([Broken()], "failed"), ([], "finished")], ids=["failed", "finished"])
+def test_failed_fit_fails_its_run(digits: Any, callbacks: list[Any], state: str) -> None:
     """A fit that ended with an exception ends its run as failed, one that went well as finished."""
-
-    class Broken(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            raise RuntimeError("boom")
-
-    for callbacks, status in (([Broken()], "failed"), ([], "finished")):
-        callback = GoodseedCallback(project="p", run_id=status)
-        made = model()
-        try:
-            made.fit(*digits, epochs=1, verbose=0, callbacks=[callback, *callbacks])
-        except RuntimeError as error:
-            error.__traceback__ = None
-        callback.close("failed" if callback._held.is_fitting else "finished")
-        with goodseed.Run(project="p", run_id=status, read_only=True) as run:
-            assert configs_of_read_only(run)["sys/state"] == status
+    callback = GoodseedCallback(project="p", run_id="r")
+    try:
+        model().fit(*digits, epochs=1, verbose=0, callbacks=[callback, *callbacks])
+    except RuntimeError as error:
+        error.__traceback__ = None
+    callback.close()
+    with goodseed.Run(project="p", run_id="r", read_only=True) as run:
+        assert {row["path"]: row["value"] for row in run.get_configs()}["sys/state"] == state
 
 
-def configs_of_read_only(run: goodseed.Run) -> dict[str, Any]:
-    return {row["path"]: row["value"] for row in run.get_configs()}
+@pytest.mark.parametrize(("after", "code"), [("pass", 0), ("raise SystemExit(3)", 3)], ids=["goes on", "exits"])
+def test_failure_that_the_script_catches_fails_its_run(tmp_path: Path, after: str, code: int) -> None:
+    """A fit that failed is failed, too, where the script catches the exception and ends in its own way."""
+    script = f"""
+import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+import numpy as np
+import test_callback as t
+callback = t.GoodseedCallback(project="p", run_id="r", storage="local", goodseed_home={str(tmp_path)!r})
+model = t.model()
+try:
+    model.fit(np.zeros((8, 64)), np.zeros(8), verbose=0, callbacks=[callback, t.Broken()])
+except RuntimeError:
+    {after}
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == code, done.stderr
+    with goodseed.Run(project="p", run_id="r", read_only=True, storage="local", goodseed_home=tmp_path) as run:
+        assert {row["path"]: row["value"] for row in run.get_configs()}["sys/state"] == "failed"
 
 
 def test_run_goes_on_after_close(digits: Any) -> None:

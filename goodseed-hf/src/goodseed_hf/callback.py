@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import weakref
 from pathlib import Path
@@ -29,9 +30,20 @@ class _Held:
         self.run: goodseed.Run | None = None
         self.is_training = False
 
-    def close(self) -> None:
+    def open(self, **arguments: Any) -> goodseed.Run:
+        self.run = goodseed.Run(**arguments)
+        atexit.unregister(self._at_exit)
+        atexit.register(self._at_exit)  # behind what goodseed itself does then, which makes it come before
+        return self.run
+
+    def close(self, status: str | None = None) -> None:
+        atexit.unregister(self._at_exit)
         if self.run is not None and not self.run.is_closed:
-            self.run.close("failed" if self.is_training else "finished")
+            self.run.close(status or ("failed" if self.is_training else "finished"))
+
+    def _at_exit(self) -> None:
+        if self.is_training:  # else the run closes itself, and knows why the process ended
+            self.close()
 
 
 class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
@@ -62,7 +74,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         self._run_kwargs: Final = dict(run_kwargs)
         self._held: Final = _Held()
         finalizer = weakref.finalize(self, self._held.close)
-        finalizer.atexit = False  # at the end of the process the run closes itself, and knows why that ended
+        finalizer.atexit = False
         self._writer: Final = Writer()
         self._offset = 0
         self._last_step = -1
@@ -73,20 +85,24 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         """The run; it is opened if it is not there yet."""
         return self._open({})
 
-    def close(self, status: str = "finished") -> None:
-        """Close the run, unless it was given."""
-        if self._given is None and self._held.run is not None:
-            self._held.run.close(status)
+    def close(self, status: str | None = None) -> None:
+        """Close the run, unless it was given.
+
+        Args:
+            status: ``"finished"`` or ``"failed"``; None: failed where a training has begun and not ended.
+        """
+        if self._given is None:
+            self._held.close(status)
 
     def _open(self, found: Mapping[str, Any]) -> goodseed.Run:
         if self._given is not None:
             return self._given
         held = self._held
         if held.run is None:
-            held.run = goodseed.Run(**{**found, **self._run_kwargs})
-        elif held.run.is_closed:
+            return held.open(**{**found, **self._run_kwargs})
+        if held.run.is_closed:
             kwargs = {name: value for name, value in self._run_kwargs.items() if name not in _IDS}
-            held.run = goodseed.Run(**kwargs, resume_run_id=held.run.run_id)
+            return held.open(**kwargs, resume_run_id=held.run.run_id)
         return held.run
 
     # -- events of a Trainer -----------------------------------------------------------------------------------------

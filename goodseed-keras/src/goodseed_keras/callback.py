@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 import time
@@ -30,9 +31,20 @@ class _Held:
         self.run: goodseed.Run | None = None
         self.is_fitting = False
 
-    def close(self) -> None:
+    def open(self, **arguments: Any) -> goodseed.Run:
+        self.run = goodseed.Run(**arguments)
+        atexit.unregister(self._at_exit)
+        atexit.register(self._at_exit)  # behind what goodseed itself does then, which makes it come before
+        return self.run
+
+    def close(self, status: str | None = None) -> None:
+        atexit.unregister(self._at_exit)
         if self.run is not None and not self.run.is_closed:
-            self.run.close("failed" if self.is_fitting else "finished")
+            self.run.close(status or ("failed" if self.is_fitting else "finished"))
+
+    def _at_exit(self) -> None:
+        if self.is_fitting:  # else the run closes itself, and knows why the process ended
+            self.close()
 
 
 class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
@@ -70,7 +82,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._run_kwargs: Final = dict(run_kwargs)
         self._held: Final = _Held()
         self._finalizer: Final = weakref.finalize(self, self._held.close)
-        self._finalizer.atexit = False  # at the end of the process the run closes itself, and knows why that ended
+        self._finalizer.atexit = False
         self._numbers: Final = Numbers()
         self._offset = 0
         self._last_epoch = -1
@@ -95,13 +107,17 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if self._held.run is None or self._held.run.is_closed:
             reopened: dict[str, Any] = {} if self._held.run is None else {"resume_run_id": self._held.run.run_id}
             kwargs = {k: v for k, v in self._run_kwargs.items() if not (reopened and k in _OURS)}
-            self._held.run = goodseed.Run(**kwargs, **reopened)
+            return self._held.open(**kwargs, **reopened)
         return self._held.run
 
-    def close(self, status: str = "finished") -> None:
-        """Close the run, unless it was given."""
-        if self._given is None and self._held.run is not None:
-            self._held.run.close(status)
+    def close(self, status: str | None = None) -> None:
+        """Close the run, unless it was given.
+
+        Args:
+            status: ``"finished"`` or ``"failed"``; None: failed where a fit has begun and not ended.
+        """
+        if self._given is None:
+            self._held.close(status)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> GoodseedCallback:
         if self._given is not None:
