@@ -6,9 +6,12 @@ import math
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import goodseed
 
@@ -50,6 +53,42 @@ def test_points_arrive_without_fetching_the_history_again(
     run.close()
     page.locator(".row .st").wait_for(state="detached")
     page.get_by_role("button", name="Live", exact=True).wait_for()
+
+
+@pytest.mark.parametrize("where", ["x=wall", "x=time", "z=10~150"])
+def test_points_arrive_on_other_axes(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path, where: str) -> None:
+    """By time, too, what is new is put behind what is there; in a zoom nothing is fetched anew."""
+    run = _run(tmp_path, "live")
+    for step in range(2_000):
+        run.log_metrics({"loss": float(step)}, step=step)
+        if step % 100 == 0:
+            time.sleep(0.02)
+    run.flush()
+    tab = new_tab(serve(tmp_path).url)
+    page = tab.open(f"/p/p?{where}&f=loss")
+    dialog = page.get_by_role("dialog")
+    wait_painted(page, dialog)
+    asks = len(tab.series_asks())
+    for part in range(3):
+        for step in range(2_000 + 50 * part, 2_050 + 50 * part):
+            run.log_metrics({"loss": float(step)}, step=step)
+        run.flush()
+        page.wait_for_timeout(1_200)
+    later = tab.series_asks()[asks:]
+    assert later
+    assert all(ask["since"] for ask in later)
+    dialog.get_by_label("Export").click()
+    with page.expect_download() as download:
+        page.get_by_text("Points as drawn (CSV)").click()
+    download.value.save_as(tmp_path / "drawn.csv")
+    rows = [line.split(",") for line in (tmp_path / "drawn.csv").read_text().splitlines()[1:]]
+    numbers = [float(row[2]) for row in rows], [float(row[3]) for row in rows]
+    assert numbers[0] == sorted(set(numbers[0]))
+    # The first point is there still, and so is, without a zoom, the last.
+    assert numbers[1][0] < 20
+    if "z" not in where:
+        assert numbers[1][-1] == pytest.approx(2_149, abs=50)
+    run.close()
 
 
 def test_new_runs_and_metrics_appear(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:

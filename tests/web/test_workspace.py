@@ -463,3 +463,96 @@ def test_hostile_texts_are_texts(tab: Tab) -> None:
         page.wait_for_selector(".rh")
         page.wait_for_timeout(200)
     assert page.evaluate("window.hurt") is None
+
+
+def test_full_screen_shows_the_values_at_the_cursor(tab: Tab) -> None:
+    """The tooltip stands above the chart that is seen alone."""
+    page = tab.open(f"{HOME}?f=val/acc")
+    dialog = page.get_by_role("dialog")
+    dialog.locator(".u-over").wait_for()
+    page.wait_for_timeout(500)
+    move_over(page, dialog, 0.5, 0.3)
+    tip = page.locator(".tip.on").bounding_box()
+    assert tip is not None
+    # The tooltip takes no pointer: who is in front is asked while it does.
+    front = page.evaluate(
+        """([x, y]) => {
+            const tip = document.querySelector(".tip");
+            tip.style.pointerEvents = "auto";
+            const found = document.elementFromPoint(x, y);
+            tip.style.pointerEvents = "";
+            return tip.contains(found);
+        }""",
+        [tip["x"] + tip["width"] / 2, tip["y"] + tip["height"] / 2],
+    )
+    assert front
+
+
+def test_tooltip_shows_the_best_and_the_one_under_the_pointer(tab: Tab) -> None:
+    """Where not all fit, the first rows are the highest, and the last is the line that stands out."""
+    page = tab.open(HOME)
+    card = chart(page, "val/acc")
+    wait_painted(page, card)
+    values = "all => all.map(v => v.lastChild.textContent)"
+    for height in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
+        move_over(page, card, 0.3, height)
+        few = page.locator(".tip .tr .vl").evaluate_all(values)
+        page.keyboard.down("Shift")
+        every = page.locator(".tip .tr .vl").evaluate_all(values)
+        page.keyboard.up("Shift")
+        assert every[:4] == few[:4]
+        if page.locator(".tip .tr.on").count():
+            assert len(every) >= 8
+            return
+    raise AssertionError("No line was under the pointer")
+
+
+def test_zoom_by_wall_time_of_a_short_run(tab: Tab) -> None:
+    """A drag over a second of a wall clock is a zoom: its ends are rounded to a part of it."""
+    page = tab.open(f"{HOME}?show=run-00&x=wall")
+    card = chart(page, "train/loss")
+    wait_painted(page, card)
+    move_over(page, card, 0.3)
+    page.mouse.down()
+    move_over(page, card, 0.6)
+    page.mouse.up()
+    page.locator(".zoomchip").wait_for()
+    low, high = map(float, query(page)["z"][0].split("~"))
+    assert low < high < low + 60
+
+
+def test_a_link_to_a_zoom_smooths_as_the_zoom_does(new_tab: Callable[..., Tab], tmp_path: Path) -> None:
+    """How much a curve is smoothed depends on the whole of it, also where only a part of it was ever asked for."""
+    drawn = []
+    page = new_tab().open(f"{HOME}?show=run-07&sm=0.9&f=train/loss")
+    dialog = page.get_by_role("dialog")
+    dialog.locator(".u-over").wait_for()
+    page.wait_for_timeout(1000)
+    move_over(page, dialog, 0.4)
+    page.mouse.down()
+    move_over(page, dialog, 0.5)
+    page.mouse.up()
+    until(page, "location.search.includes('z=')")
+    for one in (page, new_tab().open(page.url.split(page.url.split("/p/")[0])[1])):
+        one.wait_for_timeout(1500)
+        one.get_by_label("Export").first.click()
+        with one.expect_download() as download:
+            one.get_by_text("Points as drawn (CSV)").click()
+        download.value.save_as(tmp_path / "drawn.csv")
+        drawn.append([float(line.split(",")[-1]) for line in (tmp_path / "drawn.csv").read_text().splitlines()[1:]])
+    assert drawn[0] == pytest.approx(drawn[1], abs=1e-3)
+
+
+def test_what_a_chart_can_do_is_reached_by_tab(tab: Tab) -> None:
+    """The buttons of a chart are out of sight, and not out of reach."""
+    page = tab.open(f"{HOME}?show=run-00")
+    card = chart(page, "val/acc")
+    wait_painted(page, card)
+    page.locator("#metric-filter").focus()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('[data-metric]') !== null"):
+            break
+    metric = page.evaluate("document.activeElement.closest('[data-metric]').dataset.metric")
+    page.keyboard.press("l")
+    assert query(page)["y"] == [metric]

@@ -1,6 +1,6 @@
 /** How the axes are labelled. */
 import type uPlot from "uplot";
-import { clock, compact, duration, number } from "../lib/format";
+import { clock, compact, day, duration, moment, number } from "../lib/format";
 
 export const FONT = "11px Geist, ui-sans-serif, system-ui, sans-serif";
 const SECONDS = [
@@ -28,7 +28,9 @@ export function axesOf(look: AxesLook): uPlot.Axis[] {
   } else if (look.x === "time") {
     xAxis.incrs = [0.001, 0.01, 0.1, ...SECONDS];
     xAxis.values = (_, splits) => splits.map((v) => (v ? duration(v) : "0"));
-  } else if (look.x !== "wall") xAxis.values = (_, splits) => splits.map((v) => compact(v) || "0");
+  } else if (look.x === "wall") {
+    xAxis.values = (_, splits, __, ___, gap) => splits.map((v) => wallTick(v, gap));
+  } else xAxis.values = (_, splits) => splits.map((v) => compact(v) || "0");
   const yAxis: uPlot.Axis = {
     ...base,
     size: 46,
@@ -65,16 +67,30 @@ function linear(splits: number[]): string[] {
   while (digits < 12 && Math.abs(gap * 10 ** digits - Math.round(gap * 10 ** digits)) > 1e-6 * 10 ** digits * gap)
     digits++;
   const largest = Math.max(...splits.map(Math.abs));
-  if (largest >= 1e4) return splits.map((v) => compact(v) || "0");
+  if (largest >= 1e4) {
+    const texts = splits.map((v) => compact(v) || "0");
+    const [first = 0] = splits;
+    // Where all look the same, how much each is above the first.
+    return new Set(texts).size === texts.length
+      ? texts
+      : splits.map((v, i) => (i ? `+${number(v - first)}` : texts[0]!));
+  }
   if (largest > 0 && largest < 1e-3)
     return splits.map((v) => (v === 0 ? "0" : v.toExponential(Math.abs(Math.round(v / gap)) >= 10 ? 1 : 0)));
   return splits.map((v) => String(Number(v.toFixed(digits))).replace("-", "−"));
 }
 
+/** A tick of a wall clock: the time, and at midnight the day. */
+function wallTick(seconds: number, gap: number): string {
+  const at = clock(seconds * 1000);
+  return at === "00:00:00" ? day(seconds) : gap < 60 ? at : at.slice(0, 5);
+}
+
 /** A place on the x axis, in words. */
 export function xText(x: string, value: number): string {
-  if (x === "step") return `step ${value.toLocaleString("en", { maximumFractionDigits: 3 })}`;
+  if (x === "step")
+    return `step ${value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 1000 ? 3 : 0 })}`;
   if (x === "time") return duration(value);
-  if (x === "wall") return `${new Date(value * 1000).toLocaleDateString()} ${clock(value * 1000)}`;
+  if (x === "wall") return moment(value);
   return `${x} ${number(value)}`;
 }

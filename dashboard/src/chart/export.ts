@@ -3,6 +3,7 @@ import { csv } from "../lib/csv";
 import { compact, number } from "../lib/format";
 import { token } from "../state/theme";
 import type { Chart } from "./chart";
+import type { Column } from "../lib/series";
 import type { Line } from "./lines";
 import type { Area } from "./painter";
 import { scalesOf } from "./painter";
@@ -124,13 +125,23 @@ function ticks([low, high]: readonly [number, number], isLog: boolean): number[]
 }
 
 /** A row for each point as drawn: line, x, value, and the extremes of its bucket. */
+/** A number as short as it can be said: what is sent in four bytes has no more than nine digits. */
+export function plain(column: Column, i: number): number {
+  const value = column[i]!;
+  if (!(column instanceof Float32Array)) return value;
+  for (const digits of [6, 7, 8]) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return short;
+  }
+  return Number(value.toPrecision(9));
+}
+
 export function csvOf(lines: readonly Line[], x: string): string {
   const rows: (string | number)[][] = [];
   for (const line of lines) {
-    for (let i = 0; i < line.n; i++) {
-      const raw = line.raw?.[i] ?? line.y[i]!;
-      rows.push([line.label, line.path, line.x[i]!, raw, line.y[i]!, line.low?.[i] ?? raw, line.high?.[i] ?? raw]);
-    }
+    const [raw, low, high] = [line.raw ?? line.y, line.low ?? line.raw ?? line.y, line.high ?? line.raw ?? line.y];
+    for (let i = 0; i < line.n; i++)
+      rows.push([line.label, line.path, line.x[i]!, ...[raw, line.y, low, high].map((column) => plain(column, i))]);
   }
   return csv(["run", "metric", x, "value", "drawn", "min", "max"], rows);
 }

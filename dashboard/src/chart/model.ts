@@ -41,7 +41,9 @@ export class ChartsModel {
       })),
     );
     this.stops.push(
-      effect(() => this.store.show({ x: settings.xAxis.value, range: settings.zoom.value })),
+      effect(() =>
+        this.store.show({ x: settings.xAxis.value, range: settings.zoom.value }, settings.smoothing.value > 0),
+      ),
       project.listen((changes) => {
         if (changes.reset) this.store.forget();
         this.store.take(changes);

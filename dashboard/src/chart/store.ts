@@ -28,11 +28,14 @@ export interface Viewer {
 
 export class SeriesStore {
   window: Window = { x: "step", range: null };
+  /** In a zoom, ask for whole series, too: how much a curve is smoothed depends on them. */
+  private needsWhole = false;
   private readonly series = new Map<string, Series>();
   private readonly pending = new Set<string>();
   private readonly failed = new Map<string, number>();
   private readonly viewers = new Set<Viewer>();
   private readonly dirty = new Set<string>();
+  private readonly old = new Set<string>();
   private points = 0;
   private inFlight = 0;
   private frame = 0;
@@ -55,9 +58,14 @@ export class SeriesStore {
     return () => this.viewers.delete(viewer);
   }
 
-  show(window: Window): void {
+  show(window: Window, needsWhole: boolean): void {
+    const isNew = needsWhole && !this.needsWhole;
+    this.needsWhole = needsWhole;
+    if (isNew) this.pump();
     if (JSON.stringify(window) === JSON.stringify(this.window)) return;
     this.window = window;
+    for (const key of this.old) this.drop(key);
+    this.old.clear();
     this.abort.abort();
     this.abort = new AbortController();
     this.generation++;
@@ -89,7 +97,8 @@ export class SeriesStore {
   /** Ask for what is missing. Call it after a viewer has come to want something else. */
   pump(): void {
     while (this.inFlight < IN_FLIGHT) {
-      const ask = this.nextAsk();
+      const whole = { x: this.window.x, range: null };
+      const ask = this.nextAsk(this.window) ?? (this.needsWhole && this.window.range ? this.nextAsk(whole) : null);
       if (!ask) return;
       void this.fetch(ask.body, ask.keys, false);
     }
@@ -101,7 +110,7 @@ export class SeriesStore {
     const items: { run: string; path: string }[] = [];
     const wanted = this.watched();
     const paths = new Set(wanted.paths);
-    const isSimple = !this.window.range && ["step", "time", "wall"].includes(this.window.x);
+    const isSimple = ["step", "time", "wall"].includes(this.window.x);
     for (const run of wanted.runs) {
       for (const [path, cursor] of Object.entries(changes.series[run] ?? {})) {
         if (!paths.has(path)) continue;
@@ -114,15 +123,18 @@ export class SeriesStore {
       }
       // Series outside the present window are old now; they are asked for when they are shown again.
       for (const key of this.series.keys()) {
-        const parts = key.split("\n");
-        if (parts[2] === run && changes.series[run]?.[parts[3]!] && key !== this.key(run, parts[3]!)) this.drop(key);
+        const [x, range, of, path] = key.split("\n");
+        if (of !== run || !changes.series[run]?.[path!] || key === this.key(run, path!)) continue;
+        // What tells how much to smooth may be a little old while it does only that.
+        if (this.needsWhole && x === this.window.x && !range) this.old.add(key);
+        else this.drop(key);
       }
     }
     for (let i = 0; i < items.length; i += MAX_SERIES) {
       const part = items.slice(i, i + MAX_SERIES);
       const keys = part.map((item) => this.key(item.run, item.path));
       for (const key of keys) this.pending.add(key);
-      void this.fetch({ ...this.ask(), items: part, since }, keys, true);
+      void this.fetch({ ...askOf(this.window), items: part, since }, keys, true);
     }
     this.pump();
   }
@@ -133,11 +145,7 @@ export class SeriesStore {
     this.failed.clear();
   }
 
-  private ask(): SeriesAsk {
-    return { x: this.window.x, range: this.window.range, points: POINTS };
-  }
-
-  private nextAsk(): { body: SeriesAsk; keys: string[] } | null {
+  private nextAsk(window: Window): { body: SeriesAsk; keys: string[] } | null {
     const items: { run: string; path: string }[] = [];
     const keys: string[] = [];
     const now = performance.now();
@@ -146,24 +154,23 @@ export class SeriesStore {
       const { paths, runs } = viewer.wants();
       for (const path of paths) {
         for (const run of runs) {
-          const key = this.key(run, path);
+          const key = keyOf(window, run, path);
           if (this.series.has(key) || this.pending.has(key) || (this.failed.get(key) ?? 0) > now) continue;
           this.pending.add(key);
           keys.push(key);
           items.push({ run, path });
-          if (items.length >= MAX_SERIES) return { body: { ...this.ask(), items }, keys };
+          if (items.length >= MAX_SERIES) return { body: { ...askOf(window), items }, keys };
         }
       }
     }
-    return items.length ? { body: { ...this.ask(), items }, keys } : null;
+    return items.length ? { body: { ...askOf(window), items }, keys } : null;
   }
 
   private async fetch(body: SeriesAsk, keys: string[], isUpdate: boolean): Promise<void> {
     const { generation } = this;
-    const window = this.window;
     this.inFlight++;
     try {
-      await api.series(this.project, body, (found) => this.receive(found, window), this.abort.signal);
+      await api.series(this.project, body, (found) => this.receive(found, body), this.abort.signal);
     } catch (problem) {
       if (!(problem instanceof ApiError || (problem instanceof DOMException && problem.name === "AbortError")))
         throw problem;
@@ -219,6 +226,8 @@ export class SeriesStore {
     return keyOf(this.window, run, path);
   }
 }
+
+const askOf = (window: Window): SeriesAsk => ({ x: window.x, range: window.range, points: POINTS });
 
 const keyOf = (window: Window, run: string, path: string): string =>
   `${window.x}\n${window.range?.join("~") ?? ""}\n${run}\n${path}`;

@@ -23,8 +23,9 @@ interface Tip {
 }
 
 const FEW = 5;
-const MANY = 24;
 const GAP = 18;
+const ROW = 20; // pixels
+const FRAME = 70; // head and foot, and what stays free above and below
 
 interface Parts {
   box: HTMLElement;
@@ -75,10 +76,11 @@ export function showTip(tip: Tip): void {
   parts ??= makeParts();
   const { box, head, rows, foot, hint } = parts;
   setText(head, xText(tip.axis, tip.x));
-  const limit = isShift.peek() ? MANY : FEW;
+  // The first ones, and the one under the pointer wherever it stands.
+  const limit = isShift.peek() ? Math.floor((innerHeight - FRAME) / ROW) : FEW;
+  const shown = tip.rows.slice(0, limit);
   const own = tip.rows.findIndex((row) => row.line.key === tip.key);
-  const first = Math.max(0, Math.min(tip.rows.length - limit, own - (limit >> 1)));
-  const shown = tip.rows.slice(first, first + limit);
+  if (own >= limit) shown[limit - 1] = tip.rows[own]!;
   while (rows.childElementCount > shown.length) rows.lastElementChild!.remove();
   while (rows.childElementCount < shown.length) rows.append(makeRow());
   let longest = 0;
@@ -125,7 +127,8 @@ function fillRow(row: HTMLElement, shown: TipRow, tip: Tip): number {
 
 /** What belongs to the value: of a group its spread and size, of a smoothed line what was logged, of a bucket its extremes. */
 function sideText({ line, index, span: [first, last] }: TipRow, tip: Tip): string {
-  if (line.count) return `${line.count[index] ?? 0} runs · ${number(line.low![index])} to ${number(line.high![index])}`;
+  if (line.count)
+    return `${counted(line.count[index] ?? 0, "run")} · ${number(line.low![index])} to ${number(line.high![index])}`;
   if (line.key !== tip.key) return "";
   const broken = line.nonfinite.find(([at]) => at >= line.x[first]! && at <= line.x[last]!);
   if (broken) return `${broken[2] === "nan" ? "NaN" : broken[2]} here`;

@@ -73,13 +73,19 @@ export function duration(seconds: number | null | undefined): string {
 const pad = (value: number): string => String(value).padStart(2, "0");
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** Seconds since the epoch as 22 Nov 20:00, in the reader's time zone; with the year where it is another one. */
-export function time(seconds: number | null | undefined): string {
-  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "";
+/** Seconds since the epoch as 22 Nov, in the reader's time zone; with the year where it is another one. */
+export function day(seconds: number): string {
   const date = new Date(seconds * 1000);
   const year = date.getFullYear() === new Date().getFullYear() ? "" : ` ${date.getFullYear()}`;
-  return `${date.getDate()} ${MONTHS[date.getMonth()] ?? ""}${year} ${pad(date.getHours())}:${pad(date.getMinutes())}`;
+  return `${date.getDate()} ${MONTHS[date.getMonth()] ?? ""}${year}`;
 }
+
+/** Seconds since the epoch as 22 Nov 20:00:07. */
+export const moment = (seconds: number): string => `${day(seconds)} ${clock(seconds * 1000)}`;
+
+/** Seconds since the epoch as 22 Nov 20:00. */
+export const time = (seconds: number | null | undefined): string =>
+  seconds === null || seconds === undefined || !Number.isFinite(seconds) ? "" : moment(seconds).slice(0, -3);
 
 /** Milliseconds since the epoch as 20:00:07. */
 export function clock(ms: number): string {

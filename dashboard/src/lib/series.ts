@@ -153,6 +153,12 @@ export function appended(series: Series, update: Series): Series {
     return all;
   };
   const raw = series.raw && update.raw;
+  if (!series.raw && update.n && keep < series.n) {
+    // The bucket that goes may have begun before what comes: its extremes are kept.
+    update = { ...update, min: update.min.slice(), max: update.max.slice() };
+    update.min[0] = Math.min(update.min[0]!, series.min[keep]!);
+    update.max[0] = Math.max(update.max[0]!, series.max[keep]!);
+  }
   const last = join(series.last, update.last);
   const stats = update.stats && series.stats ? mergedStats(series.stats, update.stats) : (update.stats ?? series.stats);
   return {

@@ -64,8 +64,11 @@ export function togglePin(path: string): void {
   setParams({ pin: now.includes(path) ? now.filter((p) => p !== path) : [...now, path] });
 }
 
-export const setZoom = (range: readonly [number, number] | null): void =>
-  setParams({ z: range ? `${Number(range[0].toPrecision(8))}~${Number(range[1].toPrecision(8))}` : null, full: null });
+/** Show a part of the x axis: its ends are rounded to a hundred-thousandth of it. */
+export function setZoom(range: readonly [number, number] | null): void {
+  const digits = range ? Math.max(0, Math.min(20, 5 - Math.floor(Math.log10(range[1] - range[0])))) : 0;
+  setParams({ z: range ? range.map((end) => Number(end.toFixed(digits))).join("~") : null, full: null });
+}
 
 // What a reader sets once and wants again next time, for each project.
 const REMEMBERED = ["cols", "pincol", "pin", "panel", "sm", "smk", "n", "side", "sort", "band"];

@@ -1,11 +1,12 @@
 /** A chart with its title and what can be done with it; on the screen only while it is in view. */
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
+import { Fragment } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Chart } from "../chart/chart";
 import { csvOf, download, exportPng, fileName, svgOf } from "../chart/export";
 import { useCharts } from "../chart/model";
-import { number } from "../lib/format";
+import { number, splitPath } from "../lib/format";
 import { nameOf, pathsOf } from "../lib/metrics";
 import { setParams, withParams } from "../state/location";
 import * as settings from "../state/settings";
@@ -48,13 +49,14 @@ export function ChartCard({ paths, isBig }: { paths: readonly string[]; isBig?: 
       data-metric={name}
       onMouseEnter={() => (model.under.value = name)}
       onMouseLeave={() => (model.under.value = "")}
+      onFocusIn={() => (model.under.value = name)}
     >
       <header>
         {paths.length === 1 ? (
           <PathText path={paths[0]!} />
         ) : (
-          <span class="ttl" title={name}>
-            {paths.map((p) => p.slice(p.lastIndexOf("/") + 1)).join(", ")}
+          <span class="ttl" title={paths.join(", ")}>
+            <PanelTitle paths={paths} />
           </span>
         )}
         {best && (
@@ -64,10 +66,27 @@ export function ChartCard({ paths, isBig }: { paths: readonly string[]; isBig?: 
             <b>{number(best.value)}</b>
           </span>
         )}
-        <CardActions paths={paths} chart={() => chart.current} />
+        {isNear && <CardActions paths={paths} chart={() => chart.current} />}
       </header>
       {isNear ? <ChartView paths={paths} onBest={take} onChart={(c) => (chart.current = c)} /> : <div class="plot" />}
     </article>
+  );
+}
+
+/** The metrics of a chart of several: each underlined as its lines are drawn. */
+function PanelTitle({ paths }: { paths: readonly string[] }): JSX.Element {
+  const names = paths.map((path) => splitPath(path)[1]);
+  const shown = new Set(names).size === names.length ? names : paths;
+  const { runs } = useCharts();
+  return (
+    <>
+      {shown.map((name, i) => (
+        <Fragment key={i}>
+          {i > 0 && ", "}
+          <span class={runs.value.length > 1 ? `dash${Math.min(i, 3)}` : ""}>{name}</span>
+        </Fragment>
+      ))}
+    </>
   );
 }
 

@@ -126,6 +126,34 @@ def test_what_comes_later(api: Api) -> None:
         run.close()
 
 
+@pytest.mark.parametrize("window", [None, (0.3, 0.6), (0.9, None)], ids=["all", "middle", "end"])
+@pytest.mark.parametrize("axis", ["step", "time", "wall"])
+def test_what_comes_later_on_every_axis(api: Api, axis: str, window: tuple[float, float | None] | None) -> None:
+    """What comes with a cursor, put in the place of what was there, gives what is there without one."""
+    body: dict[str, Any] = {"runs": ["r"], "paths": ["y"], "points": 5000, "x": axis}
+    known: list[tuple[float, float]] = []
+    cursor = None
+    size = 3_500 if window is None else 16_000  # what is asked for are points, and not buckets
+    with goodseed.Run(project="p", run_id="r", storage="local") as run:
+        for round_ in range(5):
+            for step in range(size + 100 * (round_ - 1) if round_ else 0, size + 100 * round_):
+                run.log_metrics({"y": float(step)}, step=step)
+            if round_ == 3:
+                run.log_metrics({"y": -1.0}, step=size - 100)
+            run.flush()
+            if round_ == 0 and window is not None:
+                x = api.post(_SERIES, body)["series"][0]["x"]
+                low, high = window
+                body["range"] = [x[int(low * len(x))], x[-1] + 1e4 if high is None else x[int(high * len(x))]]
+            (series,) = api.post(_SERIES, body | {"since": {"r/y": cursor} if cursor else {}})["series"]
+            start, cursor = series["from"], series["cursor"]
+            known = [point for point in known if start is not None and point[0] < start]
+            known += zip(series["x"], series["last"], strict=True)
+
+            (whole,) = api.post(_SERIES, body)["series"]
+            assert list(zip(whole["x"], whole["last"], strict=True)) == known
+
+
 def test_many_series_come_in_pieces(api: Api) -> None:
     """An answer holds 2,000 series and says where to go on."""
     _write("r", [1.0])

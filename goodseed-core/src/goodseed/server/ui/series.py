@@ -19,6 +19,7 @@ from goodseed.storage.rollup_joined import read_joined
 from goodseed.storage.rollup_nodes import EVERYTHING, Bounds
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
 
     from goodseed.server.routes import Request, Store
@@ -35,6 +36,9 @@ _MAX_POINTS: Final = 5_000
 _FRAME_VALUES: Final = 40_000  # a frame is sent when it holds about as many
 _JSON_CHARACTERS: Final = 1 << 17
 _AXES: Final = ("step", "time", "wall")
+_BEFORE: Final = """
+    SELECT step, ts FROM metric_points WHERE series_id = ? AND step < ? AND ts < ? ORDER BY step DESC LIMIT 1"""
+_FIRST: Final = "SELECT ts FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1"
 _FIELDS: Final = ("runs", "paths", "items", "x", "range", "points", "agg", "since", "offset")
 
 
@@ -213,29 +217,51 @@ def _read_open(desk: Desk, reader: OpenRun, run: RunSummary, item: Item, wanted:
         bounds = Bounds(-math.inf, math.inf, low, high) if by_time else Bounds(low, high)
     tracker = desk.changes.of(run.files) if token is None else None
     state = tracker.look() if tracker is not None else ""
-    start = None
     with reader.transaction() as connection:
         cursor = Cursor.at_end(connection, number, token or state)
-        if bounds is EVERYTHING and (known := Cursor.parse(wanted.since.get(f"{item.run}/{item.path}"))) is not None:
+        if (known := Cursor.parse(wanted.since.get(f"{item.run}/{item.path}"))) is not None:
             start = known.resume(cursor, tracker, number)
-            if start == -math.inf:  # even the first point may be another
-                start = None
-        if start is not None:
-            bounds = Bounds(start, math.inf)
-            rollup = None
-        else:
-            rollup = desk.rollups.get(
-                connection,
-                (run.path, item.path),
-                number,
-                token,
-                (lambda since: tracker.changed(since, number)) if tracker is not None else (lambda since: None),
-                state,
-            )
+            rest = None if start is None else _rest(connection, number, start, bounds, wanted.points, by_time=by_time)
+            if rest is not None:
+                window, low = rest
+                window.shift(-origin)
+                return Series(*item, window, cursor=cursor.text, start=low - origin)
+        rollup = desk.rollups.get(
+            connection,
+            (run.path, item.path),
+            number,
+            token,
+            (lambda since: tracker.changed(since, number)) if tracker is not None else (lambda since: None),
+            state,
+        )
         window = read_window(connection, number, rollup, wanted.points, bounds, by_time=by_time)
     if origin:
         window.shift(-origin)
-    return Series(*item, window, cursor=cursor.text, start=start)
+    return Series(*item, window, cursor=cursor.text)
+
+
+def _rest(
+    connection: sqlite3.Connection, series: int, start: float, bounds: Bounds, points: int, *, by_time: bool
+) -> tuple[Window, float] | None:
+    """The points from the step ``start`` on, and the x from which on they take the place of what a client has.
+
+    None where that can't be told: even the first point may be another, or the steps are not in the order of the times.
+    """
+    before = connection.execute(_BEFORE, (series, start, math.inf)).fetchone()
+    if before is None:
+        return None
+    if not by_time:
+        rest = bounds._replace(step_low=max(bounds.step_low, start))
+        return read_window(connection, series, None, points, rest, by_time=False), start
+    first = connection.execute(_FIRST, (series, start)).fetchone()
+    if first == before[1:]:  # points of one time are told apart by nobody who has only times
+        before = connection.execute(_BEFORE, (series, start, *first)).fetchone()
+    if before is None or (first is not None and before[1] > first[0]):
+        return None
+    (step, time), end = before, before[1] + 1e-6 if first is None else (before[1] + first[0]) / 2
+    rest = bounds._replace(step_low=math.nextafter(step, math.inf))
+    window = read_window(connection, series, None, points, rest, by_time=True)
+    return None if window.x_first and window.x_first[0] <= time else (window, end)
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------

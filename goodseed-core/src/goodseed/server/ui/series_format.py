@@ -35,7 +35,7 @@ class Series:
         path: Its path.
         window: Its points.
         cursor: For what comes later.
-        start: The step from which on these points take the place of what the client has; None for all.
+        start: The x from which on these points take the place of what the client has; None for all.
         problem: Why there are none; empty if there are.
         encoded: What was made of them to be sent, by the form.
         sent: All but the columns, of a series that is known only as it was sent.
