@@ -102,6 +102,8 @@ export interface RunDetails {
   processes: Record<string, Cell>[];
   parent: string | null;
   progress: { step: number | null; max_steps: number | null; eta_seconds: number | null } | null;
+  /** What `goodseed.Run` needs besides project and id to read it. */
+  reading: Record<string, string>;
   rev: string;
 }
 
@@ -131,7 +133,7 @@ export interface Diff {
   truncated?: boolean;
 }
 
-export type LogLine = [n: number, ms: number | null, stream: number, text: string];
+export type LogLine = [n: number, ms: number | null, stream: number, text: string, step: number];
 
 export interface Logs {
   lines: LogLine[];
@@ -185,6 +187,8 @@ export interface SeriesAsk {
   items?: readonly { run: string; path: string }[];
   x: string;
   range: readonly [number, number] | null;
+  /** The points next to the range, too. */
+  edges?: boolean;
   points: number;
   since?: Record<string, string>;
 }
@@ -305,6 +309,7 @@ export const api = {
       cursor?: string;
       namespace?: string;
       around_ms?: number;
+      full?: 1;
     },
     signal?: AbortSignal,
   ): Promise<Logs> => json(`${runUrl(project, id)}/logs${query(fields)}`, signal ? { signal } : {}),

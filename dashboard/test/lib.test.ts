@@ -12,7 +12,7 @@ import { at, grouped } from "../src/lib/group";
 import { metricFilter, sectionsOf, nameOf, pathsOf } from "../src/lib/metrics";
 import type { Series } from "../src/lib/series";
 import { direction, toNumber, toText } from "../src/lib/values";
-import { quotedPath, quotedValue, wordAt } from "../src/lib/words";
+import { quotedPath, quotedValue, tagsIn, tagsText, wordAt } from "../src/lib/words";
 
 const series = (x: number[], y: number[]): Series => {
   const last = Float64Array.from(y);
@@ -135,6 +135,15 @@ test("terminal colours become spans, and nothing else of a terminal stays", () =
     { text: " ", className: "" },
     { text: "plain", className: "" },
   ]);
+  const names = (line: string): string[] => spans(line).map((span) => span.className);
+  expect(names("\x1b[38;5;208morange\x1b[48;5;21mon blue\x1b[0;3;4;9mall\x1b[23;24mnot\x1b[7;29minverse")).toEqual([
+    "a3",
+    "a3 b4",
+    "ai au as",
+    "as",
+    "an",
+  ]);
+  expect(names("\x1b[38;2;10;200;30mgreen\x1b[38:5:244mgrey\x1b[91mred")).toEqual(["a2", "", "a1"]);
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (line) => spans(line).every((span) => !span.text.includes("\x1b"))),
   );
@@ -212,4 +221,38 @@ test("the name of a chart tells its metrics, whatever signs they have", () => {
       expect(pathsOf(nameOf(paths))).toEqual(paths);
     }),
   );
+});
+
+test("tags: what is written is read again, and a hand may write what it likes", () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(
+        fc
+          .string({ minLength: 1 })
+          .map((text) => text.trim())
+          .filter(Boolean),
+      ),
+      (tags) => {
+        expect(tagsIn(tagsText(tags))).toEqual([...tags].sort());
+      },
+    ),
+  );
+  expect(tagsIn(' b,a ,, "x, y"')).toEqual(["a", "b", "x, y"]);
+});
+
+test("metrics: a pattern that could take minutes is refused", () => {
+  for (const slow of ["(l+)+x", "(a|b*)*", "((a+))+", "!(x+)*", "(?:[a-z]+)+", ".*a.*b.*c.*d.*"])
+    expect(metricFilter(slow)).toBeInstanceOf(Error);
+  for (const fine of ["(train|val)/.*", "loss.*", "a+b+", String.raw`\(a+\)+`, "[+*]", "!lr"])
+    expect(metricFilter(fine)).toBeInstanceOf(Function);
+});
+
+test("domain: values near the largest double, and few points, have one", () => {
+  const huge = yDomain([series([0, 1], [-1e308, 1e308])], 0, 1, false, false);
+  expect(Number.isFinite(huge.high - huge.low)).toBe(true);
+  const x = Array.from({ length: 40 }, (_, i) => i);
+  const falling = x.map((i) => 1 / (i + 1));
+  expect(yDomain([series(x, falling)], 0, 39, false, false).isClipped).toBe(false);
+  expect(yDomain([series([0, 100], [1, 3])], 40, 60, false, false)).toMatchObject({ isClipped: false });
+  expect(yDomain([series([0, 100], [1, 3])], 40, 60, false, false).high).toBeGreaterThan(2);
 });

@@ -25,6 +25,8 @@ PAGES = {
     "system": f"{HOME}/-/run/run-05/system",
     "source": f"{HOME}/-/run/run-05/source",
     "trash": f"{HOME}/-/table?trash=1",
+    "nothing found": f"{HOME}?q=zzz",
+    "no columns": f"{HOME}?side=none",
 }
 
 
@@ -50,8 +52,9 @@ def test_axe_finds_nothing_in_overlays(new_tab: Callable[..., Tab], theme: str) 
 
     page = new_tab(color_scheme=theme).open(HOME)
     page.locator(".row").first.wait_for()
-    steps: list[Callable[[], None]] = [
+    steps: list[Callable[[], object]] = [
         lambda: page.keyboard.press("Control+k"),
+        lambda: (page.keyboard.press("Control+k"), page.keyboard.type("zzzzz")),
         lambda: page.keyboard.press("?"),
         lambda: page.locator("#group").click(),
         lambda: page.get_by_label("Columns", exact=True).first.click(),

@@ -131,6 +131,7 @@ def test_logs_search_streams_and_download(tab: Tab) -> None:
     assert "a warning of the driver" in page.locator(".ln").inner_text()
     page.get_by_role("button", name="Text series").click()
     page.get_by_text("the text of a string series").wait_for()
+    assert "step 1" in page.locator(".ln").first.inner_text()
     page.get_by_role("button", name="Console").click()
     page.get_by_text("epoch 5").wait_for()
     with page.expect_download() as caught:
@@ -177,6 +178,69 @@ def test_click_on_a_point_shows_that_second(tab: Tab) -> None:
     page.locator(".ln.at").wait_for()
 
 
+def test_every_line_of_a_long_log_is_reached(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """More lines than a browser can lay out: both ends, the way between them, a search; and long lines whole in the file."""
+    lines = 600_000
+    with goodseed.Run(
+        project="p", run_id="r", storage="local", goodseed_home=tmp_path, capture_hardware_metrics=False, git_ref=False
+    ) as run:
+        for first in range(0, lines, 20_000):
+            for n in range(first, first + 20_000):
+                run.log_strings({"notes": f"line {n}"}, step=n)
+            run.flush()
+        run.log_strings({"notes": "long " + "x" * 30_000}, step=lines)
+    page = new_tab(serve(tmp_path).url).open("/p/p/-/run/r/logs?stream=text")
+    page.get_by_text("cut here").wait_for()
+    page.get_by_role("log").focus()
+    page.keyboard.press("Home")
+    page.get_by_text("line 3", exact=True).wait_for()
+    page.keyboard.press("End")
+    page.get_by_text("cut here").wait_for()
+    for _ in range(3):
+        page.get_by_role("log").evaluate("log => { log.scrollTop = 0 }")
+        page.wait_for_timeout(600)
+    page.get_by_text("line 3", exact=True).wait_for()
+    page.get_by_label("Search the log").fill("line 555555")
+    page.locator(".ln.at mark", has_text="line 555555").wait_for()
+
+
+def test_compare_finds_what_differs_in_many_metrics_and_in_the_code(
+    new_tab: Callable[..., Tab], serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of 300 metrics, one of 6,000 configs, and changes that were not committed; what is the same is left out."""
+    repository = tmp_path / "code"
+    repository.mkdir()
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@b.c", "-C", str(repository)]
+    (repository / "train.py").write_text("lr = 1\n", encoding="utf-8")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "The first commit"]):
+        subprocess.run([*git, *command], check=True)
+    monkeypatch.chdir(repository)
+    home = tmp_path / "home"
+    for number in range(2):
+        (repository / "train.py").write_text("lr = 2\n" * (number + 1), encoding="utf-8")
+        with goodseed.Run(
+            project="p",
+            run_id=f"r{number}",
+            storage="local",
+            goodseed_home=home,
+            capture_hardware_metrics=False,
+            git_ref=True,
+        ) as run:
+            run.log_metrics({f"m{i:03}": float(number if i == 299 else 1) for i in range(300)}, step=0)
+            run.log_configs({f"k{i:04}": number if i == 5_999 else 1 for i in range(6_000)})
+    page = new_tab(serve(home).url).open("/p/p/-/compare?runs=r0&runs=r1")
+    table = page.locator("table.cmp")
+    table.get_by_text("m299 last").wait_for()
+    text = table.inner_text()
+    assert "k5999" in text
+    assert "train.py +2 −1" in text
+    assert "m000" not in text
+    page.get_by_role("button", name="All", exact=True).click()
+    table.get_by_text("k5998").wait_for()
+    metrics = table.locator("tbody").first.locator("tr th").all_inner_texts()
+    assert metrics[1] == "m299 last"
+
+
 def test_source_shows_commit_and_changes(
     new_tab: Callable[..., Tab], serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,14 +263,11 @@ def test_source_shows_commit_and_changes(
     assert page.locator(".dl.del").inner_text().strip().endswith("lr = 1")
 
 
-def test_python_snippet_loads_the_run(
-    tab: Tab, sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What the Python button copies runs, and prints the run's data."""
+def test_python_snippet_loads_the_run(tab: Tab, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the Python button copies runs, and prints the run's data, whatever directory is served."""
     page = tab.open(RUN)
     page.get_by_role("button", name="Python").click()
     page.get_by_text("Python copied").wait_for()
-    monkeypatch.setenv("GOODSEED_HOME", str(sweep))
     exec(compile(page.evaluate("navigator.clipboard.readText()"), "snippet", "exec"), {})
     assert "val/acc" in capsys.readouterr().out
 

@@ -100,6 +100,62 @@ def test_rename_note_tag_colour(own: Tab) -> None:
     page.get_by_text("a note").wait_for()
 
 
+def test_ticks_are_seen(own: Tab) -> None:
+    """A ticked run shows its tick, and so does the box for all."""
+    page = own.page
+    tick(page, "name-1")
+    page.get_by_role("checkbox", name="Select name-1", checked=True).wait_for()
+    tick(page, "name-0", "name-2")
+    page.get_by_role("checkbox", name="Select all loaded runs", checked=True).wait_for()
+    page.get_by_role("button", name="Clear", exact=True).click()
+    page.get_by_role("checkbox", name="Select name-1", checked=False).wait_for()
+    page.get_by_role("checkbox", name="Select all loaded runs").click()
+    page.get_by_role("checkbox", name="Select name-2", checked=True).wait_for()
+
+
+def test_tags_with_commas_stay_whole(own: Tab) -> None:
+    """Changing a name leaves the tags alone; a tag with a comma stands in quotes, and can be written so."""
+    page = own.page
+    tick(page, "name-1")
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_role("textbox", name="Tags").fill('"a,b", c')
+    page.get_by_role("button", name="Save").click()
+    page.locator(".trow .tag", has_text="a,b").wait_for()
+    page.get_by_role("button", name="Edit").click()
+    assert page.get_by_role("textbox", name="Tags").input_value() == '"a,b", c'
+    page.get_by_role("textbox", name="Name").fill("other")
+    page.get_by_role("button", name="Save").click()
+    page.locator(".trow", has_text="other").wait_for()
+    assert page.locator(".trow .tag").all_inner_texts() == ["a,b", "c"]
+
+
+def test_archived_runs_are_hidden_and_come_back(own: Tab) -> None:
+    """The archive hides runs; a filter shows it, and there they can be brought back."""
+    page = own.page
+    tick(page, "name-1")
+    page.get_by_role("button", name="Archive", exact=True).click()
+    until(page, "document.querySelectorAll('.trow').length === 2")
+    page.goto(f"{own.root}/p/p/-/table?q=archived:true")
+    page.locator(".trow", has_text="name-1").wait_for()
+    tick(page, "name-1")
+    page.get_by_role("button", name="Unarchive").click()
+    until(page, "document.querySelectorAll('.trow').length === 0")
+    page.goto(f"{own.root}/p/p/-/table")
+    until(page, "document.querySelectorAll('.trow').length === 3")
+
+
+def test_table_by_keyboard(own: Tab) -> None:
+    """With the table in focus, arrows choose a run, Space ticks it, Enter opens it."""
+    page = own.page
+    page.get_by_role("grid", name="Runs").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press(" ")
+    page.get_by_role("checkbox", name="Select name-1", checked=True).wait_for()
+    page.keyboard.press("Enter")
+    until(page, "location.pathname.endsWith('/run/r1')")
+
+
 def test_bulk_tag_trash_undo_restore(own: Tab) -> None:
     """Many runs are tagged, put into the trash, brought back by Undo and from the trash."""
     page = own.page

@@ -556,3 +556,57 @@ def test_what_a_chart_can_do_is_reached_by_tab(tab: Tab) -> None:
     metric = page.evaluate("document.activeElement.closest('[data-metric]').dataset.metric")
     page.keyboard.press("l")
     assert query(page)["y"] == [metric]
+
+
+def test_names_stay_where_there_are_no_columns(tab: Tab) -> None:
+    """Runs without metrics, or a list without columns, still show names and times."""
+    page = tab.open(f"{HOME}?side=none")
+    name = page.locator(".row .t").first.bounding_box()
+    assert name is not None
+    assert name["width"] > 20
+
+
+def test_rows_by_keyboard(tab: Tab) -> None:
+    """With the list in focus, arrows choose a run, Space hides it, Enter opens it."""
+    page = tab.open(HOME)
+    page.locator(".row").first.wait_for()
+    rows = page.get_by_role("grid", name="Runs")
+    rows.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.getAttribute('aria-activedescendant')") == "row-1"
+    page.keyboard.press(" ")
+    until(page, "document.querySelector('#row-1 .eye').getAttribute('aria-pressed') === 'false'")
+    page.keyboard.press("Enter")
+    until(page, "location.pathname.endsWith('/run/run-12')")
+
+
+def test_unfinished_filters_are_not_asked_for(tab: Tab) -> None:
+    """What is being typed is applied once it is a condition; nothing on the way is refused."""
+    page = tab.open(HOME)
+    page.locator(".row").first.wait_for()
+    page.locator("#run-filter").focus()
+    for part in ("lr<=", "1e-3 (", "state:", "finished or ", 'name~"vit', '-0")'):
+        page.keyboard.type(part)
+        page.wait_for_timeout(400)
+    until(page, "location.search.includes('vit-0')")
+    page.locator(".row").first.wait_for()
+
+
+def test_a_zoom_between_two_points_shows_the_line(tab: Tab) -> None:
+    """A metric that is logged seldom goes through a zoom that holds none of its points."""
+    page = tab.open(f"{HOME}?show=run-00&z=100~200")
+    wait_painted(page, chart(page, "val/acc"), 20)
+    assert page.get_by_text("None of the shown runs has logged this").count() == 0
+
+
+def test_the_zoom_moves_no_chart(tab: Tab) -> None:
+    """The mark of a zoom lies over the charts."""
+    page = tab.open(f"{HOME}?show=run-00")
+    card = chart(page, "val/acc")
+    before = card.bounding_box()
+    page.goto(f"{tab.root}{HOME}?show=run-00&z=100~15000")
+    page.locator(".zoomchip").wait_for()
+    assert before == chart(page, "val/acc").bounding_box()

@@ -227,7 +227,7 @@ export class SeriesStore {
   }
 }
 
-const askOf = (window: Window): SeriesAsk => ({ x: window.x, range: window.range, points: POINTS });
+const askOf = ({ x, range }: Window): SeriesAsk => ({ x, range, points: POINTS, ...(range ? { edges: true } : {}) });
 
 const keyOf = (window: Window, run: string, path: string): string =>
   `${window.x}\n${window.range?.join("~") ?? ""}\n${run}\n${path}`;

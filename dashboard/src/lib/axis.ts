@@ -16,12 +16,13 @@ export interface PlotAxis {
 
 const MAX_CHOICES = 30;
 
-export function plotAxis(path: string, cells: readonly Cell[]): PlotAxis {
+/** The axis for some cells; numbers of which there are only a few are a choice, unless it `isScale`. */
+export function plotAxis(path: string, cells: readonly Cell[], isScale = path.includes(":")): PlotAxis {
   const present = cells.filter((cell) => cell !== null);
   const numbers = present.map(toNumber).filter((v): v is number => v !== null && Number.isFinite(v));
   const isNumeric = numbers.length > 0 && present.every((cell) => toNumber(cell) !== null);
   const distinct = new Set(numbers);
-  if (!isNumeric || (distinct.size <= 6 && !path.includes(":"))) return choiceAxis(path, present);
+  if (!isNumeric || (distinct.size <= 6 && !isScale)) return choiceAxis(path, present);
   const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
   return low > 0 && high / low >= 50 ? logAxis(path, low, high) : linearAxis(path, low, high);
 }

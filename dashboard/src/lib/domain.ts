@@ -10,6 +10,10 @@ export interface Domain {
 }
 
 const SAMPLES = 200;
+// Of fewer points each is worth seeing.
+const MIN_CLIPPED = 100;
+// uPlot reckons with the height of the axis, which has to be a number.
+const LARGEST = 4e307;
 
 /**
  * The y domain of what is drawn between two x.
@@ -26,11 +30,12 @@ export function yDomain(
   const values: number[] = [];
   let [low, high] = [Infinity, -Infinity];
   for (const s of series) {
-    const first = lowerBound(s.x, from);
-    const last = Math.min(s.n - 1, lowerBound(s.x, to));
+    let first = lowerBound(s.x, from);
+    let last = Math.min(s.n, lowerBound(s.x, to)) - (s.x[lowerBound(s.x, to)] === to ? 0 : 1);
+    // Between two points there is the line from one to the other.
+    if (last < first) [first, last] = [Math.max(0, first - 1), Math.min(s.n - 1, first)];
     const stride = Math.max(1, Math.floor((last - first) / SAMPLES));
     for (let i = first; i <= last; i++) {
-      if (s.x[i]! > to) break;
       const [a, b] = [s.min[i]!, s.max[i]!];
       if (!Number.isFinite(a) || !Number.isFinite(b) || (isLog && a <= 0)) continue;
       if (a < low) low = a;
@@ -41,7 +46,7 @@ export function yDomain(
   if (low > high) return { low: isLog ? 0.1 : 0, high: 1, isClipped: false };
   if (isLog) return { low, high: low === high ? low * 10 : high, isClipped: false };
   let isClipped = false;
-  if (!isFull && values.length >= 40) {
+  if (!isFull && values.length >= 2 * MIN_CLIPPED) {
     values.sort((a, b) => a - b);
     const at = (part: number): number => values[Math.round(part * (values.length - 1))]!;
     const [inner, outer] = [at(0.02), at(0.98)];
@@ -52,6 +57,7 @@ export function yDomain(
       [low, high] = [tight, wide];
     }
   }
+  if (high - low > LARGEST) [low, high, isClipped] = [Math.max(low, -LARGEST), Math.min(high, LARGEST), true];
   const pad = (high - low || Math.abs(high) || 1) * 0.06;
   return { low: low >= 0 && low - pad < 0 ? 0 : low - pad, high: high + pad, isClipped };
 }

@@ -6,6 +6,7 @@ export function metricFilter(text: string): ((path: string) => boolean) | Error 
   for (const word of text.trim().split(/\s+/)) {
     if (!word || word.toUpperCase() === "AND") continue;
     const isNot = word.startsWith("!") && word.length > 1;
+    if (isSlow(word)) return new Error(`${word} could take minutes: leave out repetitions.`);
     try {
       terms.push([isNot, new RegExp(isNot ? word.slice(1) : word, "i")]);
     } catch (problem) {
@@ -13,6 +14,21 @@ export function metricFilter(text: string): ((path: string) => boolean) | Error 
     }
   }
   return (path) => terms.every(([isNot, pattern]) => pattern.test(path) !== isNot);
+}
+
+const MAX_REPEATS = 4;
+
+/** Whether the time grows beyond measure with the text: repetitions inside a repetition, or too many in a row. */
+function isSlow(pattern: string): boolean {
+  let plain = pattern.replace(/\\./gs, "x").replace(/\[[^\]]*\]/g, "x");
+  if ((plain.match(/[*+{]/g) ?? []).length > MAX_REPEATS) return true;
+  for (let before = ""; before !== plain;) {
+    before = plain;
+    plain = plain.replace(/\(([^()]*)\)([*+{]?)/g, (_, inner: string, repeat: string) =>
+      /[*+{]/.test(inner) ? (repeat ? "\0" : "x+") : `x${repeat}`,
+    );
+  }
+  return plain.includes("\0");
 }
 
 /** One name for the metrics of a chart; `pathsOf` finds them again, whatever signs they have. */

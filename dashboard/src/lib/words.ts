@@ -35,3 +35,16 @@ export const quotedPath = (path: string): string => {
 /** A value as it is written in a filter. */
 export const quotedValue = (value: string): string =>
   /^[^\s()"'`]+$/.test(value) ? value : `"${value.replace(/["\\]/g, "\\$&")}"`;
+
+/** Tags with commas between them; one that holds a comma itself stands in quotes. */
+export const tagsText = (tags: readonly string[]): string =>
+  tags.map((tag) => (/[,"\\]/.test(tag) ? `"${tag.replace(/["\\]/g, "\\$&")}"` : tag)).join(", ");
+
+/** The tags that `tagsText`, or somebody's hand, has written. */
+export function tagsIn(text: string): string[] {
+  const found = text.match(/\s*"(?:[^"\\]|\\.)*"\s*(?=,|$)|[^,]+/g) ?? [];
+  const tags = found
+    .map((part) => part.trim())
+    .map((tag) => (/^".*"$/.test(tag) ? tag.slice(1, -1).replace(/\\(.)/g, "$1") : tag));
+  return [...new Set(tags.filter(Boolean))].sort();
+}

@@ -20,14 +20,17 @@ import { PlotBox } from "../ui/plot-box";
 import { RunPicker } from "../ui/run-picker";
 import { comparable, MAX_COMPARED } from "../ui/topbar";
 
-const MAX_METRICS = 60;
+const COLUMNS_AT_ONCE = 90;
 const CONFIG_PAGE = 5000;
+const DIFF = "source_code/diff";
 
 interface Row {
   path: string;
   values: Cell[];
   /** Of a metric: 1 where more is better, -1 where less is. */
   sign: number | null;
+  /** The values differ, though what is sent of them does not. */
+  isOther?: boolean;
 }
 
 interface Part {
@@ -144,7 +147,7 @@ function Differences({ project, ids, base }: { project: Project; ids: readonly s
           button={(toggle, isOpen) => (
             <button type="button" class="btn" aria-expanded={isOpen} onClick={toggle}>
               {baseRow && <span class="sw" style={{ "--c": runColor(baseRow) }} />}
-              {baseRow?.name ?? base}
+              <span class="t">{baseRow?.name ?? base}</span>
               <Icon name="down" isSmall />
             </button>
           )}
@@ -185,7 +188,7 @@ function Differences({ project, ids, base }: { project: Project; ids: readonly s
               <th key={run.id} scope="col">
                 <div class="lrow">
                   <span class="sw" style={{ "--c": runColor(run) }} />
-                  <a class="t" href={runPath(project.name, run.id)}>
+                  <a class="t" title={run.name} href={runPath(project.name, run.id)}>
                     {run.name}
                   </a>
                   <IconButton icon="close" label={`Leave out ${run.name}`} isSmall onClick={() => remove(run.id)} />
@@ -226,6 +229,7 @@ function ComparedRow({ row }: { row: Row }): JSX.Element {
   const finite = numbers.filter((v): v is number => v !== null && Number.isFinite(v));
   const best = row.sign && finite.length > 1 ? (row.sign > 0 ? Math.max(...finite) : Math.min(...finite)) : null;
   const [base] = numbers;
+  const ids = row.values.length;
   return (
     <tr>
       <th scope="row" title={row.path}>
@@ -234,9 +238,11 @@ function ComparedRow({ row }: { row: Row }): JSX.Element {
       {row.values.map((value, i) => {
         const isSame = toText(value) === toText(row.values[0]);
         if (row.sign === null) {
+          const isFurther = row.isOther && isSame && i > 0 && ids < 3;
           return (
-            <td key={i} class={i === 0 ? "" : isSame ? "same" : "df"} title={toText(value)}>
+            <td key={i} class={i === 0 ? "" : isSame && !isFurther ? "same" : "df"} title={toText(value)}>
               {value === null ? "–" : toText(value)}
+              {isFurther && <span class="dim"> … differs further on</span>}
             </td>
           );
         }
@@ -275,10 +281,7 @@ function asMarkdown(data: Compared, parts: readonly Part[]): string {
 }
 
 async function compared(project: Project, ids: readonly string[], base: string, isAll: boolean): Promise<Compared> {
-  const metrics = project.metrics
-    .peek()
-    .filter((path) => !path.startsWith("monitoring/"))
-    .slice(0, MAX_METRICS);
+  const metrics = project.metrics.peek().filter((path) => !path.startsWith("monitoring/"));
   const columns = metrics.flatMap((path) =>
     direction(path) > 0
       ? [`${path}:max`, `${path}:last`]
@@ -287,10 +290,15 @@ async function compared(project: Project, ids: readonly string[], base: string, 
         : [`${path}:last`],
   );
   const [table, diff, details] = await Promise.all([
-    api.runs(project.name, { ids, columns: [...BASE_COLUMNS, ...columns.slice(0, 90)], limit: 100, trashed: "all" }),
+    api.runs(project.name, { ids, columns: BASE_COLUMNS, limit: 100, trashed: "all" }),
     api.diff(project.name, ids, base),
     Promise.all(ids.map((id) => api.run(project.name, id))),
   ]);
+  for (let i = 0; i < columns.length; i += COLUMNS_AT_ONCE) {
+    const part = columns.slice(i, i + COLUMNS_AT_ONCE);
+    const more = await api.runs(project.name, { ids, columns: part, limit: 100, trashed: "all" });
+    Object.assign(table.columns, more.columns);
+  }
   const order = ids.map((id) => table.ids.indexOf(id));
   const runs = ids.map((id, i) =>
     rowFrom(
@@ -298,14 +306,19 @@ async function compared(project: Project, ids: readonly string[], base: string, 
       Object.fromEntries(Object.entries(table.columns).map(([path, values]) => [path, values[order[i]!] ?? null])),
     ),
   );
-  const differs = (row: Row): boolean => isAll || new Set(row.values.map(toText)).size > 1;
+  const differs = (row: Row): boolean => row.isOther === true || new Set(row.values.map(toText)).size > 1;
+  const wanted = (rows: Row[]): Row[] =>
+    isAll ? [...rows.filter(differs), ...rows.filter((row) => !differs(row))] : rows.filter(differs);
   const metricRows = metricsOf(table, columns, order).filter((row) => row.values.some((v) => v !== null));
   const configRows = await configsOf(project.name, diff, ids, base, isAll);
   const parts: Part[] = [
-    { name: "Metrics", rows: metricRows },
-    ...bySection(configRows),
-    { name: "Environment", rows: facts(details, (one) => one.env).filter(differs) },
-    { name: "Source", rows: facts(details, (one) => one.git).filter(differs) },
+    { name: "Metrics", rows: wanted(metricRows) },
+    ...bySection(configRows).map((part) => ({ ...part, rows: wanted(part.rows) })),
+    { name: "Environment", rows: wanted(facts(details, (one) => one.env)) },
+    {
+      name: "Source",
+      rows: [...(await changesOf(project.name, diff, ids)), ...wanted(facts(details, (one) => one.git))],
+    },
   ];
   return { runs, parts, same: diff.same, truncated: diff.truncated ?? false };
 }
@@ -332,14 +345,28 @@ async function configsOf(
     path,
     values: ids.map((id) => diff.values[id]?.[i] ?? null),
     sign: null,
+    isOther: true,
   }));
   if (isAll) {
     const known = new Set(diff.paths);
-    const { items } = await api.config(project, base, { limit: CONFIG_PAGE });
-    for (const item of items)
-      if (!known.has(item.path)) rows.push({ path: item.path, values: ids.map(() => item.value), sign: null });
+    for (let cursor: string | null = ""; cursor !== null;) {
+      const page = await api.config(project, base, { limit: CONFIG_PAGE, ...(cursor ? { cursor } : {}) });
+      cursor = page.next;
+      for (const item of page.items)
+        if (!known.has(item.path)) rows.push({ path: item.path, values: ids.map(() => item.value), sign: null });
+    }
   }
   return rows.filter((row) => !OURS.test(row.path)).sort((a, b) => natural(a.path, b.path));
+}
+
+/** Which files each run had changed, where the changes differ. */
+async function changesOf(project: string, diff: Diff, ids: readonly string[]): Promise<Row[]> {
+  if (!diff.paths.includes(DIFF)) return [];
+  const sources = await Promise.all(ids.map((id) => api.source(project, id)));
+  const values = sources.map(
+    ({ files }) => files.map((file) => `${file.path} +${file.add ?? "?"} −${file.del ?? "?"}`).join(", ") || "none",
+  );
+  return [{ path: "uncommitted changes", values, sign: null, isOther: true }];
 }
 
 function bySection(rows: readonly Row[]): Part[] {

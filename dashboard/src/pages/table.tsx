@@ -87,7 +87,7 @@ export function TablePage({ project }: { project: Project }): JSX.Element {
         <div style={{ flex: "0 1 460px", minWidth: "220px" }}>
           <FilterBox project={project} />
         </div>
-        <span class="dim">{counted(table.total.value, "run")}</span>
+        <h1 class="dim">{counted(table.total.value, "run")}</h1>
         <span class="sp" />
         <Grouping project={project.name} />
         <ColumnsMenu project={project} columns={columns} param="cols" most={MAX_COLUMNS} label="Columns" />

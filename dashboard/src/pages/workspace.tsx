@@ -3,14 +3,14 @@ import { pathsOf } from "../lib/metrics";
 import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { Charts, ChartsModel } from "../chart/model";
-import { setParams } from "../state/location";
+import { go, runPath, setParams } from "../state/location";
 import type { Project } from "../state/project";
 import * as settings from "../state/settings";
 import { FullScreenChart } from "../ui/chart-card";
 import { NoRuns } from "../ui/empty";
-import { useKeys } from "../ui/keys";
+import { current, moveRow, useKeys } from "../ui/keys";
 import { MomentDialog } from "../ui/moment";
-import { current, RunsList, toggleShown } from "../ui/runs-list";
+import { RunsList, toggleShown } from "../ui/runs-list";
 import { Sections } from "../ui/sections";
 import { Toolbar } from "../ui/toolbar";
 
@@ -19,8 +19,12 @@ export function Workspace({ project }: { project: Project }): JSX.Element {
   useEffect(() => () => model.close(), [model]);
   useKeys(chartKeys(model));
   useKeys({
-    j: () => move(project, 1),
-    k: () => move(project, -1),
+    j: () => moveRow(project.table, 1),
+    k: () => moveRow(project.table, -1),
+    Enter: () => {
+      const row = project.table.row(current.peek());
+      if (row) go(runPath(project.name, row.id));
+    },
     " ": () => {
       const row = project.table.row(current.peek());
       if (row) toggleShown(project, row.id, current.peek(), { altKey: false, shiftKey: false });
@@ -52,12 +56,6 @@ export function Workspace({ project }: { project: Project }): JSX.Element {
       </main>
     </Charts.Provider>
   );
-}
-
-function move(project: Project, by: number): void {
-  const next = Math.max(0, Math.min(project.table.total.peek() - 1, current.peek() + by));
-  project.table.need(next, next);
-  current.value = next;
 }
 
 const AXES = ["step", "time", "wall"];

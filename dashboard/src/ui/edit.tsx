@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { api } from "../api";
+import { tagsIn, tagsText } from "../lib/words";
 import type { Project } from "../state/project";
 import { Dialog, IconButton, attempt } from "./parts";
 
@@ -23,21 +24,14 @@ export function EditDialog(props: {
   const { run } = props;
   const [name, setName] = useState(run.name);
   const [description, setDescription] = useState(run.description);
-  const [tags, setTags] = useState(run.tags.join(", "));
+  const before = tagsText(run.tags);
+  const [tags, setTags] = useState(before);
   const [color, setColor] = useState(run.color);
   const save = async (): Promise<void> => {
-    const wanted = [
-      ...new Set(
-        tags
-          .split(",")
-          .map((tag) => tag.trim())
-          .filter(Boolean),
-      ),
-    ].sort();
     const fields: Parameters<typeof api.change>[2] = {};
     if (name !== run.name) fields.name = name;
     if (description !== run.description) fields.description = description;
-    if (wanted.join("\n") !== [...run.tags].sort().join("\n")) fields.tags = wanted;
+    if (tags !== before) fields.tags = tagsIn(tags);
     if (color !== run.color) fields.color = color;
     if (Object.keys(fields).length && !(await attempt(() => api.change(props.project.name, run.id, fields)))) return;
     props.project.refresh();

@@ -23,11 +23,14 @@ const NAMES: readonly [string, string][] = [
   ["id", "the run's id"],
   ["created", "created>7d"],
   ["duration", "duration>1h"],
+  ["progress", "progress>0.5"],
+  ["eta", "eta<1h"],
   ["description", "the note"],
   ["archived", "archived:true"],
 ];
 const STATES = ["running", "finished", "failed", "crashed"];
 const WAIT_MS = 250;
+const UNFINISHED = /[<>=!~:(]\s*$|(^|\s)(and|or|not)\s*$|^[^"]*("[^"]*"[^"]*)*"[^"]*$/i;
 
 export function FilterBox({ project }: { project: Project }): JSX.Element {
   const input = useRef<HTMLInputElement>(null);
@@ -55,7 +58,8 @@ export function FilterBox({ project }: { project: Project }): JSX.Element {
   const type = (value: string): void => {
     setText(value);
     clearTimeout(timer.current);
-    timer.current = window.setTimeout(() => apply(value), WAIT_MS);
+    // What is not finished would only be refused.
+    if (!UNFINISHED.test(value)) timer.current = window.setTimeout(() => apply(value), WAIT_MS);
     void complete();
   };
   const close = (): void => {

@@ -11,6 +11,7 @@ import type { RunRow, RunTable } from "../state/table";
 import { isDark, runColor } from "../state/theme";
 import { moved } from "./columns";
 import { Icon } from "./icons";
+import { current, rowKeys } from "./keys";
 import { IconButton, StateMark } from "./parts";
 import { sortBy } from "./runs-list";
 import type { Selection } from "./selection";
@@ -59,26 +60,24 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
   const seen = new Map<string, Drawn>();
   // A row that is as it was is not looked at again: scrolling makes new rows only.
   const rowAt = (row: RunRow | undefined, y: number, index: number, key: string): JSX.Element => {
-    const inputs = [
-      row,
-      y,
-      index,
-      row && selection.has(row.id),
-      fixed,
-      fixedWidth,
-      visible,
-      isDark.value,
-      table.stats.value,
-    ];
+    const isSelected = row !== undefined && selection.has(row.id);
+    const isCurrent = index >= 0 && index === current.value;
+    const inputs = [row, y, index, isSelected, isCurrent, fixed, fixedWidth, visible, isDark.value, table.stats.value];
     const known = drawn.current.get(key);
     const isSame = known?.inputs.every((one, i) => one === inputs[i]);
-    const element = isSame ? known!.element : <GridRow key={key} {...parts} row={row} y={y} index={index} />;
+    const element = isSame ? (
+      known!.element
+    ) : (
+      <GridRow key={key} {...parts} row={row} y={y} index={index} isSelected={isSelected} isCurrent={isCurrent} />
+    );
     seen.set(key, { inputs, element });
     return element;
   };
   useEffect(() => {
     drawn.current = seen;
   });
+  const ids = table.loaded.map((row) => row.id);
+  const isAll = ids.length > 0 && ids.every((id) => selection.has(id));
   const pinnedRuns = settings.pinnedRuns.value;
   const top = ROW * (1 + pinnedRuns.length);
   const groups = table.groups.value;
@@ -95,6 +94,13 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
   const most = useRef(1);
   const pool = (most.current = Math.max(most.current, rows.length));
   const [first, last] = [rows[0]?.row ?? 0, rows.at(-1)?.row ?? 0];
+  useEffect(() => {
+    const [at, element] = [current.value * ROW, box.current];
+    if (at < 0 || !element) return;
+    if (at < element.scrollTop) element.scrollTop = at;
+    else if (at + top + ROW > element.scrollTop + element.clientHeight)
+      element.scrollTop = at + top + ROW - element.clientHeight;
+  }, [current.value]);
   useEffect(() => table.need(first, last), [first, last, table.version.value]);
   const resize = (path: string, to: number): void => {
     const next = { ...widths, [path]: Math.max(60, Math.min(600, Math.round(to))) };
@@ -109,11 +115,18 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
       role="grid"
       aria-label="Runs"
       aria-rowcount={table.total.value}
+      aria-activedescendant={current.value < 0 ? undefined : `row-${current.value}`}
+      onKeyDown={rowKeys(project.name, table, (id, at) => selection.toggle(id, at, null))}
       aria-colcount={columns.length + 1}
     >
       <div class="canvas" role="presentation" style={{ width: `${width}px`, height: `${height + top}px` }}>
         <div class="thd" role="row" style={{ width: `${width}px` }}>
-          <Header {...parts} resize={resize} onReorder={(from, to) => onReorder(reordered(columns, from, to))} />
+          <Header
+            {...parts}
+            isAll={isAll}
+            resize={resize}
+            onReorder={(from, to) => onReorder(reordered(columns, from, to))}
+          />
         </div>
         {pinnedRuns.map((id, i) => rowAt(project.run(id), ROW * (i + 1), -1, `p${id}`))}
         {items.map((item) =>
@@ -174,11 +187,13 @@ interface Parts {
 }
 
 function Header(
-  props: Parts & { resize: (path: string, to: number) => void; onReorder: (from: string, to: string) => void },
+  props: Parts & {
+    isAll: boolean;
+    resize: (path: string, to: number) => void;
+    onReorder: (from: string, to: string) => void;
+  },
 ): JSX.Element {
-  const { table, selection } = props;
-  const ids = table.loaded.map((row) => row.id);
-  const isAll = ids.length > 0 && ids.every((id) => selection.has(id));
+  const { table, selection, isAll } = props;
   const sort = settings.sort.value[0];
   const cell = ({ path, left, width }: Laid, isFixed: boolean): JSX.Element => {
     const isSorted = sort?.[0] === path;
@@ -235,7 +250,7 @@ function Header(
             role="checkbox"
             aria-checked={isAll}
             aria-label="Select all loaded runs"
-            onClick={() => (isAll ? selection.clear() : selection.add(ids))}
+            onClick={() => (isAll ? selection.clear() : selection.add(table.loaded.map((row) => row.id)))}
             style={{ width: "auto", padding: 0 }}
           >
             <span class="cb">
@@ -253,17 +268,26 @@ function Header(
   );
 }
 
-function GridRow(props: Parts & { row: RunRow | undefined; y: number; index: number }): JSX.Element {
-  const { row, table, selection, project } = props;
+interface RowParts extends Parts {
+  row: RunRow | undefined;
+  y: number;
+  index: number;
+  /** Told, not asked for: a component that gets what it had is not drawn anew. */
+  isSelected: boolean;
+  isCurrent: boolean;
+}
+
+function GridRow(props: RowParts): JSX.Element {
+  const { row, table, selection, project, isSelected } = props;
   if (!row) return <div class="trow" role="row" style={{ transform: `translateY(${props.y}px)` }} />;
-  const isSelected = selection.has(row.id);
   const cell = ({ path, left, width }: Laid): JSX.Element => (
     <Value key={path} project={project} row={row} path={path} left={left} width={width} table={table} />
   );
   return (
     <div
-      class={isSelected ? "trow sel" : "trow"}
+      class={`trow${isSelected ? " sel" : ""}${props.isCurrent ? " cur" : ""}`}
       role="row"
+      id={props.index < 0 ? undefined : `row-${props.index}`}
       aria-selected={isSelected}
       aria-rowindex={props.index + 2}
       style={{ transform: `translateY(${props.y}px)` }}

@@ -1,5 +1,31 @@
 /** Keys of the page. They rest while somebody types or a dialog is open. */
+import { signal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { go, runPath } from "../state/location";
+import type { RunTable } from "../state/table";
+
+/** The row of runs that the keyboard is on. */
+export const current = signal(-1);
+
+export function moveRow(table: RunTable, by: number): void {
+  const next = Math.max(0, Math.min(table.total.peek() - 1, current.peek() + by));
+  table.need(next, next);
+  current.value = next;
+}
+
+/** What a list of runs does with keys while it has the focus itself: arrows move, Enter opens, Space does its own. */
+export const rowKeys =
+  (project: string, table: RunTable, toggle: (id: string, index: number) => void) =>
+  (event: KeyboardEvent): void => {
+    if (event.target !== event.currentTarget) return;
+    const row = table.row(current.peek());
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") moveRow(table, event.key === "ArrowDown" ? 1 : -1);
+    else if (event.key === "Enter" && row) go(runPath(project, row.id));
+    else if (event.key === " " && row) toggle(row.id, current.peek());
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
 
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement &&

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import type { LogLine, Logs } from "../api";
 import { spans } from "../lib/ansi";
-import { clock } from "../lib/format";
+import { clock, step as stepText } from "../lib/format";
 
 export function LogLines(props: {
   lines: readonly LogLine[];
@@ -31,13 +31,15 @@ export function Line({
   streams,
   isAt,
   search,
+  isCut,
 }: {
   line: LogLine;
   streams: Logs["streams"];
   isAt: boolean;
   search: string;
+  isCut?: boolean;
 }): JSX.Element {
-  const [n, ms, stream, text] = line;
+  const [n, ms, stream, text, step] = line;
   const source = streams[stream];
   const isError = source?.kind === "err";
   return (
@@ -45,12 +47,17 @@ export function Line({
       <span>{n + 1}</span>
       <span>{ms === null ? "" : clock(ms)}</span>
       <span>
-        {source?.kind === "text" && <span class="src">{source.name} </span>}
+        {source?.kind === "text" && (
+          <span class="src">
+            {source.name} <span class="dim">step {stepText(step)}</span>{" "}
+          </span>
+        )}
         {spans(text).map((span, i) => (
           <span key={i} class={span.className}>
             {marked(span.text, search)}
           </span>
         ))}
+        {isCut && <span class="dim"> … cut here; the download has all of it</span>}
       </span>
     </div>
   );

@@ -105,14 +105,14 @@ function Open(): JSX.Element {
           role="combobox"
           aria-expanded="true"
           aria-controls="palette-list"
-          aria-activedescendant={`palette-${chosen}`}
+          aria-activedescendant={entries.length ? `palette-${chosen}` : undefined}
           value={text}
           onInput={(event) => setText(event.currentTarget.value)}
           onKeyDown={onKeyDown}
         />
         <kbd>esc</kbd>
       </div>
-      <ul id="palette-list" role="listbox" aria-label="Results" ref={list}>
+      <ul id="palette-list" role={entries.length ? "listbox" : undefined} aria-label="Results" ref={list}>
         {entries.map((entry, i) => (
           <>
             {entry.group !== entries[i - 1]?.group && (

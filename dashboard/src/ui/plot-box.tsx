@@ -189,10 +189,7 @@ const placeY = (part: number): number => BOX.top + (HEIGHT - BOX.top - BOX.botto
 
 function Parallel({ table, axes, color }: { table: Table; axes: readonly string[]; color: string }): JSX.Element {
   const laid = useMemo(() => axes.map((path) => plotAxis(path, column(table, path))), [table, axes.join("\n")]);
-  const shade = useMemo(
-    () => plotAxis(color.includes(":") ? color : `${color}:`, column(table, color)),
-    [table, color],
-  );
+  const shade = useMemo(() => plotAxis(color, column(table, color), true), [table, color]);
   const [brush, setBrush] = useState<{ axis: number; from: number; to: number } | null>(null);
   const isLess = direction(color) < 0;
   const placeX = (i: number, width: number): number =>
@@ -314,9 +311,9 @@ function Scatter({
   const [xAxis, yAxis, shade] = useMemo(
     () =>
       [
-        plotAxis(x, column(table, x)),
-        plotAxis(y, column(table, y)),
-        plotAxis(color.includes(":") ? color : `${color}:`, column(table, color)),
+        plotAxis(x, column(table, x), true),
+        plotAxis(y, column(table, y), true),
+        plotAxis(color, column(table, color), true),
       ] as const,
     [table, x, y, color],
   );

@@ -1,6 +1,6 @@
 /** The list beside the charts: it is their legend, and says which runs they draw. */
 import { follow } from "../state/follow";
-import { signal, useComputed } from "@preact/signals";
+import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { setHovered } from "../chart/chart";
@@ -19,6 +19,7 @@ import { isDark, runColor } from "../state/theme";
 import { ColumnsMenu } from "./columns";
 import { FilterBox } from "./filter";
 import { Icon } from "./icons";
+import { current, rowKeys } from "./keys";
 import { Item, IconButton, Menu, StateMark } from "./parts";
 import { placed, useView } from "./virtual";
 
@@ -26,13 +27,10 @@ const ROW = 30;
 const HEAD = 32;
 const MARGIN = 90;
 
-/** The row that the keyboard is on. */
-export const current = signal(-1);
-
 export function RunsList({ project }: { project: Project }): JSX.Element {
   const columns = project.columns.value;
   return (
-    <aside class="left" aria-label="Runs" style={{ "--k": String(columns.length) }}>
+    <aside class={columns.length ? "left" : "left bare"} aria-label="Runs" style={{ "--k": String(columns.length) }}>
       <div class="lhead">
         <div class="lrow">
           <h1 class="h2">
@@ -140,6 +138,7 @@ function Rows({ project, columns }: { project: Project; columns: readonly string
     view.top - MARGIN - pinned.length * ROW,
     view.top + view.height + MARGIN,
   );
+  const isEmpty = !items.length && !pinned.length;
   const rows = items.filter((item) => !item.group);
   const [first, last] = [rows[0]?.row ?? 0, rows.at(-1)?.row ?? 0];
   useEffect(() => table.need(first, last), [first, last, table.version.value]);
@@ -162,9 +161,13 @@ function Rows({ project, columns }: { project: Project; columns: readonly string
       class="list"
       ref={box}
       tabIndex={0}
-      role="grid"
+      role={isEmpty ? "region" : "grid"}
       aria-label="Runs"
-      aria-rowcount={table.total.value}
+      aria-rowcount={isEmpty ? undefined : table.total.value}
+      aria-activedescendant={isEmpty || current.value < 0 ? undefined : `row-${current.value}`}
+      onKeyDown={rowKeys(project.name, table, (id, at) =>
+        toggleShown(project, id, at, { altKey: false, shiftKey: false }),
+      )}
       onMouseLeave={() => setHovered(null)}
     >
       {pinned.length > 0 && (
@@ -183,7 +186,7 @@ function Rows({ project, columns }: { project: Project; columns: readonly string
           ))}
         </div>
       )}
-      <div role="rowgroup" style={{ position: "relative", height: `${height}px` }}>
+      <div role={isEmpty ? "presentation" : "rowgroup"} style={{ position: "relative", height: `${height}px` }}>
         {items.map((item) =>
           item.group ? (
             <div class="grp" role="row" key={`g${item.row}`} style={{ transform: `translateY(${item.y}px)` }}>
@@ -259,6 +262,7 @@ function LoadedRow({ project, row, index, y, columns, isShown, color }: RowProps
     <div
       class={`row${isShown ? "" : " off"}${isHovered.value ? " hl" : ""}`}
       role="row"
+      id={index < 0 ? undefined : `row-${index}`}
       aria-selected={index >= 0 && index === current.value}
       aria-rowindex={index + 1}
       style={{ transform: `translateY(${y}px)`, "--c": color }}

@@ -85,7 +85,7 @@ export function SelectionBar({
       failed ? `${text}. Not changed: ${result.failed.map((f) => f.id).join(", ")}. ${failed.message}` : text,
       ...(back ? [back] : []),
     );
-    if (op === "trash" || op === "restore") selection.clear();
+    if (/trash|restore|archive/.test(op)) selection.clear();
     refresh();
   };
   const refresh = (): void => {
@@ -137,9 +137,24 @@ export function SelectionBar({
             <Icon name="eye" isSmall />
             Show in charts
           </button>
-          <button type="button" class="btn gh" onClick={() => void bulk("archive", "Archived", undefined, "unarchive")}>
-            Archive
-          </button>
+          {/\barchived\b/.test(settings.filter.value) ? (
+            <button
+              type="button"
+              class="btn gh"
+              onClick={() => void bulk("unarchive", "Back from the archive", undefined, "archive")}
+            >
+              Unarchive
+            </button>
+          ) : (
+            <button
+              type="button"
+              class="btn gh"
+              title="Hide them; the filter archived:true shows them"
+              onClick={() => void bulk("archive", "Archived", undefined, "unarchive")}
+            >
+              Archive
+            </button>
+          )}
           {isTrash ? (
             <button type="button" class="btn gh" onClick={() => void bulk("restore", "Restored")}>
               <Icon name="restore" isSmall />

@@ -1,6 +1,7 @@
 /** What holds for all charts of the page: which metrics, which x, how smooth, grouped by what. */
 import { useEffect, useState } from "preact/hooks";
 import type { JSX } from "preact";
+import type { Attribute } from "../api";
 import { api } from "../api";
 import { PLAIN_AXES, useCharts } from "../chart/model";
 import { xText } from "../chart/axes";
@@ -205,9 +206,8 @@ function ZoomChip(): JSX.Element | null {
   const isFull = settings.isFull.value;
   if (!range && !isFull) return null;
   const x = settings.xAxis.value;
-  const text = range
-    ? `${xText(x, Number(range[0].toPrecision(4)))} – ${xText(x, Number(range[1].toPrecision(4))).replace("step ", "")}`
-    : "with outliers";
+  const [from, to] = (range ?? []).map((end) => xText(x, x === "wall" ? end : Number(end.toPrecision(4))));
+  const text = range ? `${from} – ${to!.replace("step ", "")}` : "with outliers";
   return (
     <span class="zoomchip">
       {text}
@@ -247,19 +247,19 @@ export function Grouping({ project }: { project: string }): JSX.Element {
   );
 }
 
+const ASIDE = /^(source_code|monitoring|sys)\//;
+
+/** What is another value in nearly every run, or the same in all, makes no groups; who searches for it gets it. */
+const makesGroups = (item: Attribute): boolean =>
+  !/^monitoring\/|^sys\/.*_time$/.test(item.path) && (item.n_distinct ?? 0) > 1 && (item.n_distinct ?? 0) <= 100;
+
 function GroupChoice({ project, chosen }: { project: string; chosen: readonly string[] }): JSX.Element {
   const [text, setText] = useState("");
   const { data } = useAnswer(() => api.attributes(project, { kind: "config", q: text, limit: 200 }), [project, text]);
-  // What is another value in every run, or the same in all, makes no groups.
   const useful = (data?.items ?? []).filter(
-    (item) =>
-      !item.path.startsWith("monitoring/") &&
-      (chosen.includes(item.path) || ((item.n_distinct ?? 0) > 1 && (item.n_distinct ?? 0) <= 100)),
+    (item) => item.path !== "sys/state" && (text || chosen.includes(item.path) || makesGroups(item)),
   );
-  useful.sort(
-    (a, b) =>
-      Number(a.path.startsWith("source_code/")) - Number(b.path.startsWith("source_code/")) || natural(a.path, b.path),
-  );
+  useful.sort((a, b) => Number(ASIDE.test(a.path)) - Number(ASIDE.test(b.path)) || natural(a.path, b.path));
   return (
     <>
       <div class="pad">

@@ -88,6 +88,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         ("`config/optimizer`:sgd", "r2"),
         ("nothing:exists", ""),
         ("nothing<3", ""),
+        ("progress:missing", "bare r1 r2 r3"),
         ("created>1d", "bare r1 r2 r3"),
         ("created<2020-01-01", ""),
         ("duration<1h", "bare r1 r2 r3"),
@@ -108,6 +109,9 @@ def test_finds_the_runs(runs: Api, text: str, expected: str) -> None:
     ("text", "column"),
     [
         ("lr<", 3),
+        ("lr<1 && tag:x", 5),
+        ("lr<1 | tag:x", 5),
+        ("state:crash", 0),
         ("lr<1 and", 8),
         ("(lr<1", 0),
         ("lr<1)", 4),

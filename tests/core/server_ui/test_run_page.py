@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import goodseed
-from goodseed.errors import GoodseedError
 from goodseed.server.routes import RequestError
 
 from .conftest import Api
@@ -201,19 +200,29 @@ def test_a_run_can_be_changed(page: Api) -> None:
     assert ["r"] == page.post("p/p/-/runs/query", {"filter": "tag:b"})["ids"]
 
 
-def test_a_run_that_is_written_is_left_alone(api: Api) -> None:
-    """While a process writes it, its file is not changed; colour and archive can be."""
-    run = goodseed.Run(project="p", run_id="live", name="mine", storage="local")
-    try:
-        with pytest.raises(GoodseedError) as caught:
-            api.ask("PATCH", "p/p/-/run/live", {"name": "yours"})
-        found = api.ask("PATCH", "p/p/-/run/live", {"archived": True, "color": "#00ff00"})
-    finally:
-        run.close()
+def test_a_run_that_is_written_can_be_changed(api: Api) -> None:
+    """While a process writes it, name, tags and note are changed between two of its transactions; nothing is lost."""
+    with goodseed.Run(project="p", run_id="live", name="mine", tags=["a"], storage="local") as run:
+        for step in range(20_000):
+            run.log_metrics({"y": float(step)}, step=step)
+            if step % 4_000 == 0:
+                api.ask("PATCH", "p/p/-/run/live", {"name": f"yours {step}", "tags": ["a", "b"], "color": "#00ff00"})
+        run["sys/tags"].add(["c"])
+    api.look()
+    found = api.ask("GET", "p/p/-/run/live")
 
-    assert isinstance(caught.value, RequestError)
-    assert (409, "run_in_use") == (caught.value.status, caught.value.code)
-    assert ("mine", True, "#00ff00") == (found["name"], found["archived"], found["color"])
+    assert ("yours 16000", ["a", "b", "c"], "#00ff00") == (found["name"], found["tags"], found["color"])
+    with goodseed.Run(project="p", run_id="live", read_only=True, storage="local") as read:
+        assert 20_000 == len(read.get_metric_data("y")["raw_points"])
+
+
+def test_a_run_tells_how_it_is_read(api: Api, tmp_path: Path) -> None:
+    """What the page puts into its snippet opens the run, wherever its file lies."""
+    goodseed.Run(project="p", run_id="r", storage="local").close()
+    usual = api.ask("GET", "p/p/-/run/r")["reading"]
+    with goodseed.Run(project="p", run_id="r", read_only=True, **usual) as run:
+        assert run.get_configs()
+    assert {"storage": "local"} == usual
 
 
 def test_many_runs_can_be_changed(page: Api) -> None:
@@ -230,9 +239,10 @@ def test_many_runs_can_be_changed(page: Api) -> None:
     )
     rows = sorted(zip(*found["columns"].values(), strict=True))
     assert [("r", [], True, False), ("s", ["x"], False, True)] == rows
-    assert ["r"] == page.post("p/p/-/runs/query", {})["ids"]
+    assert [] == page.post("p/p/-/runs/query", {})["ids"]
+    assert ["r"] == page.post("p/p/-/runs/query", {"filter": "archived:true"})["ids"]
     page.post("p/p/-/runs/bulk", {"ids": ["s"], "op": "restore"})
-    assert ["r", "s"] == sorted(page.post("p/p/-/runs/query", {})["ids"])
+    assert ["s"] == page.post("p/p/-/runs/query", {})["ids"]
 
 
 def test_views(page: Api, home: Path) -> None:
@@ -296,3 +306,24 @@ def test_moment_of_a_missing_metric_is_not_found(page: Api) -> None:
     with pytest.raises(RequestError) as caught:
         page.get("p/p/-/run/r/moment?path=nothing&step=1")
     assert caught.value.status == 404
+
+
+def test_colours_stay_when_older_runs_come_in(api: Api) -> None:
+    """A run that comes later, with an older date, takes a place behind all others, also for later servers."""
+    for name in ("a", "b"):
+        goodseed.Run(project="p", run_id=name, storage="local").close()
+    columns = {"columns": ["sys/id", "sys/ordinal"]}
+    api.look()
+    before = api.post("p/p/-/runs/query", columns)["columns"]
+    with goodseed.Run(project="p", run_id="old", storage="local", created_at="2020-01-01") as run:
+        assert run.path is not None
+    api.look()
+    now = api.post("p/p/-/runs/query", columns)["columns"]
+    later = Api(run.path.parents[2])
+    try:
+        again = later.post("p/p/-/runs/query", columns)["columns"]
+    finally:
+        later.close()
+
+    ordinals = [dict(zip(found["sys/id"], found["sys/ordinal"], strict=True)) for found in (before, now, again)]
+    assert [{"a": 0, "b": 1}, {"a": 0, "b": 1, "old": 2}, {"a": 0, "b": 1, "old": 2}] == ordinals

@@ -154,6 +154,20 @@ def test_what_comes_later_on_every_axis(api: Api, axis: str, window: tuple[float
             assert list(zip(whole["x"], whole["last"], strict=True)) == known
 
 
+def test_edges_of_a_range(api: Api) -> None:
+    """With edges the points next to a range come, too, also where there is none within."""
+    _write("r", [0.0, 1.0, 2.0, 3.0, 4.0])
+    body = {"runs": ["r"], "paths": ["y"]}
+
+    def steps(low: float, high: float, **more: object) -> list[float]:
+        return list(api.post(_SERIES, body | {"range": [low, high], **more})["series"][0]["x"])
+
+    assert [2.0] == steps(1.5, 2.5)
+    assert [1.0, 2.0, 3.0] == steps(1.5, 2.5, edges=True)
+    assert [1.0, 2.0] == steps(1.2, 1.8, edges=True)
+    assert [3.0, 4.0] == steps(3.5, 9.0, edges=True)
+
+
 def test_many_series_come_in_pieces(api: Api) -> None:
     """An answer holds 2,000 series and says where to go on."""
     _write("r", [1.0])

@@ -1,6 +1,6 @@
 /** The console of a run: any number of lines, of which those in view are fetched. */
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { LogLine, Logs } from "../../api";
 import { api } from "../../api";
 import { download, fileName } from "../../chart/export";
@@ -14,6 +14,12 @@ import { attempt, explain, IconButton, Seg } from "../../ui/parts";
 const PAGE = 500;
 const UPDATE_LINES = 5000;
 const ROW = 19;
+// A browser lays out no more than 33 million pixels: of longer logs there is a part at a time.
+const PART = 500_000;
+const HALF = PART / 2;
+
+/** The first line of the part that has line `n` well inside. */
+const partOf = (n: number): number => Math.max(0, Math.round((n - HALF) / HALF) * HALF);
 const EXPORT_PAGE = 5000;
 const SEARCH_MS = 250;
 // Wrapped lines have heights of their own: this many around the place in view are laid out.
@@ -28,6 +34,8 @@ class LogModel {
   folded = 0;
   streams: Logs["streams"] = [];
   cursor = "";
+  /** Lines of which only the beginning was sent. */
+  readonly cut = new Set<number>();
   private asked = new Set<number>();
 
   constructor(
@@ -70,7 +78,7 @@ class LogModel {
 
   async *all(): AsyncGenerator<LogLine[]> {
     for (let from = 0; from < Math.max(1, this.total);) {
-      const logs = await api.logs(this.project, this.id, { ...this.fields, from, limit: EXPORT_PAGE });
+      const logs = await api.logs(this.project, this.id, { ...this.fields, from, limit: EXPORT_PAGE, full: 1 });
       if (!logs.lines.length) return;
       yield logs.lines;
       from = logs.lines.at(-1)![0] + 1;
@@ -79,6 +87,7 @@ class LogModel {
 
   private take(logs: Logs, isUpdate = false): void {
     for (const line of logs.lines) this.lines.set(line[0], line);
+    for (const n of logs.cut ?? []) this.cut.add(n);
     // What came after the end of a page is in the update, unless that was too much for one.
     if (isUpdate && logs.lines.length >= UPDATE_LINES) this.asked.clear();
     [this.total, this.folded, this.streams, this.cursor] = [logs.total, logs.folded, logs.streams, logs.cursor];
@@ -100,6 +109,22 @@ export function LogsTab({ project, id }: { project: Project; id: string }): JSX.
   const [match, setMatch] = useState(0);
   const [marked, setMarked] = useState(-1);
   const search = one("find");
+  const [base, setBase] = useState(0);
+  const shownBase = useRef(0);
+  const target = useRef<number | null>(null);
+  const reach = (): void => {
+    const [element, n] = [box.current, target.current];
+    if (!element || n === null) return;
+    target.current = null;
+    const line = element.querySelector(`[data-n="${n}"]`);
+    if (isWrapped && line) line.scrollIntoView({ block: "center" });
+    else element.scrollTop = Math.max(0, (n - 10 - shownBase.current) * ROW);
+  };
+  useLayoutEffect(() => {
+    if (box.current && shownBase.current !== base) box.current.scrollTop += (shownBase.current - base) * ROW;
+    shownBase.current = base;
+    reach();
+  });
   const fail = (problem: unknown): void => setError(explain(problem));
 
   useEffect(() => {
@@ -146,30 +171,28 @@ export function LogsTab({ project, id }: { project: Project; id: string }): JSX.
 
   const now = model.current;
   const total = now?.total ?? 0;
+  const end = Math.min(total, base + PART);
   const [first, last] = isWrapped
     ? [
-        Math.max(0, Math.min(total - WRAPPED, view.first - WRAPPED / 2)),
-        Math.min(total, Math.max(WRAPPED, view.first + WRAPPED / 2)),
+        Math.max(base, Math.min(end - WRAPPED, view.first - WRAPPED / 2)),
+        Math.min(end, Math.max(base + WRAPPED, view.first + WRAPPED / 2)),
       ]
-    : [Math.max(0, view.first - 20), Math.min(total, view.first + view.rows + 20)];
+    : [Math.max(base, Math.min(end, view.first - 20)), Math.min(end, view.first + view.rows + 20)];
   useEffect(() => {
     for (let page = Math.floor(first / PAGE); page <= Math.floor(Math.max(0, last - 1) / PAGE); page++)
       now?.page(page).catch(fail);
   }, [first, last, now, total]);
-  useEffect(() => {
-    if (isFollowing && box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [total, isFollowing]);
+  useLayoutEffect(() => {
+    if (!isFollowing || !box.current) return;
+    setBase(partOf(total));
+    box.current.scrollTop = box.current.scrollHeight;
+  }, [total, isFollowing, base]);
 
   const jump = (n: number): void => {
     setFollowing(false);
+    target.current = n;
+    setBase(partOf(n));
     setView((old) => ({ ...old, first: Math.max(0, n - 10) }));
-    requestAnimationFrame(() => {
-      const element = box.current;
-      if (!element) return;
-      const line = element.querySelector(`[data-n="${n}"]`);
-      if (isWrapped && line) line.scrollIntoView({ block: "center" });
-      else element.scrollTop = Math.max(0, (n - 10) * ROW);
-    });
   };
   const step = (by: number): void => {
     if (!matches.matches.length) return;
@@ -191,6 +214,7 @@ export function LogsTab({ project, id }: { project: Project; id: string }): JSX.
           key={n}
           line={line}
           streams={now!.streams}
+          isCut={now!.cut.has(n)}
           isAt={n === marked || n === matches.matches[match]}
           search={search}
         />
@@ -261,11 +285,20 @@ export function LogsTab({ project, id }: { project: Project; id: string }): JSX.
         role="log"
         aria-label="Console"
         aria-live="off"
+        onKeyDown={(event) => {
+          if (event.key !== "End" && event.key !== "Home") return;
+          event.preventDefault();
+          jump(event.key === "End" ? total - 1 : 0);
+        }}
         onScroll={(event) => {
           const element = event.currentTarget;
-          const isEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - 2 * ROW;
-          if (!isEnd && isFollowing) setFollowing(false);
-          const next = { first: Math.floor(element.scrollTop / ROW), rows: Math.ceil(element.clientHeight / ROW) };
+          const at = shownBase.current + Math.floor(element.scrollTop / ROW);
+          // Near the end of the part, go on to the next one.
+          if (Math.abs(at - shownBase.current - HALF) > 0.75 * HALF) setBase(Math.min(partOf(at), partOf(total)));
+          const isEnd = end === total && element.scrollTop + element.clientHeight >= element.scrollHeight - 2 * ROW;
+          // On the way to the last part nobody has scrolled.
+          if (!isEnd && isFollowing && shownBase.current === partOf(total)) setFollowing(false);
+          const next = { first: at, rows: Math.ceil(element.clientHeight / ROW) };
           setView((old) => (Math.abs(old.first - next.first) > 8 || old.rows !== next.rows ? next : old));
         }}
       >
@@ -275,9 +308,9 @@ export function LogsTab({ project, id }: { project: Project; id: string }): JSX.
             {stream === "text" ? "No text series." : "Nothing was printed, or the console was not captured."}
           </p>
         )}
-        <div style={{ height: `${first * ROW}px` }} />
+        <div style={{ height: `${(first - base) * ROW}px` }} />
         {rows}
-        <div style={{ height: `${Math.max(0, total - last) * ROW}px` }} />
+        <div style={{ height: `${Math.max(0, end - last) * ROW}px` }} />
       </div>
     </div>
   );

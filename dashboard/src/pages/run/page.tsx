@@ -6,7 +6,7 @@ import type { RunDetails } from "../../api";
 import { api } from "../../api";
 import { compact, count, duration, time } from "../../lib/format";
 import { toText } from "../../lib/values";
-import { go, one, pagePath, runPath, setParams } from "../../state/location";
+import { route, go, one, pagePath, runPath, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
 import { runColor } from "../../state/theme";
 import type { Edited } from "../../ui/edit";
@@ -63,7 +63,12 @@ export function RunPage({ project, id, tab }: { project: Project; id: string; ta
     };
   }, [project, id]);
   useKeys({ j: () => void neighbour(project, id, 1), k: () => void neighbour(project, id, -1) });
-  if (error && !details) return <Fault text={`${id}: ${error}`} />;
+  if (error && !details)
+    return (
+      <main class="page">
+        <Fault text={`${id}: ${error}`} />
+      </main>
+    );
   if (!details) return <main class="page" aria-busy="true" />;
   const shownTab = (TABS as readonly string[]).includes(tab) ? (tab as (typeof TABS)[number]) : "overview";
   return (
@@ -109,11 +114,15 @@ async function neighbour(project: Project, id: string, by: number): Promise<void
   return Promise.resolve();
 }
 
-const currentTab = (): string => location.pathname.split("/").at(-1) ?? "overview";
+const currentTab = (): string => route.peek().tab;
 
 const PYTHON = (details: RunDetails): string => `import goodseed
 
-run = goodseed.Run(project=${JSON.stringify(details.project)}, run_id=${JSON.stringify(details.id)}, read_only=True)
+run = goodseed.Run(
+${Object.entries({ project: details.project, run_id: details.id, ...details.reading })
+  .map(([name, value]) => `    ${name}=${JSON.stringify(value)},\n`)
+  .join("")}    read_only=True,
+)
 print(run.get_configs())
 for path in run.get_metric_paths():
     print(path, run.get_metric_data(path)["raw_points"][-1:])
@@ -153,7 +162,7 @@ function Header({
     <>
       <div class="rh">
         <span class="sw lg" style={{ "--c": color }} />
-        <h1>{details.name || details.id}</h1>
+        <h1 title={details.name ?? ""}>{details.name || details.id}</h1>
         <StateBadge details={details} />
         {details.trashed && <span class="badge failed">In the trash</span>}
         {details.tags.map((tag) => (

@@ -33,6 +33,7 @@ _TOKENS: Final = re.compile(
 _AGGREGATE: Final = re.compile(
     r"(?P<path>.+):(?P<aggregate>last|min|max|mean|first|count|at\(.+:(?:min|max)\))", re.DOTALL
 )
+_NOT_OURS: Final = {"&&": "and, or nothing", "&": "and, or nothing", "||": "or", "|": "or", ",": "and, or nothing"}
 _OPERATORS: Final = {"=": "=", "==": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "~": "~", "!~": "!~"}
 
 
@@ -212,6 +213,8 @@ class _Parser:
             what = "the end" if token.kind == "end" else f"{token.text!r:.60}"
             hint = "Such as lr<=1e-3, tag:baseline or a word."
             raise _fault(token.column, f"A condition is expected, not {what}", hint)
+        if token.kind == "word" and (other := _NOT_OURS.get(token.text)):
+            raise _fault(token.column, f"{token.text!r} is not understood here", f"Write {other}.")
         if self._peek().kind == "op":
             return self._comparison(token)
         if token.kind == "word" and ":" in token.text and not split_aggregate(token.text)[1]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.parameters import MAX_INTEGER, integer, text
 from goodseed.server.routes import Answer, RequestError
-from goodseed.server.ui.fields import limit_of
+from goodseed.server.ui.columns import plain_value
+from goodseed.server.ui.fields import boolean, limit_of
 from goodseed.server.ui.log_order import LogOrder, Stream, streams_of
 from goodseed.server.ui.state import desk_of
 
@@ -26,8 +27,8 @@ _MAX_LINE: Final = 20_000
 _MAX_MATCHES: Final = 10_000
 _MAX_QUERY: Final = 200
 _REWRITTEN: Final = 200  # of each stream's last lines: a progress bar can change no earlier one
-_LINES: Final = f"""
-    SELECT step, ts, substr(value, 1, {_MAX_LINE}), length(value) FROM string_points
+_LINES: Final = """
+    SELECT step, ts, substr(value, 1, ?), length(value) FROM string_points
     WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"""
 _MATCHES: Final = """
     SELECT step FROM string_points WHERE series_id = ? AND value LIKE ? ESCAPE '\\' ORDER BY step"""
@@ -43,6 +44,7 @@ def get_logs(store: Store, request: Request) -> Answer:
     start = integer(request, "from", low=-MAX_INTEGER)
     around_ms = integer(request, "around_ms", low=-MAX_INTEGER)
     limit = limit_of(request, 1_000, _MAX_LIMIT)
+    line_characters = _MAX_CHARACTERS if boolean(request, "full") else _MAX_LINE
     query = text(request, "q")
     if query is not None and len(query) > _MAX_QUERY:
         raise RequestError(f"q may have {_MAX_QUERY} characters")
@@ -63,7 +65,7 @@ def get_logs(store: Store, request: Request) -> Answer:
         else:
             first = start or 0
             first = min(total, first) if first >= 0 else max(0, total + first)
-        content = _page(reader, order, streams, first, limit)
+        content = _page(reader, order, streams, first, limit, line_characters)
         if query:
             content |= _matches(reader, order, streams, query)
     content["total"] = total
@@ -99,7 +101,9 @@ def _cursor(request: Request) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-def _page(reader: OpenRun, order: LogOrder, streams: list[Stream], first: int, limit: int) -> dict[str, Any]:
+def _page(
+    reader: OpenRun, order: LogOrder, streams: list[Stream], first: int, limit: int, line_characters: int
+) -> dict[str, Any]:
     places = list(order.places(first, limit))
     indexes: dict[int, list[int]] = {}
     for _, number, index in places:
@@ -109,7 +113,7 @@ def _page(reader: OpenRun, order: LogOrder, streams: list[Stream], first: int, l
         wanted = indexes.get(stream.number)
         if wanted:
             first_step = stream.step_at(reader, wanted[0])
-            rows[stream.number] = iter(reader.rows(_LINES, stream.number, first_step, len(wanted)))
+            rows[stream.number] = iter(reader.rows(_LINES, line_characters, stream.number, first_step, len(wanted)))
     places_of = {stream.number: place for place, stream in enumerate(streams)}
     lines: list[list[Any]] = []
     cut: list[int] = []
@@ -118,13 +122,13 @@ def _page(reader: OpenRun, order: LogOrder, streams: list[Stream], first: int, l
         row = next(rows[number], None)
         if row is None or characters >= _MAX_CHARACTERS:
             break
-        _, time, value, length = row
+        step, time, value, length = row
         shown, was_folded = _folded(str(value))
         folded += was_folded
         characters += len(shown)
-        if length is not None and length > _MAX_LINE:
+        if length is not None and length > line_characters:
             cut.append(n)
-        lines.append([n, _milliseconds(time), places_of[number], shown])
+        lines.append([n, _milliseconds(time), places_of[number], shown, plain_value(step)])
     return {"lines": lines, "folded": folded, "matches": [], "match_total": 0, "cut": cut}
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["matcher"]
 
 _TIMES: Final = ("sys/creation_time", "sys/modification_time", "sys/closed_time")
+_STATES: Final = ("running", "finished", "failed", "crashed")
 _DURATIONS: Final = ("sys/running_time", "sys/eta")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw]?)")
@@ -75,6 +76,8 @@ def _comparison(comparison: Comparison, values: Values) -> Callable[[Entry], boo
         assert pattern is not None
         is_wanted = operator == "~"
         return lambda entry: any(pattern.search(text) is not None for text in _texts(get(entry))) is is_wanted
+    if column == "sys/state" and comparison.value.lower() not in _STATES:
+        raise _fault(comparison, "is no state", f"One of {', '.join(_STATES)}.")
     path = split_aggregate(column)[0]
     if path in _TIMES or path in _DURATIONS:
         return _time_test(comparison, path, get)

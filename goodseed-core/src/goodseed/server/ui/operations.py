@@ -188,6 +188,7 @@ _ONE_SERIES: Final = _object(
 _WANTED: Final[dict[str, Any]] = {
     "x": _TEXT,
     "range": {"oneOf": [{"type": "null"}, _list(_REAL, minItems=2, maxItems=2)]},
+    "edges": _BOOLEAN,
     "points": {"type": "integer", "minimum": 1, "maximum": 5_000},
     "agg": {"enum": ["minmax", "all"]},
     "since": _map(_TEXT),
@@ -212,7 +213,7 @@ _DESCRIBED: Final = _object(
     trashed=_BOOLEAN, ordinal=_COUNT, created=_REAL, modified=_REAL, closed=_MAYBE_REAL, duration=_REAL,
     counts=_object(config=_COUNT, series=_COUNT, text=_COUNT), git=_GIT, env=_map(_VALUE),
     processes=_list(_map(_VALUE)),
-    parent=_VALUE, progress={"type": ["object", "null"]}, rev=_TEXT,
+    parent=_VALUE, progress={"type": ["object", "null"]}, reading=_map(_TEXT), rev=_TEXT,
 )  # fmt: skip
 RUN: Final = {"responses": _answers(_DESCRIBED)}
 PATCH: Final = {
@@ -311,10 +312,11 @@ LOGS: Final = {
         _integer("limit", "How many lines at most.", 1, 5_000),
         _query("q", {"type": "string", "maxLength": 200}, "Text to be looked for."),
         _query("cursor", {"type": "string", "pattern": "^[0-9]{1,15}-[0-9]{1,15}$"}, "That of an earlier answer."),
+        _query("full", _BOOLEAN, "Lines of any length, whole."),
     ],
     "responses": _answers(
         _object(
-            lines=_list({"type": "array", "minItems": 4, "maxItems": 4}), total=_COUNT, first=_COUNT, folded=_COUNT,
+            lines=_list({"type": "array", "minItems": 5, "maxItems": 5}), total=_COUNT, first=_COUNT, folded=_COUNT,
             matches=_list(_COUNT), match_total=_COUNT, cut=_list(_COUNT), cursor=_TEXT,
             streams=_list(_object(name=_TEXT, kind={"enum": ["out", "err", "text"]}, namespace=_TEXT, lines=_COUNT)),
         )

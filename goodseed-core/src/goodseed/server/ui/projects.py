@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import suppress
 from dataclasses import replace
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final, final
@@ -35,7 +37,7 @@ class Entry:
         rev: At which change of the project it was last changed.
         previous: The values of its ``sys/`` columns and last metrics before that change, by column.
         field_revs: At which change each of those columns last changed.
-        ordinal: Its place in the order of creation.
+        ordinal: Its place in the order of creation, or of coming in where it was made before others that were there.
     """
 
     __slots__ = ("field_revs", "ordinal", "previous", "rev", "run", "slot", "token")
@@ -188,10 +190,27 @@ class Project:
             # Of two with one id, the one whose place says so.
             if known is None or known.run.files.database.parent.name != "runs":
                 by_id[run.run_id] = self._entries[run.path]
-        by_age = sorted(by_id.values(), key=lambda entry: (entry.run.created_seconds, entry.run.run_id))
+        self._note_latecomers(by_id)
+        by_age = sorted(by_id.values(), key=lambda entry: (self._first_seen(entry.run), entry.run.run_id))
         for ordinal, entry in enumerate(by_age):
             entry.ordinal = ordinal
         self._by_id = by_id
+
+    def _note_latecomers(self, by_id: dict[str, Entry]) -> None:
+        """A run that comes in with an older date, as imported ones do, stands behind those that are there."""
+        if not self._by_id:
+            return
+        latest = max(self._first_seen(entry.run) for entry in self._by_id.values())
+        late = [key for key in by_id.keys() - self._by_id.keys() if self._first_seen(by_id[key].run) < latest]
+        if late:
+            seen = {"seen": max(latest, time.time())}
+            with suppress(RequestError):  # a directory that can't be written: for as long as this server runs
+                self._desk.settings.set_runs(self.name, late, seen)
+            self._settings = {**self._settings, **{key: {**self.settings(key), **seen} for key in late}}
+
+    def _first_seen(self, run: RunSummary) -> float:
+        seen = self.settings(run.run_id).get("seen")
+        return float(seen) if isinstance(seen, (int, float)) else run.created_seconds
 
     def _remove_others(self, paths: set[str], change: int) -> bool:
         gone = self._entries.keys() - paths

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from goodseed.paths import run_files
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
 from goodseed.server.ui.columns import decoded, plain_value
@@ -12,13 +13,13 @@ from goodseed.server.ui.overview import words_in
 from goodseed.server.ui.progress import first_max_steps, progress_of
 from goodseed.server.ui.projects import basic_values
 from goodseed.server.ui.source import git_facts
-from goodseed.server.ui.state import desk_of
+from goodseed.server.ui.state import desk_of, is_local
 
 if TYPE_CHECKING:
     from goodseed.server.routes import Request, Store
     from goodseed.server.ui.projects import Entry, Project
     from goodseed.server.ui.reading import OpenRun
-    from goodseed.server.ui.state import Desk
+    from goodseed.storage.catalog import RunSummary
 
 __all__ = ["describe", "diff_runs", "get_config", "get_run", "get_series_list"]
 
@@ -57,12 +58,12 @@ def get_run(store: Store, request: Request) -> Answer:
     """One run."""
     desk = desk_of(store)
     project = desk.project(store, request.parameters["project"])
-    return Answer(describe(desk, project, project.the_entry(request.parameters["run_id"])))
+    return Answer(describe(store, project, project.the_entry(request.parameters["run_id"])))
 
 
-def describe(desk: Desk, project: Project, entry: Entry) -> dict[str, Any]:
+def describe(store: Store, project: Project, entry: Entry) -> dict[str, Any]:
     """All that is known of a run, but for its data."""
-    run = entry.run
+    run, desk = entry.run, desk_of(store)
     with desk.reading(run) as reader:
         configs = {path: decoded(tag, value) for path, tag, value in reader.rows(_DESCRIPTION)}
         git = git_facts(reader)
@@ -93,8 +94,18 @@ def describe(desk: Desk, project: Project, entry: Entry) -> dict[str, Any]:
         "processes": processes,
         "parent": plain_value(configs.get("sys/parent")),
         "progress": None if max_steps is None else progress_of(run, step, max_steps).as_json(),
+        "reading": _reading(store, run),
         "rev": project.rev,
     }
+
+
+def _reading(store: Store, run: RunSummary) -> dict[str, str]:
+    """What `goodseed.Run` needs besides project and id to read the run."""
+    if not is_local(store):
+        return {"storage": "cloud"}
+    directory = run.files.database.parent
+    is_usual = run_files(run.project, run.run_id).database == run.files.database
+    return {"storage": "local"} if is_usual else {"storage": "local", "log_dir": str(directory)}
 
 
 def _processes(reader: OpenRun) -> list[dict[str, Any]]:

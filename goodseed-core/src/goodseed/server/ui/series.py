@@ -38,8 +38,9 @@ _JSON_CHARACTERS: Final = 1 << 17
 _AXES: Final = ("step", "time", "wall")
 _BEFORE: Final = """
     SELECT step, ts FROM metric_points WHERE series_id = ? AND step < ? AND ts < ? ORDER BY step DESC LIMIT 1"""
+_BEHIND: Final = "SELECT step FROM metric_points WHERE series_id = ? AND step > ? ORDER BY step LIMIT 1"
 _FIRST: Final = "SELECT ts FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1"
-_FIELDS: Final = ("runs", "paths", "items", "x", "range", "points", "agg", "since", "offset")
+_FIELDS: Final = ("runs", "paths", "items", "x", "range", "edges", "points", "agg", "since", "offset")
 
 
 class Item(NamedTuple):
@@ -58,6 +59,7 @@ class Wanted:
         next: At which of all that are asked for the next answer is to begin; None at the end.
         x: ``step``, ``time``, ``wall`` or the path of a metric.
         range: The lowest and highest x; None for all.
+        has_edges: With a range of steps, the points next to it, too: lines reach the edges of a chart.
         points: How many points or buckets at most.
         is_full: All columns.
         since: The cursors, by run and path.
@@ -67,6 +69,7 @@ class Wanted:
     next: int | None
     x: str
     range: tuple[float, float] | None
+    has_edges: bool
     points: int
     is_full: bool
     since: dict[str, Any]
@@ -110,6 +113,7 @@ def _wanted(request: Request) -> Wanted:
         end if end < len(items) else None,
         fields.text("x") or "step",
         fields.range("range"),
+        bool(fields.boolean("edges")),
         fields.integer("points", 800, 1, _MAX_POINTS),
         agg == "all",
         since,
@@ -149,7 +153,7 @@ def _kept_frames(desk: Desk, project: Project, wanted: Wanted) -> Iterator[bytes
             if run is None or token is None:
                 yield from _read_all(desk, project, replace(wanted, items=[item]))
                 continue
-            key = (token, item.path, wanted.x, wanted.range, wanted.points)
+            key = (token, item.path, wanted.x, (wanted.range, wanted.has_edges), wanted.points)
             sent_key = (*key, "sent")
             series = desk.series.get(run.path, key) or desk.series.get(run.path, sent_key)
             if series is None:
@@ -186,7 +190,7 @@ def _read_all(desk: Desk, project: Project, wanted: Wanted) -> Iterator[Series]:
 
 def _read(desk: Desk, project: Project, run: RunSummary, item: Item, wanted: Wanted) -> Series:
     token = rest_token(run.files)
-    key = (token, item.path, wanted.x, wanted.range, wanted.points)
+    key = (token, item.path, wanted.x, (wanted.range, wanted.has_edges), wanted.points)
     if token is not None and not wanted.since:
         kept = desk.series.get(run.path, key)
         if kept is not None:
@@ -218,6 +222,8 @@ def _read_open(desk: Desk, reader: OpenRun, run: RunSummary, item: Item, wanted:
     tracker = desk.changes.of(run.files) if token is None else None
     state = tracker.look() if tracker is not None else ""
     with reader.transaction() as connection:
+        if wanted.has_edges and not by_time:
+            bounds = _with_edges(connection, number, bounds)
         cursor = Cursor.at_end(connection, number, token or state)
         if (known := Cursor.parse(wanted.since.get(f"{item.run}/{item.path}"))) is not None:
             start = known.resume(cursor, tracker, number)
@@ -238,6 +244,14 @@ def _read_open(desk: Desk, reader: OpenRun, run: RunSummary, item: Item, wanted:
     if origin:
         window.shift(-origin)
     return Series(*item, window, cursor=cursor.text)
+
+
+def _with_edges(connection: sqlite3.Connection, series: int, bounds: Bounds) -> Bounds:
+    before = connection.execute(_BEFORE, (series, bounds.step_low, math.inf)).fetchone()
+    behind = connection.execute(_BEHIND, (series, bounds.step_high)).fetchone()
+    return bounds._replace(
+        step_low=before[0] if before else bounds.step_low, step_high=behind[0] if behind else bounds.step_high
+    )
 
 
 def _rest(

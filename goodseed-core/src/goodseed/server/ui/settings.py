@@ -44,7 +44,7 @@ class SettingsFiles:
         self._known: Final[dict[str, tuple[object, dict[str, Any]]]] = {}
 
     def runs(self, project: str) -> dict[str, dict[str, Any]]:
-        """What is set for each run, by id: ``color`` and ``archived``."""
+        """What is set for each run, by id: ``color``, ``archived``, and when a latecomer was first ``seen``."""
         with self._lock:
             return dict(self._load(project)["runs"])
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from goodseed.server.routes import Store
     from goodseed.storage.catalog import RunSummary
 
-__all__ = ["Desk", "close", "desk_of"]
+__all__ = ["Desk", "close", "desk_of", "is_local"]
 
 _MAX_READERS: Final = 128
 
@@ -137,6 +137,11 @@ def desk_of(store: Store) -> Desk:
             desk = _desks[store] = Desk(root if isinstance(root, Path) else None)
             weakref.finalize(store, desk.close)
         return desk
+
+
+def is_local(store: Store) -> bool:
+    """Whether its runs are files that training processes write, and not a hub's, of which a page sees a part."""
+    return not hasattr(store, "origin")
 
 
 def close(store: Store) -> None:

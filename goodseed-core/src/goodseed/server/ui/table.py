@@ -12,7 +12,7 @@ from goodseed.server.parameters import MAX_INTEGER, integer, text
 from goodseed.server.routes import Answer, RequestError
 from goodseed.server.ui.columns import finite_numbers, plain_value
 from goodseed.server.ui.fields import Fields, encodable, limit_of, texts
-from goodseed.server.ui.filters import parse_filter
+from goodseed.server.ui.filters import attributes, parse_filter
 from goodseed.server.ui.matching import matcher
 from goodseed.server.ui.state import desk_of
 from goodseed.server.ui.values import Values
@@ -144,7 +144,8 @@ def _kept(project: Project, query: Query, condition: Condition | None) -> Ordere
 def _ordered(project: Project, query: Query, condition: Condition | None) -> Ordered:
     values = Values(project)
     passes = matcher(condition, values)
-    entries = [entry for entry in _candidates(project, query) if passes(entry)]
+    named = {values.resolve(one.name, is_path=one.is_path) for one in attributes(condition)}
+    entries = [entry for entry in _candidates(project, query, names_archive="sys/archived" in named) if passes(entry)]
     for column in (*query.columns, *(column for column, _ in query.sort), *query.group_by):
         values.load(column)
     for column, is_descending in reversed(query.sort):
@@ -156,7 +157,8 @@ def _ordered(project: Project, query: Query, condition: Condition | None) -> Ord
     return Ordered(project.rev, time.monotonic() + _KEPT_SECONDS, values, entries, groups, stats)
 
 
-def _candidates(project: Project, query: Query) -> list[Entry]:
+def _candidates(project: Project, query: Query, *, names_archive: bool) -> list[Entry]:
+    """The runs to filter: archived ones only where the filter, or the request, names them."""
     if query.ids is None:
         entries = project.entries
     else:
@@ -164,7 +166,10 @@ def _candidates(project: Project, query: Query) -> list[Entry]:
     if query.trashed == "all":
         return entries
     is_wanted = query.trashed == "only"
-    return [entry for entry in entries if bool(entry.run.trashed) is is_wanted]
+    entries = [entry for entry in entries if bool(entry.run.trashed) is is_wanted]
+    if is_wanted or query.ids is not None or names_archive:
+        return entries
+    return [entry for entry in entries if not project.settings(entry.run.run_id).get("archived")]
 
 
 def _sorted(entries: list[Entry], get: Callable[[Entry], Any], *, is_descending: bool) -> list[Entry]:

@@ -30,6 +30,8 @@ _SHORT: Final = {
     "created": "sys/creation_time",
     "modified": "sys/modification_time",
     "duration": "sys/running_time",
+    "progress": "sys/progress",
+    "eta": "sys/eta",
     "archived": "sys/archived",
     "trashed": "sys/trashed",
 }
