@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -116,6 +117,35 @@ def test_config_tree_search_and_diff(tab: Tab) -> None:
     assert page.locator("dd").count() == 1
     page.get_by_role("button", name="List").click()
     assert page.locator("dt").inner_text().startswith("parameters/optimizer")
+
+
+def test_what_is_searched_and_chosen_is_in_the_address(tab: Tab) -> None:
+    """A link shows the same rows of configs and of a comparison; the copied JSON holds whole values."""
+    page = tab.open(f"{RUN}/config")
+    page.get_by_label("Filter configs").fill("optimizer")
+    page.get_by_role("button", name="List", exact=True).click()
+    page.goto(page.url)
+    page.get_by_label("Filter configs").wait_for()
+    assert page.get_by_label("Filter configs").input_value() == "optimizer"
+    page.get_by_text("parameters/optimizer").wait_for()
+    assert page.get_by_text("parameters/depth").count() == 0
+    page = tab.open(f"{HOME}/-/compare?runs=run-01&runs=run-02&rows=optimizer")
+    page.locator("table.cmp").get_by_text("optimizer").first.wait_for()
+    assert "depth" not in page.locator("table.cmp").inner_text()
+
+
+def test_long_values_are_copied_whole(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """The page has the beginning of a long value; what it copies as JSON is all of it."""
+    with goodseed.Run(
+        project="p", run_id="r", storage="local", goodseed_home=tmp_path, capture_hardware_metrics=False, git_ref=False
+    ) as run:
+        run["long"] = "x" * 50_000
+    tab = new_tab(serve(tmp_path).url)
+    tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=tab.root)
+    page = tab.open("/p/p/-/run/r/config?keys=long")
+    page.get_by_role("button", name="JSON").click()
+    page.get_by_text("Copied as JSON").wait_for()
+    assert json.loads(page.evaluate("navigator.clipboard.readText()")) == {"long": "x" * 50_000}
 
 
 def test_logs_search_streams_and_download(tab: Tab) -> None:

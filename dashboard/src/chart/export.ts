@@ -1,6 +1,6 @@
 /** Charts as files: PNG as seen, SVG as lines, CSV as numbers. */
 import { csv } from "../lib/csv";
-import { compact, number } from "../lib/format";
+import { compact } from "../lib/format";
 import { token } from "../state/theme";
 import type { Chart } from "./chart";
 import type { Column } from "../lib/series";
@@ -68,7 +68,7 @@ export function svgOf(lines: readonly Line[], shown: Area, title: string): strin
     else {
       parts.push(`<path class="g" d="M${area.left} ${Y(value).toFixed(1)}h${area.width}"/>`);
       parts.push(
-        `<text x="${area.left - 6}" y="${(Y(value) + 4).toFixed(1)}" text-anchor="end">${xml(number(value))}</text>`,
+        `<text x="${area.left - 6}" y="${(Y(value) + 4).toFixed(1)}" text-anchor="end">${compact(value) || "0"}</text>`,
       );
     }
   }

@@ -1,6 +1,5 @@
 /** Two to ten runs side by side, and all runs of the filter in one plot. */
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
 import type { Diff, RunDetails, Table } from "../api";
 import { api } from "../api";
 import { markdown } from "../lib/csv";
@@ -98,7 +97,7 @@ function AddRun({ project, ids }: { project: Project; ids: readonly string[] }):
 
 function Differences({ project, ids, base }: { project: Project; ids: readonly string[]; base: string }): JSX.Element {
   const isAll = one("all") === "1";
-  const [text, setText] = useState("");
+  const text = one("rows");
   const { data, error } = useAnswer(
     () => compared(project, ids, base, isAll),
     [ids.join("\n"), isAll, project.metrics.value],
@@ -125,7 +124,7 @@ function Differences({ project, ids, base }: { project: Project; ids: readonly s
             placeholder="Filter rows"
             aria-label="Filter rows"
             value={text}
-            onInput={(event) => setText(event.currentTarget.value)}
+            onInput={(event) => setParams({ rows: event.currentTarget.value || null })}
           />
         </label>
         <Seg

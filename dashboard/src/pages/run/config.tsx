@@ -7,9 +7,9 @@ import { count } from "../../lib/format";
 import { natural } from "../../lib/metrics";
 import type { Cell } from "../../lib/values";
 import { toText } from "../../lib/values";
-import { one } from "../../state/location";
+import { one, setParams } from "../../state/location";
 import { Icon } from "../../ui/icons";
-import { copy, Fault, Seg, useAnswer } from "../../ui/parts";
+import { attempt, copy, Fault, Seg, useAnswer } from "../../ui/parts";
 import { runVersion } from "./page";
 
 const PAGE = 5000;
@@ -28,8 +28,8 @@ interface Branch {
 
 export function ConfigTab({ project, id }: { project: string; id: string }): JSX.Element {
   const base = one("base");
-  const [text, setText] = useState("");
-  const [kind, setKind] = useState<"tree" | "list">("tree");
+  const text = one("keys");
+  const kind = one("layout") === "list" ? "list" : "tree";
   const [isDiffOnly, setDiffOnly] = useState(false);
   const { data, error } = useAnswer(() => load(project, id, base), [project, id, base, runVersion.value]);
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -56,7 +56,7 @@ export function ConfigTab({ project, id }: { project: string; id: string }): JSX
               placeholder={`Filter ${count(data?.length ?? 0)} keys`}
               aria-label="Filter configs"
               value={text}
-              onInput={(event) => setText(event.currentTarget.value)}
+              onInput={(event) => setParams({ keys: event.currentTarget.value || null })}
             />
           </label>
           {base && (
@@ -72,18 +72,9 @@ export function ConfigTab({ project, id }: { project: string; id: string }): JSX
               ["tree", "Tree"],
               ["list", "List"],
             ]}
-            onChange={setKind}
+            onChange={(value) => setParams({ layout: value === "tree" ? null : value })}
           />
-          <button
-            type="button"
-            class="btn"
-            onClick={() =>
-              copy(
-                JSON.stringify(Object.fromEntries(items.map((item) => [item.path, item.value])), null, 2),
-                "Copied as JSON",
-              )
-            }
-          >
+          <button type="button" class="btn" onClick={() => void attempt(() => copyJson(project, id, items))}>
             <Icon name="copy" isSmall />
             JSON
           </button>
@@ -101,17 +92,31 @@ export function ConfigTab({ project, id }: { project: string; id: string }): JSX
   );
 }
 
-async function load(project: string, id: string, base: string): Promise<Shown[]> {
+/** The values whole, also those of which the page has the beginning only. */
+async function copyJson(project: string, id: string, items: readonly ConfigItem[]): Promise<void> {
+  const isCut = items.some((item) => item.cut);
+  const whole = new Map((isCut ? await allOf(project, id, true) : items).map((item) => [item.path, item.value]));
+  const content = Object.fromEntries(items.map(({ path, value }) => [path, whole.get(path) ?? value]));
+  copy(JSON.stringify(content, null, 2), "Copied as JSON");
+}
+
+async function allOf(project: string, id: string, isFull: boolean): Promise<ConfigItem[]> {
   const items: ConfigItem[] = [];
   let cursor: string | null = null;
   do {
     const page: Awaited<ReturnType<typeof api.config>> = await api.config(project, id, {
       limit: PAGE,
       ...(cursor ? { cursor } : {}),
+      ...(isFull ? { full: 1 } : {}),
     });
     items.push(...page.items);
     cursor = page.next;
   } while (cursor);
+  return items;
+}
+
+async function load(project: string, id: string, base: string): Promise<Shown[]> {
+  const items = await allOf(project, id, false);
   const was = new Map<string, Cell>();
   if (base && base !== id) {
     const diff = await api.diff(project, [base, id], base);

@@ -5,11 +5,12 @@ import type { Source } from "../../api";
 import { api } from "../../api";
 import type { DiffFile } from "../../lib/diff";
 import { parseDiff } from "../../lib/diff";
-import { one } from "../../state/location";
+import { one, setParams } from "../../state/location";
 import { Icon } from "../../ui/icons";
 import { copy, Fault, Seg, useAnswer } from "../../ui/parts";
 
-type Against = "commit" | "upstream" | "run" | "packages";
+const AGAINST = ["commit", "upstream", "run", "packages"] as const;
+type Against = (typeof AGAINST)[number];
 const MAX_LINES = 4000;
 
 interface Loaded {
@@ -42,8 +43,9 @@ async function load(project: string, id: string, base: string): Promise<Loaded> 
 export function SourceTab({ project, id }: { project: string; id: string }): JSX.Element {
   const base = one("base");
   const { data, error } = useAnswer(() => load(project, id, base), [project, id, base]);
-  const [against, setAgainst] = useState<Against>("commit");
-  const [file, setFile] = useState("");
+  const against: Against = AGAINST.find((name) => name === one("against")) ?? "commit";
+  const file = one("file");
+  const setFile = (path: string): void => setParams({ file: path || null });
   const files = useMemo(() => (data ? filesOf(data, against) : []), [data, against]);
   if (error) return <Fault text={error} />;
   if (!data) return <div class="page" aria-busy="true" />;
@@ -63,10 +65,7 @@ export function SourceTab({ project, id }: { project: string; id: string }): JSX
             label="Compared with"
             value={against}
             options={options}
-            onChange={(value) => {
-              setAgainst(value);
-              setFile("");
-            }}
+            onChange={(value) => setParams({ against: value === "commit" ? null : value, file: null })}
           />
         </div>
         {against !== "packages" && (
