@@ -83,6 +83,7 @@ function linear(splits: number[]): string[] {
 /** A tick of a wall clock: the time, and at midnight the day. */
 function wallTick(seconds: number, gap: number): string {
   const at = clock(seconds * 1000);
+  if (gap < 1) return at + (seconds % 1).toFixed(Math.ceil(-Math.log10(gap))).slice(1);
   return at === "00:00:00" ? day(seconds) : gap < 60 ? at : at.slice(0, 5);
 }
 

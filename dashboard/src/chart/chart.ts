@@ -338,13 +338,14 @@ export class Chart {
   private readCursor(plot: uPlot, left: number): void {
     const x = plot.posToVal(left, "x");
     const top = plot.cursor.top ?? 0;
+    const alone = Math.abs(plot.posToVal(left + NEAR_PX, "x") - x);
     const area = this.area();
     const { Y } = scalesOf(area);
     const rows: TipRow[] = [];
     const values = new Map<string, number>();
     let [best, distance] = [null as Line | null, NEAR_PX];
     for (const line of this.lines) {
-      if (!reaches(line, x)) continue;
+      if (!reaches(line, x, alone)) continue;
       const i = nearest(line.x, x);
       const value = line.y[i]!;
       rows.push({
@@ -468,10 +469,10 @@ function spanOf(line: Line, index: number, from: number, to: number): [number, n
   return [Math.min(index, lowerBound(line.x, from)), Math.max(index, lowerBound(line.x, to) - 1)];
 }
 
-/** Whether a line is there at `x`, give or take its own spacing. */
-function reaches(line: Line, x: number): boolean {
+/** Whether a line is there at `x`, give or take its own spacing; a single point `alone`, or everywhere. */
+function reaches(line: Line, x: number, alone = Infinity): boolean {
   if (!line.n) return false;
   const [first, last] = [line.x[0]!, line.x[line.n - 1]!];
-  const slack = ((last - first) / Math.max(1, line.n - 1)) * 0.75 || Math.abs(last) * 0.05 || 0.5;
+  const slack = ((last - first) / Math.max(1, line.n - 1)) * 0.75 || alone;
   return x >= first - slack && x <= last + slack;
 }
