@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -206,6 +208,50 @@ def test_click_on_a_point_shows_that_second(tab: Tab) -> None:
     dialog.get_by_role("link", name="Open the log here").click()
     page.wait_for_url("**/run/run-02/logs?at=*")
     page.locator(".ln.at").wait_for()
+
+
+def test_the_line_of_a_point_is_in_view_and_samples_of_other_seconds_say_so(
+    new_tab: Callable[..., Tab], serve: Any, tmp_path: Path
+) -> None:
+    """Of many lines around a point, the last one before it is marked and in view; a sample says how old it is."""
+    now = 1_700_000_000.0
+    with goodseed.Run(
+        project="p", run_id="r", storage="local", goodseed_home=tmp_path, capture_hardware_metrics=False, git_ref=False
+    ) as run:
+        for step in range(3):
+            run["loss"].log(1.0, step=step)
+        run.log_metrics({"monitoring/x/cpu": 12.0, "monitoring/x/ram": 34.0}, step=0)
+        path = run.path
+    with closing(sqlite3.connect(str(path))) as connection, connection:
+        (number,) = connection.execute(
+            "INSERT INTO string_series (path) VALUES ('monitoring/x/stdout') RETURNING id"
+        ).fetchone()
+        connection.executemany(
+            "INSERT INTO string_points (series_id, step, value, ts) VALUES (?, ?, ?, ?)",
+            [(number, i, f"line {i}" + "\n" * 5, now + (i - 100) / 10) for i in range(200)],
+        )
+        connection.executemany(
+            "UPDATE metric_points SET ts = ? + step WHERE series_id = (SELECT id FROM metric_series WHERE path = ?)",
+            [(now - 1, "loss"), (now - 9, "monitoring/x/cpu"), (now, "monitoring/x/ram")],
+        )
+    page = new_tab(serve(tmp_path).url).open("/p/p")
+    card = chart(page, "loss")
+    wait_painted(page, card, 50)
+    move_over(page, card, 0.5, 0.5)
+    box = card.locator(".u-over").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    dialog = page.get_by_role("dialog")
+    dialog.locator(".ln.at").get_by_text("line 100").wait_for()
+    inside = """line => {
+        const at = line.getBoundingClientRect();
+        return [".log", ".dlg"].every(name => {
+            const box = line.closest(name).getBoundingClientRect();
+            return at.top >= box.top - 1 && at.bottom <= box.bottom + 1;
+        });
+    }"""
+    assert dialog.locator(".ln.at").evaluate(inside)
+    assert re.search(r"\d\d:\d\d:20 ", dialog.locator(".body").first.inner_text())
+    assert dialog.locator("dd").all_inner_texts() == ["12 9s before", "34"]
 
 
 def test_every_line_of_a_long_log_is_reached(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 /** Lines of a console, with their colours. */
 import type { JSX } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { LogLine, Logs } from "../api";
 import { spans } from "../lib/ansi";
 import { clock, step as stepText } from "../lib/format";
@@ -11,8 +12,10 @@ export function LogLines(props: {
   search?: string;
   isWrapped?: boolean;
 }): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => box.current?.querySelector(".at")?.scrollIntoView({ block: "center" }), [props.at]);
   return (
-    <div class={props.isWrapped === false ? "log" : "log wrap"}>
+    <div class={props.isWrapped === false ? "log" : "log wrap"} ref={box}>
       {props.lines.map((line) => (
         <Line
           key={line[0]}

@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 import { api } from "../api";
 import { xText } from "../chart/axes";
 import { useCharts } from "../chart/model";
-import { number, time } from "../lib/format";
+import { duration, moment, number } from "../lib/format";
 import { nearest } from "../lib/series";
 import type { Series } from "../lib/series";
 import { runPath } from "../state/location";
@@ -17,7 +17,14 @@ const LINES = 40;
 interface Moment {
   ms: number;
   logs: Awaited<ReturnType<typeof api.logs>>;
-  system: [string, number][];
+  system: Sample[];
+}
+
+interface Sample {
+  path: string;
+  value: number;
+  /** Seconds after the moment; negative before it. */
+  later: number;
 }
 
 export function MomentDialog(): JSX.Element | null {
@@ -64,24 +71,32 @@ function MomentBody(props: BodyProps): JSX.Element {
     <>
       <div class="body">
         <p class="dim">
-          {time(data.ms / 1000)}{" "}
+          {moment(data.ms / 1000)}{" "}
           <a class="link" href={`${runPath(props.project, props.run, "logs")}?at=${Math.round(data.ms)}`}>
             Open the log here
           </a>
         </p>
       </div>
-      {data.system.length > 0 && (
-        <dl class="kv">
-          {data.system.flatMap(([path, value]) => [
-            <dt key={path}>{path.replace(/^monitoring\/[^/]+\//, "")}</dt>,
-            <dd key={`${path}=`}>{number(value)}</dd>,
-          ])}
-        </dl>
-      )}
       {data.logs.lines.length ? (
         <LogLines lines={data.logs.lines} streams={data.logs.streams} at={at} />
       ) : (
         <div class="body dim">The run has no console log.</div>
+      )}
+      {data.system.length > 0 && (
+        <dl class="kv">
+          {data.system.flatMap(({ path, value, later }) => [
+            <dt key={path}>{path.replace(/^monitoring\/[^/]+\//, "")}</dt>,
+            <dd key={`${path}=`}>
+              {number(value)}
+              {Math.abs(later) >= 1 && (
+                <span class="dim">
+                  {" "}
+                  {duration(Math.abs(later))} {later < 0 ? "before" : "after"}
+                </span>
+              )}
+            </dd>,
+          ])}
+        </dl>
       )}
     </>
   );
@@ -93,16 +108,20 @@ async function momentOf({ project, run, path, x, axis, created }: BodyProps): Pr
     api.logs(project, run, { around_ms: Math.round(ms), limit: LINES }),
     api.runAttributes(project, run, { kind: "series", q: "monitoring", limit: 60 }),
   ]);
-  const system: [string, number][] = [];
+  const system: Sample[] = [];
   const paths = attributes.items.map((item) => item.path);
   if (paths.length) {
     const range = [ms / 1000 - SECONDS, ms / 1000 + SECONDS] as const;
     const take = (found: Series[]): void => {
-      for (const s of found) if (s.n) system.push([s.path, s.last[nearest(s.x, ms / 1000)]!]);
+      for (const s of found) {
+        if (!s.n) continue;
+        const i = nearest(s.x, ms / 1000);
+        system.push({ path: s.path, value: s.last[i]!, later: s.x[i]! - ms / 1000 });
+      }
     };
     await api.series(project, { runs: [run], paths, x: "wall", range, points: 100 }, take);
   }
-  return { ms, logs, system: system.sort((a, b) => (a[0] < b[0] ? -1 : 1)) };
+  return { ms, logs, system: system.sort((a, b) => (a.path < b.path ? -1 : 1)) };
 }
 
 async function millisecondsOf({ project, run, path, x, axis, created }: BodyProps): Promise<number> {
