@@ -96,12 +96,14 @@ export interface RunDetails {
   modified: number | null;
   closed: number | null;
   duration: number | null;
+  /** Of text series, those that are not the console. */
   counts: { config: number; series: number; text: number };
   git: Record<string, Cell | Record<string, Cell>>;
   env: Record<string, Cell>;
   processes: Record<string, Cell>[];
   parent: string | null;
   progress: { step: number | null; max_steps: number | null; eta_seconds: number | null } | null;
+  failure: { reason: string; traceback: string | null } | null;
   /** What `goodseed.Run` needs besides project and id to read it. */
   reading: Record<string, string>;
   rev: string;
@@ -145,6 +147,11 @@ export interface Logs {
   streams: { name: string; kind: string; namespace: string; lines: number }[];
   cursor: string;
   cut?: number[];
+}
+
+export interface Texts {
+  rows: { step: number; time: number | null; values: (string | null)[]; cut: number[] }[];
+  next: number | null;
 }
 
 export interface ChangedFile {
@@ -313,6 +320,12 @@ export const api = {
     },
     signal?: AbortSignal,
   ): Promise<Logs> => json(`${runUrl(project, id)}/logs${query(fields)}`, signal ? { signal } : {}),
+
+  texts: (
+    project: string,
+    id: string,
+    fields: { path: readonly string[]; until?: string; step?: readonly string[]; q?: string },
+  ): Promise<Texts> => json(`${runUrl(project, id)}/texts${query(fields)}`),
 
   source: (project: string, id: string): Promise<Source> => json(`${runUrl(project, id)}/source`),
   text: async (url: string): Promise<string> => (await ask(url)).text(),

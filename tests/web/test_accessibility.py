@@ -22,6 +22,7 @@ PAGES = {
     "charts": f"{HOME}/-/run/run-05/charts",
     "config": f"{HOME}/-/run/run-05/config?base=run-03",
     "logs": f"{HOME}/-/run/run-05/logs?find=epoch",
+    "text": f"{HOME}/-/run/run-05/text?base=run-03",
     "system": f"{HOME}/-/run/run-05/system",
     "source": f"{HOME}/-/run/run-05/source",
     "trash": f"{HOME}/-/table?trash=1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -151,7 +152,7 @@ def test_long_values_are_copied_whole(new_tab: Callable[..., Tab], serve: Any, t
 
 
 def test_logs_search_streams_and_download(tab: Tab) -> None:
-    """The console with its colours, a search that jumps, one stream alone, text series, and a file of it."""
+    """The console with its colours, a search that jumps, one stream alone, and a file of it."""
     page = tab.open(f"{RUN}/logs")
     page.locator(".ln .a2").first.wait_for()
     page.get_by_label("Search the log").fill("epoch 3")
@@ -161,9 +162,6 @@ def test_logs_search_streams_and_download(tab: Tab) -> None:
     page.get_by_role("button", name="stderr").click()
     until(page, "document.querySelectorAll('.ln').length === 1")
     assert "a warning of the driver" in page.locator(".ln").inner_text()
-    page.get_by_role("button", name="Text series").click()
-    page.get_by_text("the text of a string series").wait_for()
-    assert "step 1" in page.locator(".ln").first.inner_text()
     page.get_by_role("button", name="Console").click()
     page.get_by_text("epoch 5").wait_for()
     with page.expect_download() as caught:
@@ -262,10 +260,10 @@ def test_every_line_of_a_long_log_is_reached(new_tab: Callable[..., Tab], serve:
     ) as run:
         for first in range(0, lines, 20_000):
             for n in range(first, first + 20_000):
-                run.log_strings({"notes": f"line {n}"}, step=n)
+                run.log_strings({"monitoring/a/stdout": f"line {n}"}, step=n)
             run.flush()
-        run.log_strings({"notes": "long " + "x" * 30_000}, step=lines)
-    page = new_tab(serve(tmp_path).url).open("/p/p/-/run/r/logs?stream=text")
+        run.log_strings({"monitoring/a/stdout": "long " + "x" * 30_000}, step=lines)
+    page = new_tab(serve(tmp_path).url).open("/p/p/-/run/r/logs")
     page.get_by_text("cut here").wait_for()
     page.get_by_role("log").focus()
     page.keyboard.press("Home")
@@ -278,6 +276,77 @@ def test_every_line_of_a_long_log_is_reached(new_tab: Callable[..., Tab], serve:
     page.get_by_text("line 3", exact=True).wait_for()
     page.get_by_label("Search the log").fill("line 555555")
     page.locator(".ln.at mark", has_text="line 555555").wait_for()
+
+
+def test_texts_side_by_side_by_step(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """Several series beside one another, another run's below, a search, and the way to older steps and back."""
+    for run_id in ("r", "other"):
+        with goodseed.Run(
+            project="p", run_id=run_id, storage="local", goodseed_home=tmp_path, capture_hardware_metrics=False
+        ) as run:
+            print("this is the console")
+            for step in range(120):
+                run.log_strings({"samples/answer": f"{run_id} says\n  <b>{step}</b>", "samples/prompt": "which?"}, step)
+    page = new_tab(serve(tmp_path).url).open("/p/p/-/run/r")
+    page.get_by_role("link", name=re.compile("^Text")).click()
+    texts = page.get_by_role("region", name="Texts")
+    latest = texts.get_by_role("region", name="Step 119", exact=True)
+    latest.get_by_text("r says\n  <b>119</b>").wait_for()
+    latest.get_by_text("which?").wait_for()
+    assert texts.locator("section").count() == 50
+    assert "console" not in page.locator(".split").inner_text()
+
+    page.get_by_role("button", name="samples/prompt").click()
+    until(page, "!document.querySelector('.texts').textContent.includes('which?')")
+    page.get_by_role("button", name="Older").click()
+    texts.get_by_role("region", name="Step 69", exact=True).wait_for()
+    page.get_by_role("button", name="Latest").click()
+    latest.wait_for()
+    page.get_by_label("Search the texts").fill("<B>7<")
+    texts.get_by_role("region", name="Step 7", exact=True).locator("mark", has_text="<b>7<").wait_for()
+    assert texts.locator("section").count() == 1
+
+    page.get_by_role("button", name="Compare with").click()
+    page.get_by_role("button", name="other").first.click()
+    texts.get_by_text("other says\n  <b>7</b>").wait_for()
+    page.reload()
+    texts.get_by_text("other says\n  <b>7</b>").wait_for()
+    assert texts.locator("section").count() == 1
+
+
+def test_texts_of_a_live_run_arrive(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """A text that is logged while the page is open stands above the older ones."""
+    with goodseed.Run(
+        project="p", run_id="r", storage="local", goodseed_home=tmp_path, capture_hardware_metrics=False
+    ) as run:
+        run.log_strings({"sample": "the first"}, step=1)
+        page = new_tab(serve(tmp_path).url).open("/p/p/-/run/r/text")
+        page.get_by_text("the first").wait_for()
+        run.log_strings({"sample": "the second"}, step=2)
+        page.get_by_text("the second").wait_for()
+        assert page.locator(".texts section").first.get_attribute("aria-label") == "Step 2"
+
+
+def test_what_ended_a_run_is_said(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """The page of a failed run has the error and its traceback, that of a crashed one how to go on."""
+    start = "import goodseed, os; r = goodseed.Run(project='p', run_id={!r}, storage='local', capture_hardware_metrics=False);"
+    for run_id, end in (("bad", "raise ValueError('<b>too hot')"), ("gone", "os._exit(9)")):
+        subprocess.run(
+            [sys.executable, "-c", start.format(run_id) + end],
+            env={**os.environ, "GOODSEED_HOME": str(tmp_path)},
+            capture_output=True,
+            check=False,
+        )
+    page = new_tab(serve(tmp_path).url).open("/p/p/-/run/bad")
+    end = page.get_by_role("region", name="What ended it")
+    end.get_by_role("heading", name="ValueError: <b>too hot").wait_for()
+    assert "Traceback (most recent call last)" in end.locator("pre").inner_text()
+    page.get_by_role("link", name="Logs", exact=True).click()
+    page.get_by_role("link", name="ValueError: <b>too hot").click()
+    end.wait_for()
+    page.goto(page.url.replace("/bad", "/gone"))
+    end.get_by_role("heading", name="No sign of life since").wait_for()
+    assert 'goodseed.Run(project="p", resume_run_id="gone")' in end.inner_text()
 
 
 def test_compare_finds_what_differs_in_many_metrics_and_in_the_code(

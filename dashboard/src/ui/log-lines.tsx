@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { LogLine, Logs } from "../api";
 import { spans } from "../lib/ansi";
-import { clock, step as stepText } from "../lib/format";
+import { clock } from "../lib/format";
 
 export function LogLines(props: {
   lines: readonly LogLine[];
@@ -42,7 +42,7 @@ export function Line({
   search: string;
   isCut?: boolean;
 }): JSX.Element {
-  const [n, ms, stream, text, step] = line;
+  const [n, ms, stream, text] = line;
   const source = streams[stream];
   const isError = source?.kind === "err";
   return (
@@ -50,19 +50,23 @@ export function Line({
       <span>{n + 1}</span>
       <span>{ms === null ? "" : clock(ms)}</span>
       <span>
-        {source?.kind === "text" && (
-          <span class="src">
-            {source.name} <span class="dim">step {stepText(step)}</span>{" "}
-          </span>
-        )}
-        {spans(text).map((span, i) => (
-          <span key={i} class={span.className}>
-            {marked(span.text, search)}
-          </span>
-        ))}
+        <Styled text={text} search={search} />
         {isCut && <span class="dim"> … cut here; the download has all of it</span>}
       </span>
     </div>
+  );
+}
+
+/** Text with the colours that it asks a terminal for. */
+export function Styled({ text, search }: { text: string; search: string }): JSX.Element {
+  return (
+    <>
+      {spans(text).map((span, i) => (
+        <span key={i} class={span.className}>
+          {marked(span.text, search)}
+        </span>
+      ))}
+    </>
   );
 }
 

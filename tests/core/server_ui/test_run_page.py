@@ -327,3 +327,90 @@ def test_colours_stay_when_older_runs_come_in(api: Api) -> None:
 
     ordinals = [dict(zip(found["sys/id"], found["sys/ordinal"], strict=True)) for found in (before, now, again)]
     assert [{"a": 0, "b": 1}, {"a": 0, "b": 1, "old": 2}, {"a": 0, "b": 1, "old": 2}] == ordinals
+
+
+def _samples(run_id: str = "t") -> None:
+    with goodseed.Run(project="p", run_id=run_id, storage="local") as run:
+        for step in range(0, 50, 10):
+            run.log_strings({"samples/prompt": f"{run_id} asks {step}\nshort", "samples/answer": f"says {step}%"}, step)
+        run.log_strings({"samples/answer": "in between"}, 15)
+
+
+def test_texts_of_several_series_stand_side_by_side_by_step(api: Api) -> None:
+    """The latest step comes first; a series without a text at a step has none; pages follow one another."""
+    _samples()
+    api.look()
+    where = "p/p/-/run/t/texts?path=samples/prompt&path=samples/answer"
+    found = api.get(where)
+    assert [40, 30, 20, 15, 10, 0] == [row["step"] for row in found["rows"]]
+    assert ["t asks 40\nshort", "says 40%"] == found["rows"][0]["values"]
+    assert [None, "in between"] == found["rows"][3]["values"]
+    assert found["next"] is None
+    created = api.get("p/p/-/run/t")["created"]
+    assert created - 1 <= found["rows"][0]["time"] <= created + 60
+
+    page = api.get(f"{where}&limit=4")
+    assert found["rows"][:4] == page["rows"]
+    assert found["rows"][4:] == api.get(f"{where}&limit=4&until={page['next']}")["rows"]
+    assert [20, 0] == [row["step"] for row in api.get(f"{where}&step=0&step=20")["rows"]]
+    assert [None, None] == api.get(f"{where}&step=7")["rows"][0]["values"]
+    assert [[None]] == [row["values"] for row in api.get("p/p/-/run/t/texts?path=none&step=0")["rows"]]
+
+
+def test_texts_are_searched_and_the_others_of_the_step_come_along(api: Api) -> None:
+    """A search finds steps at which one of the texts holds the words, whatever signs are in them."""
+    _samples()
+    api.look()
+    where = "p/p/-/run/t/texts?path=samples/prompt&path=samples/answer&q="
+    assert [["t asks 30\nshort", "says 30%"]] == [row["values"] for row in api.get(f"{where}SAYS 30%25")["rows"]]
+    assert [[None, "in between"]] == [row["values"] for row in api.get(f"{where}between")["rows"]]
+    assert [] == api.get(f"{where}_0%25 ")["rows"]
+
+
+def test_long_texts_are_cut_and_answers_stay_small(api: Api) -> None:
+    """A text of any length is told to be cut; an answer ends where it is large enough."""
+    with goodseed.Run(project="p", run_id="long", storage="local") as run:
+        for step in range(250):
+            run.log_strings({"a": "x" * 30_000}, step)
+    api.look()
+    found = api.get("p/p/-/run/long/texts?path=a&limit=200")
+    assert [0] == found["rows"][0]["cut"]
+    assert 20_000 == len(found["rows"][0]["values"][0])
+    assert len(found["rows"]) == 200
+    found = api.get("p/p/-/run/long/texts?" + "path=a&" * 4 + "limit=200")
+    assert 0 < len(found["rows"]) < 200
+    assert found["next"] == found["rows"][-1]["step"] - 1
+
+
+@pytest.mark.parametrize("query", ["step=x", "until=nan", "limit=201", "limit=0", "q=" + "x" * 201, "path=a&" * 17])
+def test_texts_with_wrong_parameters_are_refused(page: Api, query: str) -> None:
+    """What can't be is a bad request."""
+    with pytest.raises(RequestError) as caught:
+        page.get(f"p/p/-/run/r/texts?{query}")
+    assert caught.value.status == 400
+
+
+def test_a_failed_run_says_what_ended_it(api: Api) -> None:
+    """The reason and the traceback of the exception are among a run's details; what went well has none."""
+    with (
+        pytest.raises(ZeroDivisionError),
+        goodseed.Run(project="p", run_id="bad", storage="local", capture_traceback=True),
+    ):
+        1 / 0
+    with goodseed.Run(project="p", run_id="told", storage="local") as run:
+        run.close("failed")
+    with goodseed.Run(project="p", run_id="good", storage="local"):
+        pass
+    api.look()
+    failure = api.get("p/p/-/run/bad")["failure"]
+    assert failure["reason"] == "ZeroDivisionError: division by zero"
+    assert failure["traceback"].startswith("Traceback (most recent call last):\n")
+    assert failure["traceback"].rstrip().endswith("ZeroDivisionError: division by zero")
+    assert api.get("p/p/-/run/told")["failure"] is None
+    assert api.get("p/p/-/run/good")["failure"] is None
+
+    with goodseed.Run(project="p", resume_run_id="bad", storage="local") as run:
+        run.close("failed")
+    api.look()
+    assert api.get("p/p/-/run/bad")["failure"] is None
+    assert api.get("p/p/-/run/bad")["counts"]["text"] == 1

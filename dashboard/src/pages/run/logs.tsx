@@ -25,7 +25,7 @@ const SEARCH_MS = 250;
 // Wrapped lines have heights of their own: this many around the place in view are laid out.
 const WRAPPED = 1500;
 
-type Stream = "all" | "out" | "err" | "text";
+type Stream = "all" | "out" | "err";
 
 /** Lines by number, fetched by pages. */
 class LogModel {
@@ -96,7 +96,7 @@ class LogModel {
 }
 
 export function LogsTab({ project, id }: { project: Project; id: string }): JSX.Element {
-  const stream = (["out", "err", "text"].includes(one("stream")) ? one("stream") : "all") as Stream;
+  const stream = (["out", "err"].includes(one("stream")) ? one("stream") : "all") as Stream;
   const isWrapped = one("wrap") === "1";
   const at = Number(one("at")) || 0;
   const [, redraw] = useState(0);
@@ -250,7 +250,6 @@ export function LogsTab({ project, id }: { project: Project; id: string }): JSX.
             ["all", "Console"],
             ["out", "stdout"],
             ["err", "stderr"],
-            ["text", "Text series"],
           ]}
           onChange={(value) => setParams({ stream: value === "all" ? null : value })}
         />
@@ -305,7 +304,7 @@ export function LogsTab({ project, id }: { project: Project; id: string }): JSX.
         {error && <p class="fault">{error}</p>}
         {now && !total && !error && (
           <p class="more dim" style={{ padding: "0 14px" }}>
-            {stream === "text" ? "No text series." : "Nothing was printed, or the console was not captured."}
+            Nothing was printed, or the console was not captured.
           </p>
         )}
         <div style={{ height: `${(first - base) * ROW}px` }} />

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { RunDetails } from "../../api";
 import { api } from "../../api";
 import { Charts } from "../../chart/model";
-import { change, count, number } from "../../lib/format";
+import { change, count, number, time } from "../../lib/format";
 import type { Series } from "../../lib/series";
 import { lowerBound } from "../../lib/series";
 import type { Cell } from "../../lib/values";
@@ -46,6 +46,7 @@ export function Overview({
     <Charts.Provider value={model}>
       <div class="page">
         <div class="pad">
+          <End details={details} />
           <Tiles project={project} details={details} paths={best} />
           <div class="two">
             <div class="stack">
@@ -69,6 +70,34 @@ export function Overview({
       <FullScreenChart />
       <MomentDialog />
     </Charts.Provider>
+  );
+}
+
+/** Why there is no more of the run, where something went wrong. */
+function End({ details }: { details: RunDetails }): JSX.Element | null {
+  const { failure, state } = details;
+  if (state === "crashed")
+    return (
+      <section class="card end crashed" aria-label="What ended it">
+        <h2>No sign of life since {time(details.modified)}</h2>
+        <p>
+          The process is gone without having closed the run: it was killed, or its machine is off. All that was stored
+          until then is here. Go on with{" "}
+          <code>{`goodseed.Run(project=${JSON.stringify(details.project)}, resume_run_id=${JSON.stringify(details.id)})`}</code>
+          .
+        </p>
+      </section>
+    );
+  if (!failure) return null;
+  return (
+    <section class="card end failed" aria-label="What ended it">
+      <h2>{failure.reason}</h2>
+      {failure.traceback && (
+        <pre class="log" tabIndex={0}>
+          {failure.traceback}
+        </pre>
+      )}
+    </section>
   );
 }
 

@@ -20,13 +20,15 @@ import { RunCharts } from "./charts";
 import { LogsTab } from "./logs";
 import { Overview } from "./overview";
 import { SourceTab } from "./source";
+import { TextTab } from "./text";
 
-const TABS = ["overview", "charts", "config", "logs", "system", "source"] as const;
+const TABS = ["overview", "charts", "config", "logs", "text", "system", "source"] as const;
 const NAMES = {
   overview: "Overview",
   charts: "Charts",
   config: "Config",
   logs: "Logs",
+  text: "Text",
   system: "System",
   source: "Source",
 } as const;
@@ -74,13 +76,14 @@ export function RunPage({ project, id, tab }: { project: Project; id: string; ta
   return (
     <main style={{ display: "grid", gridTemplateRows: "auto minmax(0, 1fr)", minHeight: 0 }}>
       <div style={{ background: "var(--panel)", minWidth: 0 }}>
-        <Header project={project} details={details} reload={load} tab={shownTab} />
+        <Header project={project} details={details} reload={load} />
         <nav class="sub" aria-label="Parts of the run">
-          {TABS.map((name) => (
+          {TABS.filter((name) => name !== "text" || details.counts.text || shownTab === "text").map((name) => (
             <a key={name} href={tabPath(project.name, id, name)} aria-current={name === shownTab ? "page" : undefined}>
               {NAMES[name]}
               {name === "config" && <span class="n">{count(details.counts.config)}</span>}
               {name === "charts" && <span class="n">{count(details.counts.series)}</span>}
+              {name === "text" && <span class="n">{count(details.counts.text)}</span>}
             </a>
           ))}
         </nav>
@@ -90,6 +93,7 @@ export function RunPage({ project, id, tab }: { project: Project; id: string; ta
       {shownTab === "system" && <RunCharts project={project} details={details} isSystem key="system" />}
       {shownTab === "config" && <ConfigTab project={project.name} id={id} />}
       {shownTab === "logs" && <LogsTab project={project} id={id} />}
+      {shownTab === "text" && <TextTab project={project} id={id} />}
       {shownTab === "source" && <SourceTab project={project.name} id={id} />}
     </main>
   );
@@ -132,12 +136,10 @@ function Header({
   project,
   details,
   reload,
-  tab,
 }: {
   project: Project;
   details: RunDetails;
   reload: () => void;
-  tab: string;
 }): JSX.Element {
   const [isEditing, setEditing] = useState(false);
   const color = runColor(details);
@@ -186,7 +188,7 @@ function Header({
           <Icon name="copy" isSmall />
           Python
         </button>
-        <BaselineMenu project={project} details={details} tab={tab} />
+        <BaselineMenu project={project} details={details} />
         <IconButton
           icon={details.trashed ? "restore" : "trash"}
           label={details.trashed ? "Restore" : "Move to the trash"}
@@ -232,6 +234,13 @@ function Facts({ project, details }: { project: Project; details: RunDetails }):
       </span>,
     ],
   ];
+  if (details.failure)
+    facts.push([
+      "",
+      <a class="st failed" key="f" href={tabPath(project.name, details.id, "overview")}>
+        {details.failure.reason.slice(0, 120)}
+      </a>,
+    ]);
   if (details.created) facts.push(["Started", time(details.created)]);
   if (details.duration !== null)
     facts.push([details.state === "running" ? "Elapsed" : "Took", duration(details.duration)]);
@@ -271,7 +280,7 @@ function Facts({ project, details }: { project: Project; details: RunDetails }):
   );
 }
 
-function BaselineMenu({ project, details, tab }: { project: Project; details: RunDetails; tab: string }): JSX.Element {
+function BaselineMenu({ project, details }: { project: Project; details: RunDetails }): JSX.Element {
   const base = one("base");
   return (
     <Menu
@@ -310,7 +319,7 @@ function BaselineMenu({ project, details, tab }: { project: Project; details: Ru
             without={[details.id]}
             onPick={(row) => {
               project.known.set(row.id, row);
-              go(`${runPath(project.name, details.id, tab)}?base=${encodeURIComponent(row.id)}`);
+              setParams({ base: row.id });
               close();
             }}
           />

@@ -17,6 +17,7 @@ from goodseed.server.ui import (
     series,
     source,
     table,
+    texts,
     views,
 )
 from goodseed.server.ui.state import close
@@ -46,6 +47,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{_RUN}/attrs", runs.get_series_list, "Its series", operations.SERIES_LIST),
     Route("GET", f"{_RUN}/moment", moment.get_moment, "When a point was logged", operations.MOMENT),
     Route("GET", f"{_RUN}/logs", logs.get_logs, "Its console", operations.LOGS),
+    Route("GET", f"{_RUN}/texts", texts.get_texts, "Its texts by step", operations.TEXTS),
     Route("GET", f"{_RUN}/panels", panels.get_panels, "What plugins show of it", operations.PANELS),
     Route("GET", f"{_RUN}/source", source.get_source, "Its source code", operations.SOURCE),
     Route("GET", f"{_RUN}/source/diff", source.get_diff, "What was not committed", operations.DIFF_TEXT),

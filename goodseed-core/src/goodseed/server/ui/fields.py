@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.parameters import integer, text
 from goodseed.server.routes import RequestError
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
     from goodseed.server.routes import Request
 
-__all__ = ["Fields", "boolean", "limit_of", "texts"]
+__all__ = ["Fields", "boolean", "limit_of", "pattern_of", "texts"]
+
+_MAX_QUERY: Final = 200
 
 
 class Fields:
@@ -141,6 +144,14 @@ def limit_of(request: Request, default: int, high: int) -> int:
     if limit > high:
         raise RequestError(f"limit must be from 1 to {high}")
     return limit
+
+
+def pattern_of(request: Request) -> str | None:
+    """What LIKE finds the words of the parameter ``q`` with, where a backslash escapes; None without any."""
+    query = text(request, "q")
+    if query is not None and len(query) > _MAX_QUERY:
+        raise RequestError(f"q may have {_MAX_QUERY} characters")
+    return query and "%" + re.sub(r"([\\%_])", r"\\\1", query) + "%"
 
 
 def boolean(request: Request, name: str) -> bool:

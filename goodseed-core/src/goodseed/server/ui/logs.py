@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from goodseed.server.parameters import MAX_INTEGER, integer, text
 from goodseed.server.routes import Answer, RequestError
 from goodseed.server.ui.columns import plain_value
-from goodseed.server.ui.fields import boolean, limit_of
+from goodseed.server.ui.fields import boolean, limit_of, pattern_of
 from goodseed.server.ui.log_order import LogOrder, Stream, streams_of
 from goodseed.server.ui.state import desk_of
 
@@ -25,7 +25,6 @@ _MAX_LIMIT: Final = 5_000
 _MAX_CHARACTERS: Final = 4 << 20
 _MAX_LINE: Final = 20_000
 _MAX_MATCHES: Final = 10_000
-_MAX_QUERY: Final = 200
 _REWRITTEN: Final = 200  # of each stream's last lines: a progress bar can change no earlier one
 _LINES: Final = """
     SELECT step, ts, substr(value, 1, ?), length(value) FROM string_points
@@ -45,9 +44,7 @@ def get_logs(store: Store, request: Request) -> Answer:
     around_ms = integer(request, "around_ms", low=-MAX_INTEGER)
     limit = limit_of(request, 1_000, _MAX_LIMIT)
     line_characters = _MAX_CHARACTERS if boolean(request, "full") else _MAX_LINE
-    query = text(request, "q")
-    if query is not None and len(query) > _MAX_QUERY:
-        raise RequestError(f"q may have {_MAX_QUERY} characters")
+    pattern = pattern_of(request)
     cursor = _cursor(request)
     desk = desk_of(store)
     entry = desk.project(store, request.parameters["project"]).the_entry(request.parameters["run_id"])
@@ -66,8 +63,8 @@ def get_logs(store: Store, request: Request) -> Answer:
             first = start or 0
             first = min(total, first) if first >= 0 else max(0, total + first)
         content = _page(reader, order, streams, first, limit, line_characters)
-        if query:
-            content |= _matches(reader, order, streams, query)
+        if pattern:
+            content |= _matches(reader, order, streams, pattern)
     content["total"] = total
     content["first"] = first
     content["streams"] = [
@@ -146,8 +143,7 @@ def _milliseconds(seconds: Any) -> int | None:
     return None
 
 
-def _matches(reader: OpenRun, order: LogOrder, streams: list[Stream], query: str) -> dict[str, Any]:
-    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", query) + "%"
+def _matches(reader: OpenRun, order: LogOrder, streams: list[Stream], pattern: str) -> dict[str, Any]:
     found: dict[int, list[int]] = {}
     total = 0
     for stream in streams:

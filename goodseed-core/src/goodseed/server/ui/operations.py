@@ -25,6 +25,7 @@ __all__ = [
     "SERIES",
     "SERIES_LIST",
     "SOURCE",
+    "TEXTS",
     "VIEWS",
     "VIEW_DELETE",
     "VIEW_GET",
@@ -213,7 +214,8 @@ _DESCRIBED: Final = _object(
     trashed=_BOOLEAN, ordinal=_COUNT, created=_REAL, modified=_REAL, closed=_MAYBE_REAL, duration=_REAL,
     counts=_object(config=_COUNT, series=_COUNT, text=_COUNT), git=_GIT, env=_map(_VALUE),
     processes=_list(_map(_VALUE)),
-    parent=_VALUE, progress={"type": ["object", "null"]}, reading=_map(_TEXT), rev=_TEXT,
+    parent=_VALUE, progress={"type": ["object", "null"]},
+    failure={"oneOf": [{"type": "null"}, _object(reason=_TEXT, traceback=_MAYBE_TEXT)]}, reading=_map(_TEXT), rev=_TEXT,
 )  # fmt: skip
 RUN: Final = {"responses": _answers(_DESCRIBED)}
 PATCH: Final = {
@@ -265,6 +267,23 @@ MOMENT: Final = {
         {**_query("step", _REAL, "A step of it."), "required": True},
     ],
     "responses": _answers(_object(step=_MAYBE_NUMBER, time=_MAYBE_REAL)),
+}
+TEXTS: Final = {
+    "parameters": [
+        _several("path", "String series.", maxItems=16),
+        _query("until", _REAL, "The last step wanted; without it the latest."),
+        {**_query("step", _list(_REAL, maxItems=200), "Just these steps."), "style": "form", "explode": True},
+        _query("q", {"type": "string", "maxLength": 200}, "What one of the texts must hold, in any case."),
+        _integer("limit", "How many steps at most.", 1, 200),
+    ],
+    "responses": _answers(
+        _object(
+            rows=_list(
+                _object(step=_NUMBER, time=_MAYBE_REAL, values=_list(_MAYBE_TEXT), cut=_list(_COUNT)),
+            ),
+            next=_MAYBE_NUMBER,
+        )
+    ),
 }
 _CELL: Final = {"type": ["string", "number", "boolean", "null"]}
 PANELS: Final = {

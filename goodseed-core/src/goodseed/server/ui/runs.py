@@ -49,6 +49,15 @@ _LAST: Final = {
 }
 _DESCRIPTION: Final = """
     SELECT path, type_tag, substr(value, 1, 100000) FROM configs WHERE path IN ('sys/description', 'sys/parent')"""
+_TEXT_COUNT: Final = """
+    SELECT count(*) FROM string_series
+    WHERE NOT (path GLOB 'monitoring/*/stdout' OR path GLOB 'monitoring/*/stderr')"""
+_END: Final = """
+    SELECT substr(value, 1, 2000) FROM configs
+    WHERE path = 'sys/end_reason' AND updated_at >= (SELECT value FROM configs WHERE path = 'sys/closed_time')"""
+_TRACEBACK: Final = """
+    SELECT substr(value, -20000), ts FROM string_points JOIN string_series ON id = series_id
+    WHERE path GLOB 'monitoring/*/traceback' ORDER BY ts DESC LIMIT 1"""
 _STEP_COUNTS: Final = """
     SELECT path, type_tag, value FROM configs WHERE path LIKE '%\\_steps' ESCAPE '\\' AND length(value) < 40
     ORDER BY length(path), path LIMIT 50"""
@@ -70,6 +79,8 @@ def describe(store: Store, project: Project, entry: Entry) -> dict[str, Any]:
         processes = _processes(reader)
         counts = {path: {0: decoded(tag, value)} for path, tag, value in reader.rows(_STEP_COUNTS)}
         max_steps = first_max_steps(counts).get(0)
+        text_count = reader.rows(_TEXT_COUNT)[0][0]
+        failure = _failure(reader) if run.state == "failed" else None
     step = max((point.step for point in run.last_metrics), default=None)
     settings = project.settings(run.run_id)
     values = basic_values(run)
@@ -88,15 +99,24 @@ def describe(store: Store, project: Project, entry: Entry) -> dict[str, Any]:
         "modified": run.modified_seconds,
         "closed": values["sys/closed_time"],
         "duration": run.duration_seconds,
-        "counts": {"config": run.config_count, "series": run.metric_count, "text": run.text_count},
+        "counts": {"config": run.config_count, "series": run.metric_count, "text": text_count},
         "git": git,
         "env": {name: value for name, value in processes[0].items() if name != "namespace"} if processes else {},
         "processes": processes,
         "parent": plain_value(configs.get("sys/parent")),
         "progress": None if max_steps is None else progress_of(run, step, max_steps).as_json(),
+        "failure": failure,
         "reading": _reading(store, run),
         "rev": project.rev,
     }
+
+
+def _failure(reader: OpenRun) -> dict[str, Any] | None:
+    """What ended the run; None where it was closed as failed and no more is known."""
+    reasons, tracebacks = reader.rows(_END), reader.rows(_TRACEBACK)
+    if not reasons:  # a traceback without one is of a thread, or of an earlier session of the run
+        return None
+    return {"reason": str(reasons[0][0]), "traceback": str(tracebacks[0][0]) if tracebacks else None}
 
 
 def _reading(store: Store, run: RunSummary) -> dict[str, str]:
