@@ -110,7 +110,6 @@ export class SeriesStore {
     const items: { run: string; path: string }[] = [];
     const wanted = this.watched();
     const paths = new Set(wanted.paths);
-    const isSimple = ["step", "time", "wall"].includes(this.window.x);
     for (const run of wanted.runs) {
       for (const [path, cursor] of Object.entries(changes.series[run] ?? {})) {
         if (!paths.has(path)) continue;
@@ -119,7 +118,7 @@ export class SeriesStore {
         const known = this.series.get(key);
         if (this.pending.has(key) || !known || known.cursor === cursor) continue;
         items.push({ run, path });
-        if (isSimple && known.cursor && known.n < MAX_GROWTH) since[`${run}/${path}`] = known.cursor;
+        if (known.cursor && known.n < MAX_GROWTH) since[`${run}/${path}`] = known.cursor;
       }
       // Series outside the present window are old now; they are asked for when they are shown again.
       for (const key of this.series.keys()) {

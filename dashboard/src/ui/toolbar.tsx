@@ -92,7 +92,7 @@ function XAxisChoice({ metrics }: { metrics: readonly string[] }): JSX.Element {
             onClick={toggle}
             title="Another metric as x axis, logarithmic x"
           >
-            {isMetric ? x : "Metric…"}
+            {isMetric ? x.replace(/^metric:/, "") : "Metric…"}
           </button>
         )}
       >
@@ -109,7 +109,7 @@ function XAxisChoice({ metrics }: { metrics: readonly string[] }): JSX.Element {
               metrics={metrics}
               label="A metric as x axis"
               onChoose={(path) => {
-                choose(path);
+                choose(PLAIN_AXES.includes(path) ? `metric:${path}` : path);
                 close();
               }}
             />

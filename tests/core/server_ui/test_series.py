@@ -154,6 +154,75 @@ def test_what_comes_later_on_every_axis(api: Api, axis: str, window: tuple[float
             assert list(zip(whole["x"], whole["last"], strict=True)) == known
 
 
+def test_only_what_is_new_comes(api: Api) -> None:
+    """Of a run with many metrics, each series' answer has the new points and no others, however long it is."""
+    paths = [f"m{i}" for i in range(12)]
+    since: dict[str, str] = {}
+    with goodseed.Run(project="p", run_id="r", storage="local") as run:
+        for round_ in range(8):
+            first = 0 if round_ == 0 else 4_000 + 100 * round_
+            for step in range(first, 4_100 + 100 * round_):
+                run.log_metrics(dict.fromkeys(paths, float(step)), step=step)
+            run.log_strings({"note": f"round {round_}"}, step=round_)
+            run.flush()
+            found = api.post(_SERIES, {"runs": ["r"], "paths": paths, "points": 5000, "since": since})["series"]
+            since = {f"r/{series['path']}": series["cursor"] for series in found}
+            if round_ >= 2:  # the first look can't tell yet what was there before it
+                assert all(first - 100 <= series["x"][0] <= first and len(series["x"]) <= 200 for series in found)
+
+
+@pytest.mark.parametrize("window", [None, [-1.0, 340.0]], ids=["all", "range"])
+def test_what_comes_later_over_another_metric(api: Api, window: list[float] | None) -> None:
+    """Only new points come where they lie behind the others; all of them where one lies between, or is another now."""
+    body: dict[str, Any] = {"runs": ["r"], "paths": ["y"], "points": 5000, "x": "epoch", "range": window}
+    known: list[tuple[float, float]] = []
+    cursor = None
+    were_new: list[bool] = []
+
+    def look() -> None:
+        nonlocal cursor, known
+        run.flush()
+        (series,) = api.post(_SERIES, body | {"since": {"r/y": cursor} if cursor else {}})["series"]
+        start, cursor = series["from"], series["cursor"]
+        known = [point for point in known if start is not None and point[0] < start]
+        known += zip(series["x"], series["last"], strict=True)
+        were_new.append(start is not None)
+        (whole,) = api.post(_SERIES, body)["series"]
+        assert list(zip(whole["x"], whole["last"], strict=True)) == known
+
+    with goodseed.Run(project="p", run_id="r", storage="local") as run:
+
+        def log(first: int, end: int) -> None:
+            for step in range(first, end):
+                run.log_metrics({"y": float(step), "epoch": step / 10}, step=step)
+            look()
+
+        log(0, 2_990)
+        log(2_990, 3_000)  # the first look can't tell yet what was there before it
+        run.log_metrics({"y": 3_000.0}, step=3_000)
+        look()
+        run.log_metrics({"epoch": 300.0}, step=3_000)  # a call of its own, after the page has looked
+        look()
+        log(3_001, 3_500)
+        look()
+        assert were_new[2:] == [True, True, True, True]
+        run.log_metrics({"y": -1.0, "epoch": 7.25}, step=3_500)  # back to an earlier epoch
+        look()
+        run.log_metrics({"y": -2.0}, step=10)
+        look()
+        assert not any(were_new[6:])
+        log(3_501, 4_500)
+        log(4_500, 4_510)
+    assert were_new[-1]
+
+
+def test_a_metric_that_is_called_as_an_axis_can_be_one(api: Api) -> None:
+    """``metric:`` before its path tells a metric from what is always there."""
+    _write("r", [3.0, 1.0, 2.0], time=[30.0, 20.0, 10.0])
+    body = {"runs": ["r"], "paths": ["y"], "x": "metric:time"}
+    assert [10.0, 20.0, 30.0] == api.post(_SERIES, body)["series"][0]["x"]
+
+
 def test_edges_of_a_range(api: Api) -> None:
     """With edges the points next to a range come, too, also where there is none within."""
     _write("r", [0.0, 1.0, 2.0, 3.0, 4.0])

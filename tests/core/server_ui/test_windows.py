@@ -24,7 +24,8 @@ from goodseed.storage.rollups import Rollup, Rollups
 
 _TABLE = """
     CREATE TABLE metric_points (
-        series_id INTEGER NOT NULL, step REAL NOT NULL, y REAL, ts INTEGER NOT NULL, PRIMARY KEY (series_id, step)
+        series_id INTEGER NOT NULL, step REAL NOT NULL, y REAL, ts INTEGER NOT NULL,
+        uploaded INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (series_id, step)
     ) WITHOUT ROWID"""
 Point = tuple[float, float, float]  # step, y, time
 
@@ -48,7 +49,7 @@ def _points(count: int, seed: int, shape: str) -> list[Point]:
 
 def _store(connection: sqlite3.Connection, points: list[Point], series: int = 1) -> None:
     connection.executemany(
-        "INSERT OR REPLACE INTO metric_points VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO metric_points (series_id, step, y, ts) VALUES (?, ?, ?, ?)",
         [(series, step, None if math.isnan(y) else y, time) for step, y, time in points],
     )
 
@@ -242,6 +243,97 @@ def test_appending_does_not_read_the_past_again(tmp_path: Path) -> None:
     assert overwritten is not None
     assert any(bounds.step_low <= 5_000 <= bounds.step_high < 6_000 for bounds in overwritten)
     assert [] == others
+
+
+_ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["append", "overwrite", "insert", "upload", "remove"]), st.integers(1, 4), st.integers(1, 60)
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    transactions=st.lists(_ROWS, min_size=2, max_size=12),
+    page_bytes=st.sampled_from([512, 4096]),
+    has_row_ids=st.booleans(),
+    seed=st.integers(0, 2**31),
+)
+def test_every_change_is_told(
+    tmp_path: Path,
+    transactions: list[list[tuple[str, int, int]]],
+    page_bytes: int,
+    has_row_ids: bool,
+    seed: int,
+) -> None:
+    """Whatever transactions do to the points of several series, it is among what is told of any earlier look."""
+    import random
+
+    draw = random.Random(seed)
+    path = tmp_path / f"{os.urandom(6).hex()}.sqlite"
+    current: dict[tuple[int, float], float] = {}
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute(f"PRAGMA page_size = {page_bytes}")
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("PRAGMA wal_autocheckpoint = 0")
+        writer.execute(_TABLE.replace("WITHOUT ROWID", "") if has_row_ids else _TABLE)
+        tracker = ChangeTracker(f"{path}-wal")
+        looks: list[tuple[str, dict[tuple[int, float], float]]] = []
+        for actions in [[("append", series, 600) for series in (1, 2, 3, 4)], *transactions]:
+            writer.execute("BEGIN")
+            for kind, series, count in actions:
+                mine = sorted(step for one, step in current if one == series)
+                chosen = draw.sample(mine, min(count, len(mine)))
+                if kind == "append":
+                    chosen = [(mine[-1] if mine else 0.0) + index + 1.0 for index in range(count)]
+                elif kind == "insert":
+                    chosen = [draw.randrange(600) + 0.5 for _ in range(count)]
+                if kind == "upload":
+                    marks = [(series, step) for step in chosen]
+                    writer.executemany("UPDATE metric_points SET uploaded = 1 WHERE series_id = ? AND step = ?", marks)
+                elif kind == "remove":
+                    for step in chosen:
+                        writer.execute("DELETE FROM metric_points WHERE series_id = ? AND step = ?", (series, step))
+                        del current[series, step]
+                else:
+                    points = [(step, draw.gauss(0, 1), draw.random()) for step in chosen]
+                    _store(writer, points, series=series)
+                    current |= {(series, step): y for step, y, _ in points}
+            writer.execute("COMMIT")
+            for state, before in looks[-6:]:
+                for series in (1, 2, 3, 4):
+                    told = tracker.changed(state, series)
+                    keys = {key for key in before.keys() | current.keys() if key[0] == series}
+                    for key in (key for key in keys if before.get(key) != current.get(key)):
+                        assert told is None or any(low <= key[1] <= high for low, high, *_ in told)
+            looks.append((tracker.look(), dict(current)))
+
+
+def test_what_is_only_moved_or_uploaded_has_not_changed(tmp_path: Path) -> None:
+    """Points that are marked as uploaded, and the neighbours of new ones, are not told to have changed."""
+    path = tmp_path / "run.sqlite"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("PRAGMA wal_autocheckpoint = 0")
+        writer.execute(_TABLE)
+        for series in (1, 2, 3):
+            _store(writer, [(float(step), 1.0, 0.0) for step in range(1000)], series=series)
+        tracker = ChangeTracker(f"{path}-wal")
+        tracker.look()
+        writer.execute("UPDATE metric_points SET y = 2.0")  # what every page was before is known from here on
+        writer.execute("UPDATE metric_points SET y = 3.0 WHERE series_id = 9")
+        _store(writer, [(1000.0, 1.0, 0.0)], series=3)
+        state = tracker.look()
+        writer.execute("UPDATE metric_points SET uploaded = 1")
+        assert [[], []] == [tracker.changed(state, series) for series in (1, 2)]
+        for step in range(1000, 2000, 50):
+            _store(writer, [(float(step + index), 1.0, 0.0) for index in range(50)], series=1)
+        told = tracker.changed(state, 1)
+        assert told is not None
+        assert (1000.0, 1999.0) == (told[0].step_low, told[-1].step_high)
+        assert [] == tracker.changed(state, 2)
 
 
 def test_a_log_that_was_begun_anew_says_nothing_of_the_past(tmp_path: Path) -> None:

@@ -13,22 +13,37 @@ from goodseed.storage.rollup_nodes import Nodes, nodes_of_points
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["read_joined"]
+__all__ = ["joined_extent", "read_joined"]
 
 _EXTENT: Final = """
     SELECT count(*), min(b.y), max(b.y)
     FROM metric_points AS a JOIN metric_points AS b ON b.series_id = ?2 AND b.step = a.step
-    WHERE a.series_id = ?1 AND b.y BETWEEN ?3 AND ?4"""
+    WHERE a.series_id = ?1 AND a.step >= ?5 AND a.step < ?6 AND b.y BETWEEN ?3 AND ?4"""
 _PAIRS: Final = """
     SELECT b.y, a.y, a.ts
     FROM metric_points AS a JOIN metric_points AS b ON b.series_id = ?2 AND b.step = a.step
-    WHERE a.series_id = ?1 AND b.y BETWEEN ?3 AND ?4 ORDER BY a.step"""
+    WHERE a.series_id = ?1 AND a.step >= ?5 AND b.y BETWEEN ?3 AND ?4 ORDER BY a.step"""
 _BATCH_ROWS: Final = 4096
 _LARGEST: Final = 1.7976931348623157e308
 
 
+def joined_extent(
+    connection: sqlite3.Connection, series: int, other: int, step_low: float, step_high: float
+) -> tuple[float, float] | None:
+    """The lowest and highest finite value of ``other`` at steps of ``series`` from one to another, if there is any."""
+    asked = (series, other, -_LARGEST, _LARGEST, step_low, step_high)
+    total, low, high = connection.execute(_EXTENT, asked).fetchone()
+    return (low, high) if total else None
+
+
 def read_joined(
-    connection: sqlite3.Connection, series: int, other: int, points: int, x_range: tuple[float, float]
+    connection: sqlite3.Connection,
+    series: int,
+    other: int,
+    points: int,
+    x_range: tuple[float, float],
+    *,
+    step_low: float = -math.inf,
 ) -> Window:
     """``series`` over the finite values of ``other``, as at most ``points`` points or buckets of one width.
 
@@ -38,12 +53,13 @@ def read_joined(
         other: What is to be on the x axis.
         points: How many at most.
         x_range: The lowest and highest value of ``other``.
+        step_low: The first step that counts.
 
     Raises:
         FileFormatError: One of the points is no number.
     """
-    asked = (series, other, max(x_range[0], -_LARGEST), min(x_range[1], _LARGEST))
-    total, low, high = connection.execute(_EXTENT, asked).fetchone()
+    asked = (series, other, max(x_range[0], -_LARGEST), min(x_range[1], _LARGEST), step_low)
+    total, low, high = connection.execute(_EXTENT, (*asked, math.inf)).fetchone()
     if not total:
         return Window()
     try:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from goodseed.storage.rollup_joined import joined_extent
+
 if TYPE_CHECKING:
     import sqlite3
 
     from goodseed.storage.rollup_changes import ChangeTracker
 
-__all__ = ["Cursor"]
+__all__ = ["Cursor", "JoinedCursor"]
 
 _LAST: Final = "SELECT max(step) FROM metric_points WHERE series_id = ?"
+# A page of the file, which is what is known to have changed, holds fewer points.
+_EARLIER: Final = "SELECT step FROM metric_points WHERE series_id = ? ORDER BY step DESC LIMIT 1 OFFSET 1000"
 _MAX_CHARACTERS: Final = 200
 
 
@@ -59,3 +63,63 @@ class Cursor(NamedTuple):
             return behind
         dirty = None if tracker is None else tracker.changed(self.state, series)
         return None if dirty is None else min([behind, *(bounds.step_low for bounds in dirty)])
+
+
+class JoinedCursor(NamedTuple):
+    """What a client knows of a series over another one.
+
+    Attributes:
+        both: Up to where it has them; the last step is that of the shorter one.
+        step: So far before that last step that points which are new, or written once more, lie behind it.
+        high: The highest x before ``step``.
+    """
+
+    both: Cursor
+    step: float
+    high: float
+
+    @property
+    def text(self) -> str:
+        """What the client keeps."""
+        return f"{self.both.text}~{self.step!r}~{self.high!r}"
+
+    @classmethod
+    def at_end(cls, connection: sqlite3.Connection, pair: tuple[int, int], state: str) -> JoinedCursor:
+        """That of a client which is told everything now."""
+        steps = [rows[0] if (rows := connection.execute(_EARLIER, (one,)).fetchone()) else -math.inf for one in pair]
+        extent = joined_extent(connection, *pair, -math.inf, min(steps))
+        return cls(_end_of_both(connection, pair, state), min(steps), extent[1] if extent else -math.inf)
+
+    @classmethod
+    def parse(cls, text: str | None) -> JoinedCursor | None:
+        """What ``text`` says; None where it is no such cursor."""
+        rest, *numbers = (text or "").rsplit("~", 2)
+        both = Cursor.parse(rest)
+        try:
+            step, high = map(float, numbers)
+        except ValueError:
+            return None
+        return None if both is None or math.isnan(step) or math.isnan(high) else cls(both, step, high)
+
+    def resume(
+        self, connection: sqlite3.Connection, tracker: ChangeTracker, pair: tuple[int, int], state: str
+    ) -> JoinedCursor | None:
+        """The cursor for the points from its step on, which all lie behind its x and are all that the client lacks.
+
+        None where that can't be told, or isn't so.
+        """
+        now = _end_of_both(connection, pair, state)
+        starts = [self.both.resume(now, tracker, series) for series in pair]
+        start = min((step for step in starts if step is not None), default=-math.inf)
+        if None in starts or start < self.step:
+            return None
+        between = joined_extent(connection, *pair, self.step, start)
+        high = self.high if between is None else max(self.high, between[1])
+        fresh = joined_extent(connection, *pair, start, math.inf)
+        is_behind = math.isfinite(high) and (fresh is None or fresh[0] > high)
+        return JoinedCursor(now, start, high) if is_behind else None
+
+
+def _end_of_both(connection: sqlite3.Connection, pair: tuple[int, int], state: str) -> Cursor:
+    ends = [Cursor.at_end(connection, series, state).last_step for series in pair]
+    return Cursor(state, min((end for end in ends if end is not None), default=None))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from goodseed.errors import FileFormatError, RunNotFoundError
 from goodseed.server.routes import Answer, RequestError
-from goodseed.server.ui.cursors import Cursor
+from goodseed.server.ui.cursors import Cursor, JoinedCursor
 from goodseed.server.ui.fields import Fields
 from goodseed.server.ui.series_format import BINARY, Series, as_frame, as_json, kept, restored
 from goodseed.server.ui.state import desk_of
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from goodseed.server.ui.reading import OpenRun
     from goodseed.server.ui.state import Desk
     from goodseed.storage.catalog import RunSummary
+    from goodseed.storage.rollup_changes import ChangeTracker
 
 __all__ = ["query_series"]
 
@@ -36,6 +37,7 @@ _MAX_POINTS: Final = 5_000
 _FRAME_VALUES: Final = 40_000  # a frame is sent when it holds about as many
 _JSON_CHARACTERS: Final = 1 << 17
 _AXES: Final = ("step", "time", "wall")
+_METRIC: Final = "metric:"  # before the path of a metric that is called as one of these
 _BEFORE: Final = """
     SELECT step, ts FROM metric_points WHERE series_id = ? AND step < ? AND ts < ? ORDER BY step DESC LIMIT 1"""
 _BEHIND: Final = "SELECT step FROM metric_points WHERE series_id = ? AND step > ? ORDER BY step LIMIT 1"
@@ -57,7 +59,7 @@ class Wanted:
     Attributes:
         items: Those of this answer.
         next: At which of all that are asked for the next answer is to begin; None at the end.
-        x: ``step``, ``time``, ``wall`` or the path of a metric.
+        x: ``step``, ``time``, ``wall``, or the path of a metric with or without ``metric:`` before it.
         range: The lowest and highest x; None for all.
         has_edges: With a range of steps, the points next to it, too: lines reach the edges of a chart.
         points: How many points or buckets at most.
@@ -207,12 +209,11 @@ def _read_open(desk: Desk, reader: OpenRun, run: RunSummary, item: Item, wanted:
     if number is None:
         return Series(*item, Window(), problem="no_series")
     if wanted.x not in _AXES:
-        other = reader.metric_id(wanted.x)
+        other = reader.metric_id(wanted.x.removeprefix(_METRIC))
         if other is None:
             return Series(*item, Window(), problem="no_series")
-        with reader.transaction() as connection:
-            window = read_joined(connection, number, other, wanted.points, wanted.range or (-math.inf, math.inf))
-        return Series(*item, window)
+        tracker = desk.changes.of(run.files) if token is None else None
+        return _read_over(reader, tracker, item, wanted, (number, other))
     by_time = wanted.x != "step"
     origin = run.created_seconds if wanted.x == "time" else 0.0
     bounds = EVERYTHING
@@ -244,6 +245,27 @@ def _read_open(desk: Desk, reader: OpenRun, run: RunSummary, item: Item, wanted:
     if origin:
         window.shift(-origin)
     return Series(*item, window, cursor=cursor.text)
+
+
+def _read_over(
+    reader: OpenRun, tracker: ChangeTracker | None, item: Item, wanted: Wanted, pair: tuple[int, int]
+) -> Series:
+    """One metric over another. Of a run that grows, only what is behind the known x, if nothing else is new."""
+    low, high = wanted.range or (-math.inf, math.inf)
+    state = tracker.look() if tracker is not None else ""
+    with reader.transaction() as connection:
+        known = JoinedCursor.parse(wanted.since.get(f"{item.run}/{item.path}"))
+        if known is not None and tracker is not None:
+            cursor = known.resume(connection, tracker, pair, state)
+            if cursor is not None:
+                behind = math.nextafter(cursor.high, math.inf)
+                bounds = (max(low, behind), high)
+                window = read_joined(connection, *pair, wanted.points, bounds, step_low=cursor.step)
+                return Series(*item, window, cursor=cursor.text, start=behind)
+        window = read_joined(connection, *pair, wanted.points, (low, high))
+        if tracker is None:
+            return Series(*item, window)
+        return Series(*item, window, cursor=JoinedCursor.at_end(connection, pair, state).text)
 
 
 def _with_edges(connection: sqlite3.Connection, series: int, bounds: Bounds) -> Bounds:
