@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Union
 
 from goodseed.server.routes import RequestError
-from goodseed.server.ui.patterns import compile_pattern
+from goodseed.server.ui.patterns import Pattern, compile_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ class Comparison:
     value: str
     is_quoted: bool
     column: int
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
 
 
 @dataclass(frozen=True, slots=True)

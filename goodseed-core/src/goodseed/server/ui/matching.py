@@ -75,7 +75,7 @@ def _comparison(comparison: Comparison, values: Values) -> Callable[[Entry], boo
         pattern = comparison.pattern
         assert pattern is not None
         is_wanted = operator == "~"
-        return lambda entry: any(pattern.search(text) is not None for text in _texts(get(entry))) is is_wanted
+        return lambda entry: any(pattern.holds(text) for text in _texts(get(entry))) is is_wanted
     if column == "sys/state" and comparison.value.lower() not in _STATES:
         raise _fault(comparison, "is no state", f"One of {', '.join(_STATES)}.")
     path = split_aggregate(column)[0]

@@ -1,69 +1,171 @@
-"""Regular expressions from outside, kept to those whose time grows with the text and no faster."""
+"""Regular expressions from outside. What could take much longer than its text is long, a process of its own does."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
+import subprocess
+import sys
+import threading
+import time
 import warnings
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MAX_TEXT", "compile_pattern"]
+__all__ = ["MAX_TEXT", "Pattern", "compile_pattern"]
 
-MAX_TEXT: Final = 1_000  # characters that a pattern is tried on
+MAX_TEXT: Final = 500  # characters that a pattern is tried on; of a config no more are kept
 _MAX_PATTERN: Final = 200
-_MAX_COUNT: Final = 100
-_MAX_REPEATS: Final = 4  # k of them side by side can take the k-th power of the text's length
-_UNBOUNDED: Final = re.compile(r"(?:[*+]|\{\d*,?\d*\})[?+]?")
-_COUNTS: Final = re.compile(r"\{(\d*),?(\d*)\}")
+_CHEAP_STEPS: Final = 100_000  # half a millisecond, in which nothing else can run
+_SECONDS: Final = 2.0  # of a pattern on all texts, in which nobody else is told of the same project
+_MAX_WORKERS: Final = 2
+_WAIT_SECONDS: Final = 5.0
+_WATCH_SECONDS: Final = 0.05
+_REPEAT: Final = re.compile(r"[*+]|\{\d*,?\d*\}")
+_WORKER: Final = """
+import json, re, sys, warnings
+warnings.simplefilter("ignore")
+for line in sys.stdin:
+    pattern, text = json.loads(line)
+    print(int(re.search(pattern, text, re.IGNORECASE) is not None), flush=True)
+"""
+
+_places: Final = threading.BoundedSemaphore(_MAX_WORKERS)
+_idle: Final[list[_Worker]] = []
 
 
-def compile_pattern(text: str, column: int, fault: Callable[[int, str, str], Exception]) -> re.Pattern[str]:
+def compile_pattern(text: str, column: int, fault: Callable[[int, str, str], Exception]) -> Pattern:
     """Compile a regular expression, in any case.
 
+    Args:
+        text: The expression.
+        column: Where it stands.
+        fault: Makes an exception of a column, a message and a hint.
+
     Raises:
-        Exception: What ``fault`` makes of a column, a message and a hint: the expression can't be read, or could take
-            much longer than its text is long.
+        Exception: That of ``fault``: the expression can't be read.
     """
     if len(text) > _MAX_PATTERN:
         raise fault(column, f"A regular expression may have {_MAX_PATTERN} characters", "")
-    problem = _problem(text)
-    if problem:
-        raise fault(column, f"A regular expression may not hold {problem} here", "Put the plain text in its place.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what a later Python may read otherwise
-            return re.compile(text, re.IGNORECASE)
+            compiled = re.compile(text, re.IGNORECASE)
     except (re.error, OverflowError, RecursionError) as error:
         place: Any = getattr(error, "pos", None)
         message = f"The regular expression can't be read: {getattr(error, 'msg', error)}"
         raise fault(column + (place or 0), message, "") from error
+    hint = "Put plain text in the place of some of its repetitions."
+    return Pattern(compiled, lambda: fault(column, "The regular expression takes too long", hint))
 
 
-def _problem(text: str) -> str:
-    """What makes the time grow beyond measure: named as it would stand in a sentence."""
-    plain = re.sub(r"\\\\", "..", text)
+@final
+class Pattern:
+    """A regular expression."""
+
+    def __init__(self, compiled: re.Pattern[str], too_long: Callable[[], Exception]) -> None:
+        self._compiled: Final = compiled
+        self._too_long: Final = too_long
+        self._power, self._choices = _cost(compiled.pattern)
+        self._known: dict[str, bool] = {}
+        self._left_seconds = _SECONDS
+
+    def holds(self, text: str) -> bool:
+        """Whether a part of ``text`` matches.
+
+        Raises:
+            Exception: This takes too long.
+        """
+        if self._power and len(text) ** self._power << self._choices <= _CHEAP_STEPS:
+            return self._compiled.search(text) is not None
+        found = self._known.get(text)
+        if found is None:
+            try:
+                found = self._known[text] = self._ask(text)
+            except (OSError, ValueError) as error:
+                raise self._too_long() from error
+        return found
+
+    def _ask(self, text: str) -> bool:
+        if not _places.acquire(timeout=_WAIT_SECONDS):
+            raise TimeoutError("too many regular expressions at once")
+        try:
+            try:
+                worker = _idle.pop()
+            except IndexError:
+                worker = _Worker()
+            began = time.monotonic()
+            found = worker.holds(self._compiled.pattern, text, self._left_seconds)
+            self._left_seconds -= time.monotonic() - began
+            _idle.append(worker)
+        finally:
+            _places.release()
+        return found
+
+
+@final
+class _Worker:
+    """A process that tries patterns on texts; it ends with this one."""
+
+    def __init__(self) -> None:
+        """Start it.
+
+        Raises:
+            OSError: There can be no such process.
+        """
+        self._process: Final = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._is_asked: Final = threading.Event()
+        self._until = 0.0
+        threading.Thread(target=self._watch, name="goodseed-patterns", daemon=True).start()
+
+    def holds(self, pattern: str, text: str, seconds: float) -> bool:
+        """Whether a part of ``text`` matches.
+
+        Raises:
+            OSError, ValueError: The time was over, and the process is ended.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._until = time.monotonic() + seconds
+        self._is_asked.set()
+        try:
+            self._process.stdin.write(json.dumps([pattern, text]) + "\n")
+            self._process.stdin.flush()
+            found = bool(int(self._process.stdout.readline()))
+        except BaseException:
+            self._process.kill()
+            self._process.stdout.close()
+            with contextlib.suppress(OSError):  # what is not sent yet can't be any more
+                self._process.stdin.close()
+            raise
+        self._is_asked.clear()
+        return found
+
+    def _watch(self) -> None:
+        while self._is_asked.wait():
+            time.sleep(_WATCH_SECONDS)
+            if self._is_asked.is_set() and time.monotonic() > self._until:
+                self._process.kill()
+                self._process.wait()
+                return
+
+
+def _cost(pattern: str) -> tuple[int, int]:
+    """To which power of a text's length a search takes time, and how often that doubles; 0 where it may take more."""
+    plain = re.sub(r"\\\\", "..", pattern)
     plain = re.sub(r"\[(?:\^?\]|\^)?(?:\\.|[^\]\\])*\]", lambda found: "x" * len(found.group()), plain)
-    if re.search(r"\\[1-9]|\(\?P=|\(\?\(", plain):
-        return "a reference to a group"
+    if re.search(r"\\[1-9]|\(\?(?!:)", plain):  # references to groups, look-around, conditions
+        return 0, 0
     plain = re.sub(r"\\.", "xx", plain, flags=re.DOTALL)
-    if re.search(r"\(\?(?!:)", plain):
-        return "'(?' other than '(?:'"
-    if any(count and int(count) > _MAX_COUNT for pair in _COUNTS.findall(plain) for count in pair):
-        return f"a repetition of more than {_MAX_COUNT} times"
-    if len(_UNBOUNDED.findall(plain)) > _MAX_REPEATS:
-        return f"more than {_MAX_REPEATS} repetitions"
-    depth_repeats = [False]
-    for index, sign in enumerate(plain):
-        if sign == "(":
-            depth_repeats.append(False)
-        elif sign == ")" and len(depth_repeats) > 1:
-            inner = depth_repeats.pop()
-            is_repeated = _UNBOUNDED.match(plain, index + 1) is not None
-            if inner and is_repeated:
-                return "a repetition inside a repetition"
-            depth_repeats[-1] = depth_repeats[-1] or inner or is_repeated
-        elif _UNBOUNDED.match(plain, index):
-            depth_repeats[-1] = True
-    return ""
+    if re.search(rf"\)(?:{_REPEAT.pattern})", plain):  # what is repeated may itself be found in many ways
+        return 0, 0
+    return 1 + len(_REPEAT.findall(plain)), plain.count("?") + plain.count("|")
