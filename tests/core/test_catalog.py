@@ -101,6 +101,13 @@ def test_home_as_root(root: Path) -> None:
     assert ["team/vision"] == names
 
 
+def test_a_workspace_may_be_called_projects(root: Path) -> None:
+    """In the home directory that is the default, nothing else is taken for it."""
+    write_run("a", "projects/vision")
+    with Catalog() as catalog:
+        assert ["projects/vision"] == [project.name for project in catalog.projects()]
+
+
 def test_projects_are_the_directories(root: Path) -> None:
     """A project's name is where its runs lie, however deep, and its runs are counted."""
     write_run("a", "digits")

@@ -235,6 +235,59 @@ def test_changes_are_kept(make_hub: MakeHub, store: str) -> None:
     assert ("better", "words") == tuple(hub.configs(run)[path] for path in ("sys/name", "sys/description"))
 
 
+def test_a_change_leaves_the_others_as_they_are(make_hub: MakeHub) -> None:
+    """What a client has set a moment before is still there after something else is changed on the page."""
+    hub = make_hub()
+    run = hub.make_run("edited")
+
+    def client_sets(path: str, value: str, tag: str = "str") -> None:
+        configs = {"configs": [{"path": path, "type_tag": tag, "value": value}]}
+        assert hub.ask("POST", f"/api/v1/runs/{run}/configs", configs)[0] < 300
+
+    client_sets("sys/tags", '["one"]', "string_set")
+    hub.ask("POST", f"/api/v1/runs/{run}/status", {"status": "finished"})
+    browser = Browser(hub, hub.key)
+    base = "/api/ui/p/default/default/-"
+    for _ in range(20):
+        if browser.ask("GET", f"{base}/run/edited")[0] == 200:
+            break
+        time.sleep(0.2)
+    client_sets("sys/tags", '["one", "two"]', "string_set")
+    assert 200 == browser.ask("PATCH", f"{base}/run/edited", {"trashed": True})[0]
+    assert ["one", "two"] == json.loads(hub.configs(run)["sys/tags"])
+    client_sets("sys/name", "by the client")
+    bulk = browser.ask("POST", f"{base}/runs/bulk", {"ids": ["edited"], "op": "tag", "value": "three"})
+    assert ["edited"] == bulk[1]["done"]
+    found = hub.configs(run)
+    assert ("by the client", ["one", "three", "two"]) == (found["sys/name"], json.loads(found["sys/tags"]))
+
+
+def test_a_new_name_is_told_by_the_protocol(make_hub: MakeHub) -> None:
+    """A run that is renamed on the page has that name for clients, too."""
+    hub = make_hub()
+    run = hub.make_run("edited", experiment_name="old")
+    hub.ask("POST", f"/api/v1/runs/{run}/status", {"status": "finished"})
+    browser = Browser(hub, hub.key)
+    path = "/api/ui/p/default/default/-/run/edited"
+    for _ in range(20):
+        if browser.ask("PATCH", path, {"name": "new"})[0] == 200:
+            break
+        time.sleep(0.2)
+    assert "new" == hub.ask("GET", f"/api/v1/runs/{run}")[1]["experiment_name"]
+
+
+def test_a_workspace_of_any_name_is_found_after_a_restart(make_hub: MakeHub) -> None:
+    """One that is called as the directory that all of them are in, and is alone there, keeps its projects."""
+    hub = make_hub()
+    assert hub.ask("POST", "/api/v1/workspaces", {"name": "projects"})[0] < 300
+    run = hub.make_run("one", "projects/digits")
+    hub.ingest(run, [point("m", 0, 1)])
+    hub.stop()
+    hub.start()
+    found = Browser(hub, hub.key).ask("GET", "/api/ui/projects")[1]
+    assert ["projects/digits"] == [project["name"] for project in found]
+
+
 def test_a_revoked_key_ends_its_sessions(make_hub: MakeHub) -> None:
     """Whoever signed in with it is out, from the next second on."""
     hub = make_hub()

@@ -286,6 +286,35 @@ def test_copies_begin_anew_after_the_machine_has_restarted(postgres: PostgresSer
     assert before == after
 
 
+def test_a_database_that_was_restored_is_read_as_it_is(postgres: PostgresServer, tmp_path: Path) -> None:
+    """With the data directory of before: no point that came after the backup is shown, and none of the new ones is missing."""
+    hub = HubProcess(tmp_path / "data", postgres.create_database())
+    runs = [hub.make_run(name) for name in ("grown", "same")]
+    for run in runs:
+        hub.ingest(run, [point("m", step, step) for step in range(3)])
+    hub.stop()
+    assert hub.database is not None
+    postgres.client("pg_dump", "--format=custom", f"--file={tmp_path / 'hub.dump'}", hub.database)
+    hub.start()
+    for step in range(100, 105):  # one change each, all copied
+        hub.ingest(runs[0], [point("m", step, step)])
+        hub.pairs(runs[0], "m")
+    same = hub.pairs(runs[1], "m")
+    hub.stop()
+    hub.database = postgres.create_database()
+    postgres.client("pg_restore", "--exit-on-error", f"--dbname={hub.database}", str(tmp_path / "hub.dump"))
+    other = HubProcess(tmp_path / "other", hub.database, key=hub.key)
+    for step in range(200, 205):
+        other.ingest(runs[0], [point("m", step, step)])
+    other.stop()
+    hub.start()
+    found = [hub.pairs(run, "m") for run in runs]
+    hub.stop()
+
+    assert [0.0, 1.0, 2.0, *range(200, 205)] == [step for step, _ in found[0]]
+    assert same == found[1]
+
+
 def test_two_hubs_that_write_at_once(postgres: PostgresServer, tmp_path: Path) -> None:
     """Clients go from one to the other, batches come twice and out of order, and one hub is killed: nothing is lost."""
     database = postgres.create_database()

@@ -49,7 +49,7 @@ def list_projects(
     else:
         from goodseed.storage.catalog import Catalog
 
-        with Catalog(home_directory(goodseed_home) / "projects") as catalog:
+        with Catalog(home_directory(goodseed_home) / "projects", is_exact=True) as catalog:
             names = [project.name for project in catalog.projects()]
         found = [(name.partition("/")[0] if "/" in name else None, name) for name in names]  # type: ignore[misc]
         found = [entry for entry in found if workspace is None or entry[0] == workspace]
@@ -90,7 +90,7 @@ def list_runs(
             return client.runs(*split_project(client, project))
     from goodseed.storage.catalog import Catalog
 
-    with Catalog(home_directory(goodseed_home) / "projects") as catalog:
+    with Catalog(home_directory(goodseed_home) / "projects", is_exact=True) as catalog:
         runs = catalog.runs(project)
     return [{"run_id": run.run_id, "name": run.name, "state": run.state, "created_at": run.created_at} for run in runs]
 

@@ -52,8 +52,9 @@ class CatalogStore:
     Use `close` at the end.
     """
 
-    def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
-        self._catalog: Final = Catalog(root)
+    def __init__(self, root: str | os.PathLike[str] | None = None, *, is_exact: bool = False) -> None:
+        """Nothing is read yet; the arguments are those of `goodseed.storage.catalog.Catalog`."""
+        self._catalog: Final = Catalog(root, is_exact=is_exact)
         self._series: Final = SeriesCache(self._catalog.root)
         self._lock: Final = threading.Lock()
         self._is_looking = False

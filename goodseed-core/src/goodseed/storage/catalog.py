@@ -57,15 +57,19 @@ class Catalog:
     Use it as a context manager, or `close` it.
     """
 
-    def __init__(self, root: str | os.PathLike[str] | None = None, *, max_age_seconds: float = 0.0) -> None:
+    def __init__(
+        self, root: str | os.PathLike[str] | None = None, *, is_exact: bool = False, max_age_seconds: float = 0.0
+    ) -> None:
         """Nothing is read yet.
 
         Args:
             root: The directory; by default ``projects`` in the home directory of Goodseed. It need not exist. A
-                directory that holds no other than ``projects`` is taken for a home directory.
+                directory that is given and holds no other than ``projects`` is taken for a home directory.
+            is_exact: It is not: a workspace may be called that.
             max_age_seconds: How long a call may answer from the last look at the directory before it takes another.
         """
-        self.root: Final = _root_of(home_directory() / _PROJECTS if root is None else root)
+        chosen = Path(os.path.realpath(home_directory() / _PROJECTS if root is None else root))
+        self.root: Final = chosen if is_exact or root is None else _root_of(chosen)
         self._max_age_seconds: Final = max_age_seconds
         self._lock: Final = threading.Lock()
         self._index: CatalogIndex | None = None
@@ -281,8 +285,7 @@ class Catalog:
             self._tokens[entry.relative_path] = entry.token
 
 
-def _root_of(chosen: str | os.PathLike[str]) -> Path:
-    root = Path(os.path.realpath(chosen))
+def _root_of(root: Path) -> Path:
     try:
         with os.scandir(root) as listing:
             names = [entry.name for entry in listing if not entry.name.startswith(".")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from goodseed.paths import RunFiles
@@ -103,8 +104,8 @@ class RunStore(Protocol):
     def refresh(self, runs: Iterable[RunRecord]) -> None:
         """Bring the files of ``runs`` up to date, and make those that are missing."""
 
-    def absorb(self, run: RunRecord) -> None:
-        """Take over what the dashboard has changed in the run's file."""
+    def editing(self, runs: Sequence[RunRecord]) -> AbstractContextManager[None]:
+        """While the dashboard changes the files of ``runs``, which are as of now; at the end, the store has it, too."""
 
     def tend(self) -> None:
         """Do what is to be done now and then."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from psycopg import IsolationLevel
 
@@ -15,7 +16,7 @@ from goodseed_hub.stores.codec import unpack
 from goodseed_hub.stores.embedded import EmbeddedStore, files_under
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import psycopg
@@ -27,11 +28,31 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[tuple[Any, ...]]
 
-__all__ = ["Copies"]
+__all__ = ["Copies", "Head"]
 
-_SEQ: Final = "hub_seq"
+_SEQ, _MARK = "hub_seq", "hub_mark"
 _ALL: Final = 2**31 - 1
 _FETCHED_ROWS: Final = 100
+
+
+class Head(NamedTuple):
+    """How far a run has come.
+
+    Attributes:
+        seq: How many changes it has had.
+        mark: What the last of them has, and no other.
+    """
+
+    seq: int
+    mark: str
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Head:
+        """That of a row of `goodseed_hub.stores.statements.HEADS`."""
+        return cls(row[1], "" if row[3] is None else str(row[3]))
+
+
+_NOTHING: Final = Head(0, "")
 
 
 @final
@@ -47,7 +68,7 @@ class Copies:
         self._database: Final = database
         self._files: Final = EmbeddedStore(root, max_series=_ALL, is_durable=False)
         self._lock: Final = threading.Lock()
-        self._copied: Final[dict[str, int]] = {}
+        self._copied: Final[dict[str, Head]] = {}
         self._running: Final[set[str]] = set()
         self._copying: Final[dict[str, threading.Lock]] = {}
 
@@ -67,48 +88,61 @@ class Copies:
         """Close all files."""
         self._files.close()
 
-    def bring_up_to(self, run: RunRecord, seq: int) -> None:
-        """Copy what the run's changes up to ``seq`` brought, and what has come since."""
-        if self._copied.get(run.id) == seq:
+    def bring_up_to(self, run: RunRecord, head: Head) -> None:
+        """Copy what the run's changes up to ``head`` brought, and what has come since."""
+        if self._copied.get(run.id) == head:
             return
-        with self._lock:
-            lock = self._copying.setdefault(run.id, threading.Lock())
-        with lock:
+        with self._lock_of(run):
             done = self._copied.get(run.id)
             if done is None:
-                done = self._copied_before(run, seq)
-            if done < seq:
-                self._copied[run.id] = self._apply(run, done)
+                done = self._copied_before(run, head)
+                self._copied[run.id] = done
+            if done.seq < head.seq:
+                self._copied[run.id] = self._apply(run, done.seq)
 
-    def _copied_before(self, run: RunRecord, seq: int) -> int:
-        """How far the copy goes that an earlier process left; one that can't be of this run is removed."""
+    def forget(self, run: RunRecord) -> None:
+        """Remove the copy: it may hold what the database does not."""
+        with self._lock_of(run):
+            self._remove(run)
+            self._copied.pop(run.id, None)
+
+    def _lock_of(self, run: RunRecord) -> threading.Lock:
+        with self._lock:
+            return self._copying.setdefault(run.id, threading.Lock())
+
+    def _copied_before(self, run: RunRecord, head: Head) -> Head:
+        """How far the copy goes that an earlier process left; one that may hold anything else is removed."""
         files = files_under(self._files.root, run)
         if not files.database.exists():
-            return 0
+            return _NOTHING
         meta: dict[str, str] = {}
-        try:
+        with contextlib.suppress(GoodseedError):
             with RunReader(files) as reader:
                 meta = reader.meta()
-            done = int(meta.get(_SEQ, "-1"))
-        except (GoodseedError, ValueError):
-            done = -1
-        if 0 <= done <= seq and meta.get("hub_run") == run.id:
+        # Of an older number nobody can tell any more whether the change that had it is in the database: it may have
+        # been restored to a state before that.
+        if (meta.get(_SEQ), meta.get(_MARK), meta.get("hub_run")) == (str(head.seq), head.mark, run.id):
             self._note_status(run, meta.get("status"))
-            return done
-        for suffix in ("", "-wal", "-shm"):
-            files.database.with_name(files.database.name + suffix).unlink(missing_ok=True)
-        return 0
+            return head
+        self._remove(run)
+        return _NOTHING
 
-    def _apply(self, run: RunRecord, done: int) -> int:
+    def _remove(self, run: RunRecord) -> None:
+        self._files.close_run(run)
+        database = files_under(self._files.root, run).database
+        for suffix in ("", "-wal", "-shm"):
+            database.with_name(database.name + suffix).unlink(missing_ok=True)
+
+    def _apply(self, run: RunRecord, done: int) -> Head:
         """Copy what came after ``done``; returns how far the copy goes then."""
         with self._database.pool.connection() as connection:
             connection.isolation_level = IsolationLevel.REPEATABLE_READ  # one state of all tables
             try:
                 with connection.transaction():
-                    seq = connection.execute(statements.HEADS, ([run.id],)).fetchall()[0][1]
+                    head = Head.of(connection.execute(statements.HEADS, ([run.id],)).fetchall()[0])
                     for statement, parameters in (
                         (statements.BLOCKS, (run.id, done)),
-                        (statements.SEGMENTS, (run.id, done, seq)),
+                        (statements.SEGMENTS, (run.id, done, head.seq)),
                     ):
                         for payload in _payloads(connection, statement, parameters, is_long=not done):
                             metrics, texts = unpack(payload)
@@ -120,8 +154,9 @@ class Copies:
         rows = [(path, tag, bytes(value).decode(), updated_at) for path, tag, value, updated_at in configs]
         self._note_status(run, meta.get("status"))
         is_over = run.id not in self._running  # the copy of a running one stays open: more will come soon
-        self._files.write(run, Change(configs=rows, meta={**meta, _SEQ: str(seq)}, is_last=is_over))
-        return int(seq)
+        own = {_SEQ: str(head.seq), _MARK: head.mark}
+        self._files.write(run, Change(configs=rows, meta={**meta, **own}, is_last=is_over))
+        return head
 
     def _note_status(self, run: RunRecord, status: str | None) -> None:
         if status == "running":

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import RunNotFoundError
@@ -15,7 +16,7 @@ from goodseed_hub.stores.base import Change, GroupCommit, Outcome, first_meta
 from goodseed_hub.stores.run_file import RunFileWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from goodseed_hub.registry.directory import RunRecord
@@ -93,8 +94,25 @@ class EmbeddedStore:
     def refresh(self, runs: Iterable[RunRecord]) -> None:
         """The files are the data."""
 
-    def absorb(self, run: RunRecord) -> None:
-        """The files are the data."""
+    @contextmanager
+    def editing(self, runs: Sequence[RunRecord]) -> Iterator[None]:
+        """The files are the data; they are closed, and what clients write waits meanwhile."""
+        with ExitStack() as held:
+            for id_ in sorted({run.id for run in runs}):  # in one order: two who edit never wait for one another
+                opened = self._take(id_)
+                held.callback(self._give_back, id_, opened)
+                held.enter_context(opened.lock)
+                _close(opened)
+            yield
+
+    def close_run(self, run: RunRecord) -> None:
+        """Close the run's file, if it is open."""
+        opened = self._take(run.id)
+        try:
+            with opened.lock:
+                _close(opened)
+        finally:
+            self._give_back(run.id, opened)
 
     def _commit(self, run: RunRecord, changes: list[Change]) -> list[Outcome]:
         opened = self._take(run.id)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import uuid
 from collections import OrderedDict
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.paths import make_private_directory
@@ -16,11 +17,10 @@ from goodseed_hub.stores import statements
 from goodseed_hub.stores.base import Change, GroupCommit, Outcome, first_meta, merged
 from goodseed_hub.stores.codec import FAST, pack
 from goodseed_hub.stores.compaction import METRIC, TEXT, compact, series_id
-from goodseed_hub.stores.copies import Copies
+from goodseed_hub.stores.copies import Copies, Head
 
 if TYPE_CHECKING:
-    import uuid
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import psycopg
@@ -40,6 +40,7 @@ _MAX_WAITING_POINTS: Final = 2_000_000
 _MAX_KNOWN_RUNS: Final = 2_000
 _TEND_SECONDS: Final = 5.0
 _EDITED: Final = ("sys/name", "sys/description", "sys/tags")
+_Edited = tuple[dict[str, tuple[str, str, str, str]], dict[str, str | None]]  # configs by path, and meta
 
 
 @final
@@ -100,7 +101,7 @@ class PostgresStore:
             count = sum(len(column.steps) for columns in (metrics, texts) for column in columns.values())
             payload = pack(metrics, texts, FAST) if count else b""
             with connection.transaction():
-                rows = connection.execute(statements.ADVANCE, (run.id, count)).fetchall()
+                rows = connection.execute(statements.ADVANCE, (run.id, count, uuid.uuid4())).fetchall()
                 seq, waiting = rows[0]
                 if count:
                     connection.execute(statements.ADD_SEGMENT, (run.id, seq, count, payload))
@@ -181,20 +182,45 @@ class PostgresStore:
             return
         with self._database.pool.connection() as connection:
             heads = connection.execute(statements.HEADS, (list(by_id),)).fetchall()
-        for id_, seq, waiting in heads:
+        for row in heads:
+            id_, waiting = str(row[0]), row[2]
             if waiting >= _MAX_WAITING_POINTS:
-                self._due[str(id_)] = None
-            self._copies.bring_up_to(by_id[str(id_)], seq)
+                self._due[id_] = None
+            self._copies.bring_up_to(by_id[id_], Head.of(row))
 
-    def absorb(self, run: RunRecord) -> None:
-        """Take over the name, the description, the tags and the trash mark that the dashboard has set in the copy."""
+    @contextmanager
+    def editing(self, runs: Sequence[RunRecord]) -> Iterator[None]:
+        """Take over what the dashboard sets meanwhile in the copies: names, descriptions, tags and trash marks."""
+        self.refresh(runs)
+        before = {run.id: self._edited(run) for run in runs}
+        try:
+            yield
+        finally:
+            try:
+                self._take_over(runs, before)
+            except BaseException:
+                for run in runs:  # a copy must not show what the database does not have
+                    self._copies.forget(run)
+                raise
+
+    def _take_over(self, runs: Sequence[RunRecord], before: Mapping[str, _Edited]) -> None:
+        for run in runs:
+            configs, meta = self._edited(run)
+            old_configs, old_meta = before[run.id]
+            change = Change(
+                configs=[row for path, row in configs.items() if row != old_configs.get(path)],
+                meta={key: value for key, value in meta.items() if value != old_meta[key]},
+            )
+            if change.configs or change.meta:
+                self.write(run, change)
+        self.refresh(runs)  # the copies have these values already; applied later, they would undo the next change
+
+    def _edited(self, run: RunRecord) -> _Edited:
         with closing(RunReader(self._copies.files(run))) as reader:
             meta = reader.meta()
             rows = [row for row in reader.configs("sys/") if row.path in _EDITED]
-        edited = {key: meta.get(key) for key in ("name", "trashed")}
-        configs = [(row.path, row.type_tag, row.value, row.updated_at) for row in rows]
-        self.write(run, Change(configs=configs, meta=edited))
-        self.refresh([run])  # the copy has these values already; applied later, they would undo the next change
+        configs = {row.path: (row.path, row.type_tag, row.value, row.updated_at) for row in rows}
+        return configs, {key: meta.get(key) for key in ("name", "trashed")}
 
     # -- housekeeping ---------------------------------------------------------------------------------------------
 

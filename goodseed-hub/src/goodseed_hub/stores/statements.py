@@ -32,13 +32,16 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE TABLE hub_meta (
             run UUID NOT NULL, name TEXT NOT NULL, value TEXT, seq BIGINT NOT NULL, PRIMARY KEY (run, name))""",
     ),
+    ("ALTER TABLE hub_head ADD COLUMN mark UUID",),
 )
 
+# The mark is another one after each change: after a restore, a number alone may stand for two different changes.
 ADVANCE: Final[LiteralString] = """
-    INSERT INTO hub_head (run, seq, points) VALUES (%s, 1, %s)
-    ON CONFLICT (run) DO UPDATE SET seq = hub_head.seq + 1, points = hub_head.points + excluded.points
+    INSERT INTO hub_head (run, seq, points, mark) VALUES (%s, 1, %s, %s)
+    ON CONFLICT (run) DO UPDATE
+        SET seq = hub_head.seq + 1, points = hub_head.points + excluded.points, mark = excluded.mark
     RETURNING seq, points"""
-HEADS: Final[LiteralString] = "SELECT run, seq, points FROM hub_head WHERE run = ANY(%s::uuid[])"
+HEADS: Final[LiteralString] = "SELECT run, seq, points, mark FROM hub_head WHERE run = ANY(%s::uuid[])"
 COUNT_DOWN: Final[LiteralString] = "UPDATE hub_head SET points = greatest(0, points - %s) WHERE run = %s"
 
 ADD_SEGMENT: Final[LiteralString] = "INSERT INTO hub_segment (run, seq, points, payload) VALUES (%s, %s, %s, %s)"

@@ -42,6 +42,7 @@ COOKIE: Final = "goodseed-hub"
 _CSRF_HEADER: Final = "x-goodseed-csrf"
 _MAX_BODY_BYTES: Final = 1 << 20
 _MAX_APPLICATIONS: Final = 64
+_MAX_EDITED: Final = 1_000  # runs at once, as the handlers
 _SIGN_INS_A_SECOND: Final = 1.0
 _SIGN_IN_BURST: Final = 20
 _MIN_COMPRESSED_BYTES: Final = 1024
@@ -198,11 +199,12 @@ def _guarded(route: Route) -> Route:
             raise AssertionError("unreachable")
         project = request.parameters["project"]
         store.require_change(project)
-        answer = handler(store, request)
+        body = request.body if isinstance(request.body, dict) else {}
         run_id = request.parameters.get("run_id")
-        ids = [run_id] if run_id else request.body.get("ids", ()) if isinstance(request.body, dict) else ()
-        store.origin.absorb(project, ids)
-        return answer
+        asked = [run_id] if run_id else body.get("ids")
+        ids = [one for one in asked if isinstance(one, str)] if isinstance(asked, list) else []
+        with store.origin.editing(project, ids[:_MAX_EDITED], is_renaming="name" in body):
+            return handler(store, request)
 
     return replace(route, handler=guarded)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, final
 
@@ -15,7 +16,7 @@ from goodseed.storage.catalog import ProjectSummary
 from goodseed_hub.web.shared_settings import SharedSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from goodseed.server.queries import ServedRun
@@ -45,7 +46,7 @@ class AllRuns:
 
     def __init__(self, hub: Hub) -> None:
         self._hub: Final = hub
-        self._catalog: Final = CatalogStore(hub.store.root)
+        self._catalog: Final = CatalogStore(hub.store.root, is_exact=True)
         self._lock: Final = threading.Lock()
         self._looked_at = 0.0
         self._copying: Final[dict[str, _Copying]] = {}
@@ -127,15 +128,19 @@ class AllRuns:
         """Bring the files of some runs up to date."""
         self._hub.store.refresh(records)
 
-    def absorb(self, project: str, run_ids: Iterable[str]) -> None:
-        """Let the store take over what was changed in the files of a project."""
-        if not self._hub.store.is_shared:
-            return
-        for run_id in run_ids:
-            record = self._records.get((project, run_id))
-            if record is not None:
-                self._hub.store.absorb(record)
-        self._settings.give(project)
+    @contextmanager
+    def editing(self, project: str, run_ids: Iterable[str], *, is_renaming: bool) -> Iterator[None]:
+        """While the files of a project's runs are changed; at the end, the store and the registry have it, too."""
+        self._refresh()
+        records = [record for run_id in run_ids if (record := self._records.get((project, run_id))) is not None]
+        with self._hub.store.editing(records):
+            yield
+        for record in records if is_renaming else ():
+            name = self._hub.store.config(record, "sys/name")
+            if name is not None:
+                self._hub.directory.set_name(record.id, name)
+        if self._hub.store.is_shared:
+            self._settings.give(project)
 
     def _refresh(self) -> None:
         with self._lock:
