@@ -110,6 +110,8 @@ def test_every_endpoint_with_every_key(team: Team, endpoint: tuple[Any, ...], ki
     status, answer = team.hub.ask(method, path.replace("{run}", team.run), body, key=team.keys[kind])
     if kind in ("none", "wrong", "revoked"):
         expected = 401
+    elif kind == "limited" and (method, path) == ("POST", "/api/v1/keys"):
+        expected = 403
     elif not needed or needed in _MAY[kind]:
         expected = allowed
     else:
@@ -135,15 +137,70 @@ def test_a_run_of_another_workspace_is_no_run(team: Team, path: str) -> None:
     assert answers[0] == answers[1]
 
 
-def test_a_key_makes_no_stronger_key(team: Team) -> None:
-    """A key that may only read makes one that may only read, and none for others."""
-    limited = team.keys["limited"]
-    status, made = team.hub.ask("POST", "/api/v1/keys", {}, key=limited)
-    stronger = team.hub.ask("POST", "/api/v1/keys", {"grants": {"team": "member"}}, key=limited)[0]
-    others = team.hub.ask("POST", "/api/v1/keys", {"user": "admin"}, key=team.keys["workspace admin"])[0]
-    written = team.hub.ask("POST", f"/api/v1/runs/{team.run}/ingest", {"points": []}, key=made["key"])[0]
+def test_a_limited_key_reaches_no_other_key(team: Team) -> None:
+    """Whoever finds one makes none with it that outlives it, sees none, and revokes none but itself."""
+    made = team.hub.ask("POST", "/api/v1/keys", {"grants": {"team": "viewer"}}, key=team.keys["member"])[1]
+    own = team.hub.ask("POST", "/api/v1/keys", {"label": "of the same user"}, key=team.keys["member"])[1]
+    limited = made["key"]
+    status = team.hub.ask("POST", "/api/v1/keys", {"grants": {"team": "viewer"}}, key=limited)[0]
+    listed = team.hub.ask("GET", "/api/v1/keys", key=limited)[1]
+    other = team.hub.ask("DELETE", f"/api/v1/keys/{own['id']}", key=limited)[0]
+    itself = team.hub.ask("DELETE", f"/api/v1/keys/{made['id']}", key=limited)[0]
 
-    assert (201, 403, 403, 403) == (status, stronger, others, written)
+    assert (403, [made["id"]], 404, 204) == (status, [key["id"] for key in listed], other, itself)
+    assert 200 == team.hub.ask("GET", "/api/v1/auth/me", key=own["key"])[0]
+
+
+def test_a_key_makes_no_stronger_key(team: Team) -> None:
+    """Nobody gives what they have not, and none makes keys of others but an admin."""
+    stronger = team.hub.ask("POST", "/api/v1/keys", {"grants": {"team": "admin"}}, key=team.keys["member"])[0]
+    others = team.hub.ask("POST", "/api/v1/keys", {"user": "admin"}, key=team.keys["workspace admin"])[0]
+
+    assert (403, 403) == (stronger, others)
+
+
+def test_a_key_without_grants_follows_its_user(team: Team) -> None:
+    """What its user may do later, it may, too."""
+    team.hub.ask("POST", "/api/v1/users", {"name": "grows"})
+    team.hub.ask("PUT", "/api/v1/workspaces/team/members/grows", {"role": "viewer"})
+    first = team.hub.ask("POST", "/api/v1/keys", {"user": "grows"})[1]["key"]
+    own = team.hub.ask("POST", "/api/v1/keys", {}, key=first)[1]["key"]
+    before = team.hub.ask("POST", f"/api/v1/runs/{team.run}/ingest", {"points": []}, key=own)[0]
+    team.hub.ask("PUT", "/api/v1/workspaces/team/members/grows", {"role": "member"})
+    after = team.hub.ask("POST", f"/api/v1/runs/{team.run}/ingest", {"points": []}, key=own)[0]
+
+    assert (403, 200) == (before, after)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/api/v1/runs/%00", None),
+        ("GET", "/api/v1/runs/x%00/paths", None),
+        ("DELETE", "/api/v1/keys/%00", None),
+        ("DELETE", "/api/v1/users/%00", None),
+        ("PUT", "/api/v1/workspaces/team/members/%00", {"role": "viewer"}),
+        ("GET", "/api/v1/workspaces/team/projects/%00/runs", None),
+        ("POST", "/api/v1/keys", {"grants": {"a\0b": "viewer"}}),
+        ("POST", "/api/v1/keys", {"grants": {"\ud800": "viewer"}}),
+        ("POST", "/api/v1/users", {"name": "a\0b"}),
+    ],
+)
+def test_what_no_name_can_hold_is_refused(team: Team, method: str, path: str, body: Any) -> None:
+    """NUL and halves of characters are the client's fault, whatever the store."""
+    status, answer = team.hub.ask(method, path, body)
+
+    assert 400 == status
+    assert {"error_code", "title", "detail"} == set(answer)
+
+
+def test_a_run_ends_whatever_its_configs_say(team: Team) -> None:
+    """A time that is none does not keep the run from being finished."""
+    run = team.hub.make_run("odd-end")
+    configs = {"configs": [{"path": "sys/closed_time", "type_tag": "datetime", "value": "20\x0026"}]}
+    team.hub.ask("POST", f"/api/v1/runs/{run}/configs", configs)
+    assert 200 == team.hub.ask("POST", f"/api/v1/runs/{run}/status", {"status": "finished"})[0]
+    assert "finished" == team.hub.ask("GET", f"/api/v1/runs/{run}")[1]["status"]
 
 
 def test_a_viewer_makes_no_run(team: Team) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import time
 from contextlib import closing
@@ -233,6 +234,26 @@ def test_changes_are_kept(make_hub: MakeHub, store: str) -> None:
     assert ("better", ["a", "b"], "#112233", True) == (found["name"], found["tags"], found["color"], found["trashed"])
     assert {"columns": ["m"]} == browser.ask("GET", f"{base}/views/mine")[1]
     assert ("better", "words") == tuple(hub.configs(run)[path] for path in ("sys/name", "sys/description"))
+
+
+@pytest.mark.parametrize("odd", ['prefs={"a":1}', "a=b c", "x@y=1", "foo", "name=\xe9", "a[b]=1", "=", '"'])
+def test_cookies_of_others_do_no_harm(room: Room, odd: str) -> None:
+    """Other applications on the host set cookies as they like."""
+    hub, key, _ = room
+    browser = Browser(hub, key)
+    for cookies in (f"{odd}; {browser.cookie}", f"{browser.cookie}; {odd}"):
+        assert 200 == browser.ask("GET", "/api/ui/projects", Cookie=cookies)[0]
+
+
+def test_nobody_sends_a_body_without_a_key(room: Room) -> None:
+    """Whoever is not signed in is told so before the body has come."""
+    hub, *_ = room
+    parts = urlsplit(hub.url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30) as connection:
+        connection.sendall(
+            b"POST /api/ui/p/room/p/-/runs/query HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{"
+        )
+        assert b" 401 " in connection.recv(4096).partition(b"\r\n")[0]
 
 
 def test_a_change_leaves_the_others_as_they_are(make_hub: MakeHub) -> None:

@@ -229,3 +229,43 @@ def test_readers_that_take_nothing_are_cut_off(make_hub: MakeHub) -> None:
 
     assert received < 15_000_000
     assert 200 == hub.ask("GET", "/api/v1/capabilities")[0]
+
+
+@pytest.mark.parametrize("length", ["9999999999999999", "9" * 20, "9" * 5000])
+def test_a_length_without_bounds_is_refused_at_once(hub: HubProcess, length: str) -> None:
+    """A body that is announced as larger than anything is not waited for."""
+    run = hub.make_run("announced")
+    with connect(hub) as connection:
+        connection.sendall(
+            f"POST /api/v1/runs/{run}/ingest HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {hub.key}\r\n"
+            f"Content-Length: {length}\r\n\r\n{{".encode()
+        )
+        status = int(connection.recv(4096).split()[1])
+    assert status in (400, 413)
+
+
+def test_clients_that_send_nothing_more_stop_nobody(make_hub: MakeHub) -> None:
+    """Bodies count as they come: what is announced and never sent takes no room from others."""
+    hub = make_hub()
+    run = hub.make_run("r")
+    head = (
+        f"POST /api/v1/runs/{run}/ingest HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {hub.key}\r\n"
+        f"Content-Length: {32 << 20}\r\n\r\n{{"
+    ).encode()
+    with contextlib.ExitStack() as open_:
+        for _ in range(20):
+            open_.enter_context(connect(hub)).sendall(head)
+        time.sleep(0.5)
+        hub.ingest(run, [point("m", 0, 1)])
+    assert [(0, 1.0)] == hub.pairs(run, "m")
+
+
+@pytest.mark.parametrize("piece", ["{}", "[]", "1"])
+def test_a_small_body_that_holds_much_is_refused(hub: HubProcess, piece: str) -> None:
+    """What takes little to send and much to decode is too large, where a name or two are wanted."""
+    body = gzip.compress(f'{{"a": [{",".join([piece] * 5_000_000)}]}}'.encode())
+    status, _, answer = hub.raw("POST", "/api/v1/runs", body, headers(hub, **{"Content-Encoding": "gzip"}))
+    assert 413 == status, answer
+    run = hub.make_run("much")
+    path = f"/api/v1/runs/{run}/configs"
+    assert 413 == hub.raw("POST", path, body, headers(hub, **{"Content-Encoding": "gzip"}))[0]

@@ -131,6 +131,18 @@ def test_keys_have_a_rate_each() -> None:
     assert [0.0, 0.5] == later
 
 
+def test_who_asks_too_often_is_let_in_at_the_rate() -> None:
+    """Refused requests cost nothing: of eight a second, the five that are allowed pass."""
+    now = [0.0]
+    limiter = RateLimiter(5.0, 5, clock=lambda: now[0])
+    passed = 0
+    for number in range(160):
+        now[0] = number / 8
+        passed += limiter.wait_seconds("a") == 0.0
+
+    assert 95 <= passed <= 105
+
+
 _scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 _objects = st.dictionaries(st.text(max_size=5), _scalars, max_size=6)
 _spaces = st.sampled_from([None, 1, "\t"])

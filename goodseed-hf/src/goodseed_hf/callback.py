@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 
 import goodseed
 from goodseed_hf.facts import training_configs
-from goodseed_hf.values import Writer, leaves, renamed
+from goodseed_hf.values import Writer, last_step, leaves, renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +21,8 @@ __all__ = ["GoodseedCallback"]
 
 _NOTE: Final = "goodseed.json"
 _IDS: Final = ("run_id", "resume_run_id")
+_OURS: Final = ("train/", "eval/", "test/")
+_holders: Final[weakref.WeakValueDictionary[str, _Held]] = weakref.WeakValueDictionary()
 
 
 class _Held:
@@ -31,7 +33,12 @@ class _Held:
         self.is_training = False
 
     def open(self, **arguments: Any) -> goodseed.Run:
+        # Another callback of this process may have the run open still, though its training is over.
+        other = _holders.get(str(arguments.get("resume_run_id") or arguments.get("run_id")))
+        if other is not None and other is not self and not other.is_training:
+            other.close()
         self.run = goodseed.Run(**arguments)
+        _holders[self.run.run_id] = self
         atexit.unregister(self._at_exit)
         atexit.register(self._at_exit)  # behind what goodseed itself does then, which makes it come before
         return self.run
@@ -78,7 +85,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         self._writer: Final = Writer()
         self._offset = 0
         self._last_step = -1
-        self._trial: str | None = None
+        self._trial: tuple[str, str] | None = None
 
     @property
     def run(self) -> goodseed.Run:
@@ -111,23 +118,30 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         """Open the run, or find the one that is to be continued, and store what the training is about."""
         if not state.is_world_process_zero:
             return
-        is_search = bool(getattr(state, "is_hyper_param_search", False))
-        trial = state.trial_name or str(state.trial_params) if is_search else None
-        if trial != self._trial and self._trial is not None and self._given is None:
-            self._held.is_training = False
-            self._held.close()
+        # A batch that was too large is tried again with a smaller one, from the start and in the place of the first.
+        is_again = self._held.is_training and bool(getattr(args, "auto_find_batch_size", False))
+        trial = _trial_of(args, state)
+        # Trials with equal parameters are two, and are told apart by their directories where they have no names.
+        if self._given is None and self._trial is not None and trial != self._trial:
+            self._held.close()  # a trial that did not end has failed
             self._held.run = None
             self._last_step = -1
         self._trial = trial
-        # A training that begins again without having ended (a smaller batch was tried) takes the place of the first.
-        if state.global_step > 0 or self._held.is_training:
-            self._offset = 0 if state.global_step > 0 else self._offset
-        else:
+        note = self._note_of(args, state.global_step)
+        found = self._first_arguments(args) | {key: note[key] for key in ("project", "resume_run_id") if key in note}
+        run = self._open(found if self._held.run is None else {})
+        if state.global_step > 0:
+            self._offset = note.get("offset", 0)
+        elif not is_again:
+            if self._last_step < 0 and (self._given is not None or any(name in self._run_kwargs for name in _IDS)):
+                self._safely("earlier steps", lambda: self._see_steps(run))
             self._offset = self._last_step + 1 if self._last_step > 0 else 0
         self._held.is_training = True
-        found = self._first_arguments(args, trial) | self._note_of(args, state.global_step)
-        run = self._open(found)
         self._safely("configs", lambda: self._store_configs(run, args, model, state))
+
+    def _see_steps(self, run: goodseed.Run) -> None:
+        """The run may have been somebody else's before."""
+        self._last_step = int(last_step(run, _OURS))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
         """Log what the Trainer logs, at its global step."""
@@ -145,8 +159,8 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
             return
         folder = _checkpoint(args, state.global_step)
         if folder.is_dir():
-            run = self._open(self._first_arguments(args, self._trial))
-            note = json.dumps({"project": run.project, "run_id": run.run_id})
+            run = self._open(self._first_arguments(args))
+            note = json.dumps({"project": run.project, "run_id": run.run_id, "offset": self._offset})
             self._safely("checkpoint note", lambda: (folder / _NOTE).write_text(note, encoding="utf-8"))
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -158,26 +172,35 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
     def _log(self, args: Any, state: Any, values: Mapping[str, Any]) -> None:
         step = state.global_step + self._offset
         self._last_step = max(self._last_step, step)
-        run = self._open(self._first_arguments(args, self._trial))
+        run = self._open(self._first_arguments(args))
         self._safely("metrics", lambda: self._writer.log(run, values, step))
 
-    def _first_arguments(self, args: Any, trial: str | None) -> dict[str, Any]:
-        name = trial or getattr(args, "run_name", None)
+    def _first_arguments(self, args: Any) -> dict[str, Any]:
+        name = self._trial[0] if self._trial else getattr(args, "run_name", None)
         return {"name": str(name)} if name and name != getattr(args, "output_dir", None) else {}
 
     def _note_of(self, args: Any, step: int) -> dict[str, Any]:
-        """The run that wrote the checkpoint which is being resumed."""
-        if step <= 0 or self._held.run is not None or any(name in self._run_kwargs for name in _IDS):
+        """The run that wrote the checkpoint which is being resumed, and behind which step its training began."""
+        if step <= 0:
             return {}
-        try:
-            note = json.loads((_checkpoint(args, step) / _NOTE).read_text(encoding="utf-8"))
-            project, run_id = str(note["project"]), str(note["run_id"])
-        except (OSError, ValueError, LookupError, TypeError):
+        # What `train` was given has priority over what the arguments say; its path is not told, so both are looked at.
+        given = getattr(args, "resume_from_checkpoint", None)
+        folders = [Path(given)] if isinstance(given, str) else []
+        for folder in (*folders, _checkpoint(args, step)):
+            try:
+                note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+                project, run_id, offset = str(note["project"]), str(note["run_id"]), int(note.get("offset", 0))
+                break
+            except (OSError, ValueError, LookupError, TypeError):
+                continue
+        else:
             return {}
+        if self._held.run is not None or any(name in self._run_kwargs for name in _IDS) or self._given is not None:
+            return {"offset": offset}
         wanted = self._run_kwargs.get("project", project)
         if wanted != project or not self._is_there(project, run_id):
             return {}
-        return {"project": project, "resume_run_id": run_id}
+        return {"project": project, "resume_run_id": run_id, "offset": offset}
 
     def _is_there(self, project: str, run_id: str) -> bool:
         where = {name: self._run_kwargs[name] for name in ("goodseed_home", "log_dir") if name in self._run_kwargs}
@@ -188,7 +211,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         return True
 
     def _store_configs(self, run: goodseed.Run, args: Any, model: Any, state: Any) -> None:
-        configs = training_configs(args, model)
+        configs = training_configs(args, model, self._writer.refuse)
         if getattr(state, "is_hyper_param_search", False):
             configs |= leaves(state.trial_params or {}, "trial")
         # What was asked for may be epochs; this is what the Trainer makes of it, and the dashboard an ETA.
@@ -203,6 +226,14 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
             raise
         except Exception as error:  # whatever a model's own code, or a full disk, may raise
             self._writer.refuse(what, error)
+
+
+def _trial_of(args: Any, state: Any) -> tuple[str, str] | None:
+    """What names a trial, and what tells it from others; None outside of a search."""
+    if not getattr(state, "is_hyper_param_search", False):
+        return None
+    name = str(state.trial_name or state.trial_params)
+    return name, name if state.trial_name else str(getattr(args, "output_dir", ""))
 
 
 def _checkpoint(args: Any, step: int) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import transformers
@@ -12,28 +12,44 @@ from goodseed_hf.values import leaves
 __all__ = ["training_configs"]
 
 
-def training_configs(args: Any, model: Any) -> dict[str, object]:
-    """The training's arguments, the model's configuration in whatever shape it has, and its size, by path."""
+def training_configs(args: Any, model: Any, refuse: Callable[[str, Exception], None]) -> dict[str, object]:
+    """The training's arguments, the model's configuration in whatever shape it has, and its size, by path.
+
+    ``refuse`` is told of each part that can't be had: a model's own code may raise.
+    """
     found: dict[str, object] = {"transformers/version": transformers.__version__}
-    found |= leaves(args.to_dict(), "args")  # which masks its tokens
-    if model is None:
-        return found
-    found["model/class"] = f"{type(model).__module__}.{type(model).__qualname__}"
-    config = _plain(getattr(model, "config", None))
-    if config is not None:
-        found |= leaves(config, "model/config")
-    for name, adapter in _adapters(model):
-        found |= leaves(_plain(adapter) or {}, f"model/peft/{name}")
-    if hasattr(model, "parameters"):
-        sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
-        found["model/parameters"] = sum(size for size, _ in sizes)
-        found["model/trainable_parameters"] = sum(size for size, is_trained in sizes if is_trained)
+    parts: dict[str, Callable[[], dict[str, object]]] = {"args": lambda: leaves(args.to_dict(), "args")}
+    if model is not None:
+        found["model/class"] = f"{type(model).__module__}.{type(model).__qualname__}"
+        parts |= {
+            "model/config": lambda: leaves(_plain(getattr(model, "config", None)) or {}, "model/config"),
+            "model/peft": lambda: _adapters(model),
+            "model/parameters": lambda: _sizes(model),
+        }
+    for name, part in parts.items():
+        try:
+            found |= part()
+        except Exception as error:
+            refuse(name, error)
     return found
 
 
-def _adapters(model: Any) -> list[tuple[str, Any]]:
+def _sizes(model: Any) -> dict[str, object]:
+    if not hasattr(model, "parameters"):
+        return {}
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    return {
+        "model/parameters": sum(size for size, _ in sizes),
+        "model/trainable_parameters": sum(size for size, is_trained in sizes if is_trained),
+    }
+
+
+def _adapters(model: Any) -> dict[str, object]:
     adapters = getattr(model, "peft_config", None)
-    return list(adapters.items()) if isinstance(adapters, Mapping) else []
+    found: dict[str, object] = {}
+    for name, adapter in adapters.items() if isinstance(adapters, Mapping) else ():
+        found |= leaves(_plain(adapter) or {}, f"model/peft/{name}")
+    return found
 
 
 def _plain(config: Any) -> Mapping[str, Any] | None:

@@ -9,15 +9,36 @@ from typing import Any, Final
 
 import goodseed
 
-__all__ = ["Writer", "leaves", "renamed"]
+__all__ = ["Writer", "last_step", "leaves", "renamed"]
 
 _logger: Final = logging.getLogger("goodseed")
 _MAX_DEPTH: Final = 16
 _PLAIN: Final = (bool, int, float, str, type(None))
 _PREFIXES: Final = ("eval_", "test_")
 # Arguments that may hold what nobody else should read. Transformers masks some of them itself.
-_SECRET: Final = re.compile(r"(^|_)(token|secret|password|passwd|api_key|credentials?)$", re.IGNORECASE)
+_SECRET: Final = re.compile(
+    r"(^|_|-)(token|secret|password|passwd|pwd|(api|access|private|secret|auth|account|encryption)_?-?key|apikey"
+    r"|credentials?|connection_string)$",
+    re.IGNORECASE,
+)
+_IN_URL: Final = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]+(?=@)")
 _MASK: Final = "<masked>"
+
+
+def _without_password(value: object) -> object:
+    return _IN_URL.sub(rf"\1:{_MASK}", value) if isinstance(value, str) else value
+
+
+def _masked(value: Any, depth: int) -> Any:
+    """The same, without what looks like a secret at any depth."""
+    if isinstance(value, Mapping) and depth < _MAX_DEPTH:
+        return {
+            key: _MASK if _SECRET.search(str(key)) and isinstance(part, str) and part else _masked(part, depth + 1)
+            for key, part in value.items()
+        }
+    if isinstance(value, (list, tuple)) and depth < _MAX_DEPTH:
+        return [_masked(part, depth + 1) for part in value]
+    return _without_password(value)
 
 
 def renamed(name: str) -> str:
@@ -103,11 +124,27 @@ def leaves(value: Any, path: str, depth: int = 0) -> dict[str, object]:
             found |= leaves(part, f"{path}/{str(key) or 'unnamed'}", depth + 1)
         return found
     if isinstance(value, _PLAIN):
-        return {path: value}
-    if isinstance(value, (list, tuple)) and all(isinstance(part, _PLAIN) for part in value):
-        return {path: list(value)}
+        return {path: _without_password(value)}
+    if isinstance(value, (list, tuple)):
+        if all(isinstance(part, _PLAIN) for part in value):
+            return {path: [_without_password(part) for part in value]}
+        return {path: str(_masked(value, depth))}
     if isinstance(value, (set, frozenset)):
         return {path: sorted(map(str, value))}
     if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
         return {path: f"{value.__module__}.{value.__qualname__}"}
     return {path: str(value)}
+
+
+def last_step(run: goodseed.Run, prefixes: tuple[str, ...]) -> float:
+    """The highest step of the metrics whose paths begin so; -1 where there is none, or nothing can be read."""
+    steps = [-1.0]
+    try:
+        for path in run.get_metric_paths():
+            if path.startswith(prefixes):
+                data = run.get_metric_data(path, max_points=1)
+                points = data["buckets"] if data["downsampled"] else data["raw_points"]
+                steps += [point["step_last" if data["downsampled"] else "step"] for point in points[-1:]]
+    except (goodseed.DisabledError, goodseed.RemoteError):
+        return -1.0
+    return max(steps)

@@ -87,28 +87,38 @@ class RateLimiter:
             left = min(float(self._burst), left + (now - then) * self._rate)
             if key not in self._left and len(self._left) >= self._max_keys:
                 self._left.clear()  # forgetting is harmless: everybody gets the burst anew
-            self._left[key] = (max(0.0, left - 1.0), now)
-        return 0.0 if left >= 1.0 else (1.0 - left) / self._rate
+            is_let_in = left >= 1.0
+            self._left[key] = (left - 1.0 if is_let_in else left, now)  # a refused request takes nothing from others
+        return 0.0 if is_let_in else (1.0 - left) / self._rate
 
 
 @final
 class MemoryBudget:
-    """Counts the bytes that all requests hold together; used by the event loop alone."""
+    """Counts the bytes that all requests hold together; used by the event loop alone.
+
+    Nobody gets more than a quarter: a client that sends slowly, or nothing more, stops no other.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes: Final = max_bytes
         self._used = 0
+        self._used_by: Final[dict[str, int]] = {}
 
-    def take(self, count: int) -> bool:
-        """Count ``count`` bytes more; False where they are too many, and none are counted."""
-        if self._used and self._used + count > self._max_bytes:
+    def take(self, key: str, count: int) -> bool:
+        """Count ``count`` bytes more for ``key``; False where they are too many, and none are counted."""
+        own = self._used_by.get(key, 0)
+        if (self._used and self._used + count > self._max_bytes) or (own and own + count > self._max_bytes // 4):
             return False
         self._used += count
+        self._used_by[key] = own + count
         return True
 
-    def give_back(self, count: int) -> None:
+    def give_back(self, key: str, count: int) -> None:
         """Count them no more."""
         self._used -= count
+        self._used_by[key] -= count
+        if not self._used_by[key]:
+            del self._used_by[key]
 
 
 @final

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -32,6 +33,7 @@ __all__ = ["Hub", "NewRun", "now_text"]
 _logger: Final = logging.getLogger("goodseed")
 _TEND_SECONDS: Final = 2.0
 _STATUSES: Final = ("running", "finished", "failed")
+_TIME: Final = re.compile(r"[0-9T:.+Z -]{10,40}", re.ASCII)
 
 
 def now_text() -> str:
@@ -262,7 +264,8 @@ class Hub:
             raise ApiError.bad_request(f"status must be one of {', '.join(_STATUSES)}.", "Status.Invalid")
         closed_at = None
         if status != "running":  # a run that is uploaded later knows better when it ended
-            closed_at = self.store.config(record, "sys/closed_time") or now_text()
+            told = self.store.config(record, "sys/closed_time") or ""
+            closed_at = told if _TIME.fullmatch(told) else now_text()
         self.store.write(record, Change(meta={"status": status, "closed_at": closed_at}, is_last=status != "running"))
         self.directory.set_status(record.id, status)
         if status != "running" and self._when_ended is not None:

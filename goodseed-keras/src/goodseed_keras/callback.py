@@ -13,7 +13,7 @@ import keras
 
 import goodseed
 from goodseed_keras.facts import learning_rate, model_configs
-from goodseed_keras.values import Numbers
+from goodseed_keras.values import Numbers, last_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +22,7 @@ __all__ = ["GoodseedCallback"]
 
 _logger: Final = logging.getLogger("goodseed")
 _OURS: Final = ("run_id", "resume_run_id")
+_holders: Final[weakref.WeakValueDictionary[str, _Held]] = weakref.WeakValueDictionary()
 
 
 class _Held:
@@ -32,7 +33,12 @@ class _Held:
         self.is_fitting = False
 
     def open(self, **arguments: Any) -> goodseed.Run:
+        # Another callback of this process may have the run open still, though its fit is over.
+        other = _holders.get(str(arguments.get("resume_run_id") or arguments.get("run_id")))
+        if other is not None and other is not self and not other.is_fitting:
+            other.close()
         self.run = goodseed.Run(**arguments)
+        _holders[self.run.run_id] = self
         atexit.unregister(self._at_exit)
         atexit.register(self._at_exit)  # behind what goodseed itself does then, which makes it come before
         return self.run
@@ -90,8 +96,11 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._begun = -1
         self._in_epoch = -1
         self._is_first_epoch = True
+        self._has_looked = False
+        self._first_epoch = 0
         self._tests = 0
         self._has_facts = False
+        self._is_again = False
         self._began = 0.0
         self._predicted = 0
         if self._every:
@@ -131,16 +140,34 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         """Open the run, and store what it is about."""
         if not _is_first_process():
             return
-        # After a fit that did not end, the epochs that are done once more take the place of the first ones.
-        self._is_first_epoch = not self._held.is_fitting
+        self._is_first_epoch = True
+        self._is_again = self._held.is_fitting
         self._held.is_fitting = True
         self._has_facts = False
         self._safely("configs", self._store_facts)
+        self._look_back()
+
+    def _look_back(self) -> None:
+        """A run that there was before has epochs, batches and evaluations already: they stay."""
+        if not self._has_looked and (self._given is not None or any(name in self._run_kwargs for name in _OURS)):
+            self._safely("earlier steps", self._see_steps)
+        self._has_looked = True
+
+    def _see_steps(self) -> None:
+        self._last_epoch = int(last_step(self.run, ("train/",)))
+        self._batches = int(last_step(self.run, ("batch/",))) + 1
+        self._tests = int(last_step(self.run, ("test/",))) + 1
+        self._predicted = int(last_step(self.run, ("predict/",))) + 1
+        self._is_again = True
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Put a fit that begins again behind the one before."""
         if self._is_first_epoch:
-            self._offset = max(0, self._last_epoch + 1 - epoch)
+            # A fit that did not end, or that another process began, goes on where it says; the epochs that are done
+            # once more take the place of the first ones. One that begins as that one did is another one.
+            if not (self._is_again and epoch > self._first_epoch):
+                self._offset = max(0, self._last_epoch + 1 - epoch)
+                self._first_epoch = epoch
             self._is_first_epoch = False
             if _is_first_process():
                 self._safely("fit/max_steps", lambda: self._store_length(epoch))
@@ -187,6 +214,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         """Log an evaluation of its own; that inside a fit comes with its epoch."""
         if self._held.is_fitting or not _is_first_process():
             return
+        self._look_back()
         self._log(self._numbers.of(logs or {}, "test/"), self._tests)
         self._tests += 1
 
@@ -197,6 +225,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def on_predict_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Log how long a prediction took."""
         if _is_first_process():
+            self._look_back()
             self._log({"predict/seconds": time.monotonic() - self._began}, self._predicted)
             self._predicted += 1
 
@@ -214,7 +243,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
                     values[f"{prefix}learning_rate"] = rate
 
     def _store_facts(self) -> None:
-        configs = model_configs(self.model, self.params)
+        configs = model_configs(self.model, self.params, self._numbers.refuse)
         self._has_facts = "model/summary" in configs
         self.run.log_configs(configs, flatten=False)
 

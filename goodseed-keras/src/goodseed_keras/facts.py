@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import io
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import keras
 
 from goodseed_keras.values import leaves
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["learning_rate", "model_configs"]
 
 _MAX_SUMMARY: Final = 200_000
 
 
-def model_configs(model: Any, params: dict[str, Any] | None) -> dict[str, object]:
-    """The configs of a fit, by path. What a model can't tell is left out."""
+def model_configs(
+    model: Any, params: dict[str, Any] | None, refuse: Callable[[str, Exception], None]
+) -> dict[str, object]:
+    """The configs of a fit, by path. ``refuse`` is told of each part that can't be had: its own code may raise."""
     found: dict[str, object] = {
         "keras/version": keras.__version__,
         "keras/backend": keras.backend.backend(),
@@ -25,19 +30,31 @@ def model_configs(model: Any, params: dict[str, Any] | None) -> dict[str, object
     }
     if params:
         found |= {f"fit/{name}": value for name, value in params.items() if isinstance(value, (int, float, str))}
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None:
-        found |= leaves(optimizer.get_config(), "optimizer")
-        found["optimizer/class"] = type(optimizer).__name__
-    loss = getattr(model, "loss", None)
-    if loss is not None:
-        found |= leaves(loss if isinstance(loss, (str, dict, list)) else _name(loss), "model/loss")
     found["fit/steps_per_execution"] = getattr(model, "steps_per_execution", 1)
+    optimizer = getattr(model, "optimizer", None)
+    parts: dict[str, Callable[[], dict[str, object]]] = {"model/loss": lambda: _loss(model)}
+    if optimizer is not None:
+        found["optimizer/class"] = type(optimizer).__name__
+        parts["optimizer"] = lambda: leaves(optimizer.get_config(), "optimizer")
     if getattr(model, "built", False):
-        found["model/parameters"] = model.count_params()
-        found["model/trainable_parameters"] = sum(_size(weight) for weight in model.trainable_weights)
-        found["model/summary"] = _summary(model)
+        parts["model/parameters"] = lambda: {
+            "model/parameters": model.count_params(),
+            "model/trainable_parameters": sum(_size(weight) for weight in model.trainable_weights),
+        }
+        parts["model/summary"] = lambda: {"model/summary": _summary(model)}
+    for name, part in parts.items():
+        try:
+            found |= part()
+        except Exception as error:
+            refuse(name, error)
     return found
+
+
+def _loss(model: Any) -> dict[str, object]:
+    loss = getattr(model, "loss", None)
+    if loss is None:
+        return {}
+    return leaves(loss if isinstance(loss, (str, dict, list)) else _name(loss), "model/loss")
 
 
 def _name(thing: Any) -> str:

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["Numbers", "leaves"]
+import goodseed
+
+__all__ = ["Numbers", "last_step", "leaves"]
 
 _logger: Final = logging.getLogger("goodseed")
 _MAX_ELEMENTS: Final = 1_000
@@ -95,3 +97,17 @@ def leaves(value: Any, path: str, depth: int = 0) -> dict[str, object]:
     if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
         return {path: f"{value.__module__}.{value.__qualname__}"}
     return {path: str(value)}
+
+
+def last_step(run: goodseed.Run, prefixes: tuple[str, ...]) -> float:
+    """The highest step of the metrics whose paths begin so; -1 where there is none, or nothing can be read."""
+    steps = [-1.0]
+    try:
+        for path in run.get_metric_paths():
+            if path.startswith(prefixes):
+                data = run.get_metric_data(path, max_points=1)
+                points = data["buckets"] if data["downsampled"] else data["raw_points"]
+                steps += [point["step_last" if data["downsampled"] else "step"] for point in points[-1:]]
+    except (goodseed.DisabledError, goodseed.RemoteError):
+        return -1.0
+    return max(steps)

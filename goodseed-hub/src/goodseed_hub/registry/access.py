@@ -92,7 +92,7 @@ class Access:
                 for workspace, role in grants.items()
                 if workspace in roles
             }
-        return Caller(key_id, user, is_admin and not grants, roles, csrf)
+        return Caller(key_id, user, is_admin and not grants, roles, csrf, bool(grants))
 
     def _recall(self, hash_: str) -> Caller | None:
         known = self._remembered.get(hash_)
@@ -281,4 +281,4 @@ class Access:
 
 def _key_id(key: str) -> str:
     parts = key.split("_", 2)
-    return parts[1] if len(parts) == 3 and parts[0] == "gsk" else ""
+    return parts[1] if len(parts) == 3 and parts[0] == "gsk" and "\0" not in key else ""

@@ -25,6 +25,7 @@ class Caller:
         is_admin: May administer users and workspaces, and has every role everywhere.
         roles: The role in each workspace that the key reaches.
         csrf: For a session of the dashboard, what a change must carry beside the cookie.
+        is_limited: The key was given less than its user has: it reads and revokes no other key, and makes none.
     """
 
     key_id: str
@@ -32,6 +33,7 @@ class Caller:
     is_admin: bool
     roles: Mapping[str, str] = field(default_factory=dict)
     csrf: str = ""
+    is_limited: bool = False
 
     @property
     def default_workspace(self) -> str | None:

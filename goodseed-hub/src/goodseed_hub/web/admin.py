@@ -17,22 +17,27 @@ _MAX_NAME: Final = 200
 
 
 def list_keys(call: Call) -> Reply:
-    """The caller's own keys; an admin's list has all."""
-    return Reply(call.hub.access.keys(None if call.caller.is_admin else call.caller.user))
+    """The caller's own keys; an admin's list has all, that of a limited key itself."""
+    keys = call.hub.access.keys(None if call.caller.is_admin else call.caller.user)
+    return Reply([key for key in keys if not call.caller.is_limited or key["id"] == call.caller.key_id])
 
 
 def create_key(call: Call) -> Reply:
     """A new key, shown once: the caller's own, or for an admin anybody's; never one that can do more."""
+    if call.caller.is_limited:
+        raise ApiError(403, "Auth.Forbidden", "No access", "A limited key makes no other keys.")
     content = call.content()
     user = text_field(content, "user", max_characters=_MAX_NAME, default=call.caller.user) or ""
     label = text_field(content, "label", max_characters=_MAX_NAME, default="") or ""
     grants = content.get("grants") or {}
     if not isinstance(grants, dict) or not all(isinstance(role, str) for role in grants.values()):
         raise ApiError.bad_request("grants must be an object: a role for each workspace.")
+    for workspace in grants:
+        text_field({"workspace": workspace}, "workspace", max_characters=_MAX_NAME)
     if user != call.caller.user:
         call.caller.require_admin()
     if not call.caller.is_admin:
-        grants = _limited(call, grants)
+        _check_grants(call, grants)
     try:
         key_id, key = call.hub.access.create_key(user, label, grants)
     except HubError as error:
@@ -40,20 +45,18 @@ def create_key(call: Call) -> Reply:
     return Reply({"id": key_id, "key": key, "user": user, "label": label, "grants": grants}, status=201)
 
 
-def _limited(call: Call, grants: dict[str, str]) -> dict[str, str]:
-    """What a key that is made with the caller's key may do at most: a limited key makes no unlimited one."""
-    wanted = grants or dict(call.caller.roles)
-    if not wanted:
-        raise ApiError(403, "Auth.Forbidden", "No access", "The key has access to no workspace.")
-    for workspace, role in wanted.items():
+def _check_grants(call: Call, grants: dict[str, str]) -> None:
+    """A key gives nothing that its maker has not; without grants it can do what its user can, now and later."""
+    for workspace, role in grants.items():
         if role not in ROLES:
             raise ApiError.bad_request(f"A role is one of {', '.join(ROLES)}.", "Key.Invalid")
         call.caller.require(role, workspace)
-    return wanted
 
 
 def revoke_key(call: Call) -> Reply:
     """A key is no longer valid."""
+    if call.caller.is_limited and call.path["key"] != call.caller.key_id:
+        raise ApiError(404, "Key.NotFound", "Key not found", f"There is no key {call.path['key']!r:.100}.")
     try:
         call.hub.access.revoke_key(call.path["key"], None if call.caller.is_admin else call.caller.user)
     except HubError as error:

@@ -19,12 +19,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from goodseed.errors import RunInUseError, RunNotFoundError
+from goodseed.server.security import SAFE_METHODS
 from goodseed_hub.errors import ApiError
 from goodseed_hub.limits import MemoryBudget, MemoryGate
 from goodseed_hub.web import admin, runs, workspaces
 from goodseed_hub.web.calls import Call, Endpoint, Reply
 from goodseed_hub.web.openapi import make_document
-from goodseed_hub.web.reading import drain, expected_bytes, read_body
+from goodseed_hub.web.reading import drain, read_body
 from goodseed_hub.wire.bodies import announced_bytes, decompress
 
 if TYPE_CHECKING:
@@ -125,14 +126,20 @@ class _Server:
         except ApiError:
             await drain(request, self._hub.limits)
             raise
-        counted = 2 * expected_bytes(request, self._hub.limits) if endpoint.has_body else 0
-        if not self._budget.take(counted):
-            raise ApiError(503, "Server.Busy", "Busy", "Too much is under way.", retry_after_seconds=_BUSY_SECONDS)
+        counted = 0
+
+        def take(count: int) -> None:
+            nonlocal counted
+            if not self._budget.take(caller.key_id, 2 * count):  # the chunks, and the body that is made of them
+                raise ApiError(503, "Server.Busy", "Busy", "Too much is under way.", retry_after_seconds=_BUSY_SECONDS)
+            counted += 2 * count
+
         try:
-            body = await read_body(request, self._hub.limits) if endpoint.has_body else b""
+            body = await read_body(request, self._hub.limits, take) if endpoint.has_body else b""
             return await _in_thread(pool, lambda: self._respond(endpoint, request, caller, body))
         finally:
-            self._budget.give_back(counted)
+            if counted:
+                self._budget.give_back(caller.key_id, counted)
 
     def _respond(self, endpoint: Endpoint, request: Request, caller: Caller, body: bytes) -> Response:
         with self._plain(body, request.headers.get("content-encoding", "")) as plain:
@@ -198,7 +205,11 @@ class _Server:
             return self._error(request, ApiError(404, "Route.NotFound", "Not found", "There is no such address."))
         try:
             dashboard = self._dashboard
-            body = await read_body(request, dashboard.limits)
+            refused = await _in_thread(self._readers, lambda: dashboard.refusal(request))
+            if refused is not None:
+                return refused
+            has_body = request.method not in SAFE_METHODS
+            body = await read_body(request, dashboard.limits) if has_body else b""
             return await _in_thread(self._readers, lambda: dashboard.respond(request, body))
         except ClientDisconnect:
             return Response(status_code=400)
@@ -226,6 +237,8 @@ class _Server:
             return ApiError.run_not_found()
         if isinstance(error, RunInUseError):
             return ApiError(503, "Run.InUse", "Busy", "The run's file is in use.", retry_after_seconds=1.0)
+        if isinstance(error, UnicodeEncodeError) or _is_refused_by_postgres(error):
+            return ApiError.bad_request("The request holds NUL, or what is no valid Unicode.", "Text.Invalid")
         self._report(request, error)
         if isinstance(error, (OSError, sqlite3.Error)) or type(error).__module__.startswith("psycopg"):
             return ApiError(
@@ -244,6 +257,11 @@ class _Server:
             )  # fmt: skip
 
 
+def _is_refused_by_postgres(error: Exception) -> bool:
+    """Whether the database can't hold a value: psycopg is there only where it is used."""
+    return any(kind.__module__.startswith("psycopg") and kind.__name__ == "DataError" for kind in type(error).__mro__)
+
+
 async def _in_thread(pool: ThreadPoolExecutor, action: Callable[[], _Answer]) -> _Answer:
     return await asyncio.get_running_loop().run_in_executor(pool, action)
 
@@ -259,9 +277,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 def _unquoted(text: str) -> str:
     try:
-        return unquote(text, errors="strict")
+        found = unquote(text, errors="strict")
     except UnicodeDecodeError as error:
         raise ApiError.bad_request("The address is not valid UTF-8.", "Path.Invalid") from error
+    if "\0" in found:
+        raise ApiError.bad_request("The address holds NUL.", "Path.Invalid")
+    return found
 
 
 def _query(request: Request) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from goodseed_hub.errors import ApiError
 from goodseed_hub.wire.bodies import json_object
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from goodseed_hub.service import Hub
 
 __all__ = ["Call", "Endpoint", "Reply"]
+
+_MAX_OBJECT_BYTES: Final = 1 << 20  # many times what a name, some tags or grants take
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,14 @@ class Call:
     body: bytes = b""
     content_type: str = ""
 
-    def content(self) -> dict[str, Any]:
+    def content(self, max_bytes: int = _MAX_OBJECT_BYTES) -> dict[str, Any]:
         """The JSON object in the body.
 
         Raises:
-            ApiError: There is none.
+            ApiError: There is none, or it is too large.
         """
+        if len(self.body) > max_bytes:
+            raise ApiError.too_large(f"This body may have {max_bytes:,} bytes.")
         return json_object(self.body)
 
     def integer(self, name: str, *, low: int, high: int, default: int | None = None) -> int | None:

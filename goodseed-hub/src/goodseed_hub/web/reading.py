@@ -10,25 +10,25 @@ from starlette.requests import ClientDisconnect
 from goodseed_hub.errors import ApiError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from goodseed_hub.limits import Limits
 
-__all__ = ["drain", "expected_bytes", "read_body"]
+__all__ = ["drain", "read_body"]
 
 # A body that is too large is read up to that many times the limit: clients read no answer before they have sent it.
 _DRAINED_TIMES: Final = 4
 
 
-def expected_bytes(request: Request, limits: Limits) -> int:
-    """How much memory the body may take, from what the head says."""
-    if "transfer-encoding" in request.headers:
-        return limits.max_body_bytes
-    return min(_announced(request), limits.max_body_bytes)
-
-
-async def read_body(request: Request, limits: Limits) -> bytes:
+async def read_body(request: Request, limits: Limits, take: Callable[[int], None] | None = None) -> bytes:
     """The body, as it was sent.
+
+    Args:
+        request: The request.
+        limits: What is allowed.
+        take: Told of the bytes as they come; may refuse them by raising.
 
     Raises:
         ApiError: It is too large, or comes too slowly.
@@ -36,9 +36,12 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     """
     limit = limits.max_body_bytes
     chunks = None
-    if _announced(request) <= limit:
+    announced = _announced(request)
+    if announced > limit * _DRAINED_TIMES:
+        raise ApiError.too_large(f"A body may have {limit:,} bytes.")
+    if announced <= limit:
         try:
-            chunks = await asyncio.wait_for(_read(request, limit), limits.body_seconds)
+            chunks = await asyncio.wait_for(_read(request, limit, take), limits.body_seconds)
         except asyncio.TimeoutError as error:
             raise ApiError(408, "Body.TooSlow", "Too slow", "The body did not come in time.") from error
     if chunks is None:
@@ -64,17 +67,21 @@ async def drain(request: Request, limits: Limits) -> None:
         return
 
 
-async def _read(request: Request, limit: int) -> list[bytes] | None:
+async def _read(request: Request, limit: int, take: Callable[[int], None] | None) -> list[bytes] | None:
     """The body; None where it is larger than ``limit``."""
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
             return None
+        if take is not None:
+            take(len(chunk))
         chunks.append(chunk)
     return chunks
 
 
 def _announced(request: Request) -> int:
     text = request.headers.get("content-length", "0")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
+    if not (text.isascii() and text.isdecimal()):
+        return 0
+    return int(text) if len(text) < 16 else 10**16

@@ -60,7 +60,7 @@ def _time(content: dict[str, Any], name: str) -> str | None:
 def set_configs(call: Call) -> Reply:
     """Set configs."""
     record = _run(call, "member")
-    configs = call.content().get("configs")
+    configs = call.content(call.hub.limits.max_plain_bytes).get("configs")
     if not isinstance(configs, list):
         raise ApiError.bad_request("configs must be a list.", "Config.Invalid")
     call.hub.set_configs(record, configs)

@@ -12,6 +12,7 @@ __all__ = ["announced_bytes", "decode_json", "decompress"]
 
 _GZIP: Final = 31
 _MAX_MEMBERS: Final = 100  # the rest is copied after each
+_MAX_SIGNS: Final = 4_000_000  # what is decoded may be many times as large as the text
 _TITLE: Final = "Bad body"
 
 
@@ -56,8 +57,10 @@ def decode_json(body: bytes) -> Any:
     """The value; ``NaN`` and ``Infinity`` are taken, as the reference's client sends them.
 
     Raises:
-        ApiError: It is no JSON.
+        ApiError: It is no JSON, or holds too many values.
     """
+    if 3 * (body.count(b"{") + body.count(b"[")) + body.count(b",") > _MAX_SIGNS:
+        raise ApiError.too_large("The body holds too many values.")
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
