@@ -515,6 +515,72 @@ run["odd"] = 1j
     assert machine.configs()["odd"] == "1j"
 
 
+ODD = """
+import asyncio
+from goodseed.hookspecs import hookimpl
+
+@hookimpl
+def goodseed_points_stored(run, points):
+    raise asyncio.CancelledError
+
+@hookimpl(wrapper=True)
+def goodseed_redact(path, text):
+    return (yield)
+
+@hookimpl(wrapper=True)
+def goodseed_config_value(value):
+    return (yield)
+
+@hookimpl
+def goodseed_commands():
+    yield "first", "does", (lambda parser: None), (lambda arguments: 0)
+    raise RuntimeError("oh")
+
+@hookimpl
+def goodseed_importers():
+    return [("no", "importer")]
+
+@hookimpl
+def goodseed_hardware_samplers():
+    yield from ()
+    raise RuntimeError("oh")
+
+@hookimpl
+def goodseed_routes():
+    yield 3
+"""
+
+
+def test_odd_plugin_harms_nothing(machine: Machine) -> None:
+    """Generators that raise, answers of another kind, wrappers, the end of a task: each is named, and the rest goes on."""
+    machine.install(ODD)
+    done = machine.script("run.log_metrics({'loss': 1}, step=0)\nrun['odd'] = 1j\nrun['secret'] = 'hunter2'")
+    said = set(re.findall(r"plugin acme failed in (goodseed_\w+)", done.stderr))
+
+    assert {"goodseed_points_stored", "goodseed_redact", "goodseed_config_value"} <= said
+    assert "takes over" not in done.stderr
+    assert "hunter2" not in str(machine.configs()["secret"])
+    help_ = machine.run("-m", "goodseed", "--help")
+    assert "plugin acme failed in goodseed_commands" in help_.stderr
+    assert "serve" in help_.stdout
+    importing = machine.run("-m", "goodseed", "import", "--help")
+    assert "csv" in importing.stdout
+    assert "plugin acme failed in goodseed_importers" in importing.stderr
+
+
+def test_command_whose_arguments_cannot_be_added(machine: Machine) -> None:
+    """The other commands are there all the same."""
+    machine.install(
+        "from goodseed.hookspecs import hookimpl\n"
+        "def add(parser): raise RuntimeError('oh')\n"
+        "@hookimpl\ndef goodseed_commands(): return [('bad', 'does', add, lambda arguments: 0)]\n"
+    )
+    done = machine.run("-m", "goodseed", "--help")
+
+    assert "serve" in done.stdout
+    assert "plugin acme failed in goodseed_commands" in done.stderr
+
+
 def test_without_plugins_pluggy_is_not_loaded(machine: Machine) -> None:
     """A run that has no plugin pays for none: neither pluggy nor the search through packages' metadata is loaded."""
     done = machine.script(

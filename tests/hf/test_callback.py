@@ -169,6 +169,98 @@ def test_resumed_checkpoint_continues_its_run(tmp_path: Path) -> None:
     assert list(points(second.run, "train/loss")) == [2, 4, 6, 8]
 
 
+def test_resumed_while_the_first_has_the_run_open(tmp_path: Path) -> None:
+    """Another Trainer of the same process goes on with the run of the checkpoint, wherever that lies."""
+    first = GoodseedCallback(project="p")
+    trainer(tmp_path / "a", first, max_steps=4, save_strategy="steps", save_steps=4).train()
+    run_id = first.run.run_id
+    second = GoodseedCallback(project="p")
+    made = trainer(tmp_path / "a", second, max_steps=6, logging_steps=1)
+    made.train(resume_from_checkpoint=str(tmp_path / "a" / "checkpoint-4"))
+    assert second.run.run_id == run_id
+    assert list(points(second.run, "train/loss")) == [2, 4, 6]
+    second.close()
+
+
+def test_resumed_second_training_goes_on_where_it_was(tmp_path: Path) -> None:
+    """The steps of a training that began behind another keep their places when one of its checkpoints is resumed."""
+    first = GoodseedCallback(project="p")
+    made = trainer(tmp_path, first, max_steps=4, logging_steps=1)
+    made.train()
+    made.args.save_strategy, made.args.save_steps = transformers.trainer_utils.SaveStrategy.STEPS, 2
+    made.train()
+    before = points(first.run, "train/loss")
+    first.close()
+    second = GoodseedCallback(project="p")
+    trainer(tmp_path, second, max_steps=6, logging_steps=1).train(resume_from_checkpoint=True)
+    found = points(second.run, "train/loss")
+    assert {step: found[step] for step in before} == before
+    assert list(found) == [*before, 10, 11]
+    second.close()
+
+
+def test_callbacks_that_share_a_run_lose_nothing(tmp_path: Path) -> None:
+    """A second Trainer with the run of the first goes on behind it; so does one after an interruption."""
+    with goodseed.Run() as run:
+        for number in range(2):
+            trainer(tmp_path / str(number), GoodseedCallback(run), max_steps=3, logging_steps=1).train()
+        assert list(points(run, "train/loss")) == [1, 2, 3, 5, 6, 7]
+
+    class Stop(transformers.TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == 3:
+                raise KeyboardInterrupt
+
+    callback = GoodseedCallback()
+    made = trainer(tmp_path, callback, max_steps=4, logging_steps=1)
+    made.add_callback(Stop)
+    with pytest.raises(KeyboardInterrupt):
+        made.train()
+    made.remove_callback(Stop)
+    before = points(callback.run, "train/loss")
+    made.train()
+    found = points(callback.run, "train/loss")
+    assert {step: found[step] for step in before} == before
+    assert len(found) == len(before) + 4
+
+
+def test_secrets_by_any_name_are_masked(tmp_path: Path) -> None:
+    """Keys and passwords in arguments, in lists and in addresses; other words are left as they are."""
+    callback = GoodseedCallback()
+    made = trainer(tmp_path, callback, max_steps=1)
+    made.model.config.secret_key = "hunter2"
+    made.model.config.aws_secret_access_key = "hunter2"
+    made.model.config.wandb_apikey = "hunter2"
+    made.model.config.pwd = "hunter2"
+    made.model.config.remotes = [{"hub_token": "hunter2"}]
+    made.model.config.database = "postgres://me:hunter2@host/db"
+    made.model.config.pad_token = 3
+    made.train()
+    callback.run.flush()
+    found = configs(callback.run)
+    assert not [path for path, value in found.items() if "hunter2" in str(value)]
+    assert found["model/config/database"] == "postgres://me:<masked>@host/db"
+    assert found["model/config/pad_token"] == "3"
+
+
+def test_config_that_cannot_be_told_costs_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A model's own code may raise: that part is named, and the others are stored."""
+
+    class Odd:
+        def to_dict(self) -> Any:
+            raise RuntimeError("no dict")
+
+    callback = GoodseedCallback()
+    made = trainer(tmp_path, None, max_steps=1)
+    made.train()
+    made.model.config = Odd()
+    state, control = made.state, made.control
+    state.global_step = 0
+    callback.on_train_begin(made.args, state, control, model=made.model)
+    assert {"args/learning_rate", "model/parameters"} <= set(configs(callback.run))
+    assert "model/config is not stored: no dict" in caplog.text
+
+
 def test_configs_and_no_secret(tmp_path: Path) -> None:
     """Arguments, model configuration and sizes are configs; tokens are not readable anywhere."""
     callback = GoodseedCallback(name="mine")
@@ -254,6 +346,34 @@ def test_one_run_a_trial(tmp_path: Path, home: Path) -> None:
             own = {row["path"]: row["value"] for row in run.get_configs()}
             found.append((own["sys/name"], float(own["trial/learning_rate"]) == float(own["args/learning_rate"])))
     assert sorted(found) == [("trial-0", True), ("trial-1", True), ("trial-2", True)]
+
+
+def test_trials_are_runs_of_their_own(tmp_path: Path) -> None:
+    """Equal parameters make another run all the same; a trial that fails ends as failed."""
+    pytest.importorskip("optuna")
+
+    class Fails(transformers.Trainer):  # type: ignore[misc]
+        trial = 0
+
+        def training_step(self, *given: Any, **more: Any) -> Any:
+            if Fails.trial == 1 and self.state.global_step == 1:
+                raise RuntimeError("oh")
+            return super().training_step(*given, **more)
+
+    def space(trial: Any) -> dict[str, Any]:
+        Fails.trial = trial.number
+        return {"learning_rate": trial.suggest_categorical("learning_rate", [1e-3])}
+
+    made = Fails(
+        args=arguments(tmp_path, max_steps=2, logging_steps=1), train_dataset=Rows(64), eval_dataset=Rows(16),
+        model_init=make_model, callbacks=[GoodseedCallback(project="equal")],
+    )  # fmt: skip
+    made.hyperparameter_search(hp_space=space, backend="optuna", n_trials=3, catch=(RuntimeError,))
+    for callback in made.callback_handler.callbacks:
+        if isinstance(callback, GoodseedCallback):
+            callback.close()
+    states = sorted(run["status"] if "status" in run else run["state"] for run in goodseed.list_runs("equal"))
+    assert states == ["failed", "finished", "finished"]
 
 
 def test_restart_with_a_smaller_batch_is_one_training(tmp_path: Path) -> None:
@@ -360,7 +480,9 @@ sys.exit(0)
 def test_two_processes_write_one_run(tmp_path: Path, home: Path) -> None:
     """Under gloo, only the first of two processes makes a run."""
     script = tmp_path / "train.py"
-    script.write_text(_script(tmp_path, home), encoding="utf-8")
+    # A process that ends while the other still talks to it aborts that one, now and then.
+    together = "import torch.distributed as d; d.barrier(); d.destroy_process_group()\n"
+    script.write_text(_script(tmp_path, home) + together, encoding="utf-8")
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment, check=False)

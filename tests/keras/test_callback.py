@@ -240,6 +240,67 @@ def test_several_fits_lose_nothing(digits: Any) -> None:
     assert list(points(callback.run, "train/loss")) == [0, 1, 2, 3, 4, 5]
 
 
+def test_callbacks_that_share_a_run_lose_nothing(digits: Any) -> None:
+    """Fits and evaluations of several callbacks stand behind one another in the run that was given to them."""
+    made, losses = model(), []
+    with goodseed.Run() as run:
+        for _ in range(2):
+            fitted = made.fit(*digits, epochs=2, verbose=0, callbacks=[GoodseedCallback(run, log_freq="batch")])
+            losses += fitted.history["loss"]
+            made.evaluate(*digits, verbose=0, callbacks=[GoodseedCallback(run)])
+        assert list(points(run, "train/loss").values()) == pytest.approx(losses)
+        assert list(points(run, "train/loss")) == [0, 1, 2, 3]
+        assert list(points(run, "batch/loss")) == list(range(40))
+        assert list(points(run, "test/loss")) == [0, 1]
+
+
+def test_resumed_fit_keeps_what_there_was(digits: Any) -> None:
+    """Another callback goes on with the run, though the first one has it open: epochs, batches and evaluations stay."""
+    first = GoodseedCallback(run_id="r", project="p", log_freq="batch")
+    made = model()
+    made.fit(*digits, epochs=2, verbose=0, callbacks=[first])
+    made.evaluate(*digits, verbose=0, callbacks=[first])
+    second = GoodseedCallback(resume_run_id="r", project="p", log_freq="batch")
+    made.fit(*digits, epochs=3, initial_epoch=2, verbose=0, callbacks=[second])
+    made.evaluate(*digits, verbose=0, callbacks=[second])
+    assert list(points(second.run, "train/loss")) == [0, 1, 2]
+    assert list(points(second.run, "batch/loss")) == list(range(30))
+    assert list(points(second.run, "test/loss")) == [0, 1]
+    assert configs(second.run)["fit/max_steps"] == "30"
+    second.close()
+
+
+def test_fit_after_an_interrupted_one_is_another(digits: Any) -> None:
+    """What was trained before the interruption stays, where the next fit begins anew."""
+
+    class Stop(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    callback, made = GoodseedCallback(), model()
+    with pytest.raises(KeyboardInterrupt):
+        made.fit(*digits, epochs=5, verbose=0, callbacks=[callback, Stop()])
+    losses = made.fit(*digits, epochs=2, verbose=0, callbacks=[callback]).history["loss"]
+    found = points(callback.run, "train/loss")
+    assert list(found) == [0, 1, 2, 3]
+    assert list(found.values())[2:] == pytest.approx(losses)
+
+
+def test_part_that_cannot_be_told_costs_no_other(digits: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """An optimizer without a configuration is named, and everything else is stored."""
+
+    class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+        def __call__(self, step: Any) -> Any:
+            return 0.01
+
+    callback = GoodseedCallback()
+    model(optimizer=keras.optimizers.Adam(Schedule())).fit(*digits, epochs=1, verbose=0, callbacks=[callback])
+    found = configs(callback.run)
+    assert {"model/class", "model/summary", "model/loss", "optimizer/class", "fit/epochs"} <= set(found)
+    assert "optimizer is not stored" in caplog.text
+
+
 def test_backup_and_restore_overwrites_the_replayed_epoch(digits: Any, tmp_path: Path) -> None:
     """A training that was interrupted goes on in its run, at the epoch that Keras restored."""
 

@@ -153,6 +153,31 @@ def test_watch_alone_and_no_more(lightning: Any, stored: Any) -> None:
             ours.watch(model, **wrong)
 
 
+def test_watch_a_part_of_a_model(lightning: Any, stored: Any) -> None:
+    """A part is watched wherever its parameters stand in the optimizer; what Fabric has set up keeps its names."""
+    import torch
+
+    from goodseed_lightning import GoodseedLogger
+
+    ours = GoodseedLogger(run_id="part")
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    ours.watch(model[1], log="gradients", log_freq=1)
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    ours.unwatch(model[1])
+    assert {"gradients/weight/norm", "gradients/bias/norm", "gradients/norm"} == set(stored("part").metrics)
+
+    fabric = pytest.importorskip("lightning.fabric").Fabric(accelerator="cpu", devices=1)
+    alone = torch.nn.Linear(2, 1)
+    wrapped, stepping = fabric.setup(alone, torch.optim.SGD(alone.parameters(), 0.1))
+    ours.watch(wrapped, log="parameters", log_freq=1)
+    fabric.backward(wrapped(torch.ones(1, 2)).sum())
+    stepping.step()
+    ours.experiment.close()
+    assert {"parameters/weight/norm", "parameters/bias/norm"} <= set(stored("part").metrics)
+
+
 def test_watch_never_harms(lightning: Any, caplog: pytest.LogCaptureFixture) -> None:
     """A model that can't be looked at is warned of once, and trains on."""
     import torch

@@ -209,6 +209,20 @@ def test_resuming_from_a_checkpoint(
     assert "finished" == after.configs["sys/state"]
 
 
+def test_two_loggers_of_one_run(lightning: Any, parts: Any, stored: Any) -> None:
+    """Another logger with the id of a run that this process has open writes to that run, and begins none."""
+    kit = parts(lightning)
+    first, second = logger(run_id="shared"), logger(run_id="shared")
+    kit.trainer(first, max_epochs=1).fit(kit.Model(), kit.data())
+    kit.trainer(second, max_epochs=1).validate(kit.Model(), kit.data(), verbose=False)
+    assert second.experiment is first.experiment
+    first.experiment.close()
+    second.log_metrics({"after": 1.0}, step=0)
+    second.experiment.close()
+
+    assert {"loss_step", "after"} <= set(stored("shared").metrics)
+
+
 def test_names_are_file_names(lightning: Any) -> None:
     """name, version and save_dir can be parts of a path, whatever the run is called, and differ from run to run."""
     ours = logger(name="a/b\\c:\0 d*..", project="team/vision")

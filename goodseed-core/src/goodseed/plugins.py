@@ -13,6 +13,7 @@ import threading
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = [
     "Implementation",
     "call_each",
     "call_first",
+    "call_for_items",
     "implementations",
     "plugin_manager",
     "report",
@@ -86,8 +88,19 @@ def implementations(hook: str) -> tuple[Implementation, ...]:
             found = tuple(_own(hook))
         else:
             calls = getattr(plugin_manager().hook, hook).get_hookimpls()
-            found = tuple(Implementation(call.plugin_name, call.function, call.argnames) for call in reversed(calls))
+            found = tuple(_implementation(hook, call) for call in reversed(calls))
         return _known.setdefault(hook, found)
+
+
+def _implementation(hook: str, call: Any) -> Implementation:
+    """A function of a plugin; one that is meant to be wrapped around the others fails, as none is called so."""
+    if not (call.hookwrapper or getattr(call, "wrapper", False)):
+        return Implementation(call.plugin_name, call.function, call.argnames)
+
+    def refuse() -> None:
+        raise TypeError(f"{hook} takes no wrapper (wrapper=True, hookwrapper=True): the function has to return")
+
+    return Implementation(call.plugin_name, refuse, ())
 
 
 def call_each(hook: str, **arguments: object) -> list[tuple[str, Any]]:
@@ -103,11 +116,36 @@ def call_first(hook: str, **arguments: object) -> Any:
     return next((answer for _, answer in _answers(hook, arguments)), None)
 
 
+def call_for_items(hook: str, *attributes: str) -> list[tuple[str, Any]]:
+    """Call a hook whose answers are lists, and return each item that has all ``attributes``, with the plugin's name.
+
+    What is no such item is reported as a failure of the plugin, and left out.
+    """
+    found = []
+    for plugin, answer in call_each(hook):
+        try:
+            items = list(answer)
+        except TypeError as error:
+            report(plugin, hook, error)
+            continue
+        for item in items:
+            missing = next((name for name in attributes if not hasattr(item, name)), None)
+            if missing is None:
+                found.append((plugin, item))
+            else:
+                report(plugin, hook, TypeError(f"{item!r:.100} has no {missing!r}"))
+    return found
+
+
 def _answers(hook: str, arguments: dict[str, object]) -> Iterator[tuple[str, Any]]:
     for plugin, function, names in implementations(hook):
         try:
             answer = function(*(arguments[name] for name in names))
-        except (Exception, SystemExit) as error:
+            if isinstance(answer, GeneratorType):
+                answer = list(answer)  # it may raise yet
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the end of an asyncio task, or of the process, is none of a plugin's business
             report(plugin, hook, error)
             continue
         if answer is not None:

@@ -85,7 +85,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         self._writer: Final = Writer()
         self._offset = 0
         self._last_step = -1
-        self._trial: tuple[str, str] | None = None
+        self._trial: str | None = None
 
     @property
     def run(self) -> goodseed.Run:
@@ -120,9 +120,9 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
             return
         # A batch that was too large is tried again with a smaller one, from the start and in the place of the first.
         is_again = self._held.is_training and bool(getattr(args, "auto_find_batch_size", False))
-        trial = _trial_of(args, state)
-        # Trials with equal parameters are two, and are told apart by their directories where they have no names.
-        if self._given is None and self._trial is not None and trial != self._trial:
+        trial = _trial_of(state)
+        # Trials may have equal parameters: another training of a search is another trial.
+        if self._given is None and self._trial is not None and state.global_step == 0 and not is_again:
             self._held.close()  # a trial that did not end has failed
             self._held.run = None
             self._last_step = -1
@@ -176,7 +176,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         self._safely("metrics", lambda: self._writer.log(run, values, step))
 
     def _first_arguments(self, args: Any) -> dict[str, Any]:
-        name = self._trial[0] if self._trial else getattr(args, "run_name", None)
+        name = self._trial or getattr(args, "run_name", None)
         return {"name": str(name)} if name and name != getattr(args, "output_dir", None) else {}
 
     def _note_of(self, args: Any, step: int) -> dict[str, Any]:
@@ -228,12 +228,11 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
             self._writer.refuse(what, error)
 
 
-def _trial_of(args: Any, state: Any) -> tuple[str, str] | None:
-    """What names a trial, and what tells it from others; None outside of a search."""
+def _trial_of(state: Any) -> str | None:
+    """What names a trial; None outside of a search."""
     if not getattr(state, "is_hyper_param_search", False):
         return None
-    name = str(state.trial_name or state.trial_params)
-    return name, name if state.trial_name else str(getattr(args, "output_dir", ""))
+    return str(state.trial_name or state.trial_params)
 
 
 def _checkpoint(args: Any, step: int) -> Path:

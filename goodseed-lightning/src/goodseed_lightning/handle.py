@@ -26,6 +26,7 @@ __all__ = ["RunHandle"]
 
 _logger: Final = logging.getLogger("goodseed")
 _handles: Final[WeakValueDictionary[str, RunHandle]] = WeakValueDictionary()
+_open_runs: Final[WeakValueDictionary[tuple[object, ...], Run]] = WeakValueDictionary()
 _FIRST_TIME_ONLY: Final = ("name", "experiment_name", "description", "tags", "created_at", "modified_at")
 _WHERE: Final = ("project", "goodseed_home", "log_dir")
 
@@ -118,6 +119,9 @@ class RunHandle:
         return run
 
     def _opened(self) -> Run:
+        open_already = _open_runs.get(self._place())
+        if open_already is not None and not open_already.is_closed:  # another logger of this process writes it
+            return open_already
         arguments = dict(self._arguments)
         if self._was_opened:
             for key in _FIRST_TIME_ONLY:  # somebody may have edited them since
@@ -130,7 +134,12 @@ class RunHandle:
         run_id = arguments.pop("run_id")
         return self._kept(Run(**arguments, resume_run_id=run_id))
 
+    def _place(self) -> tuple[object, ...]:
+        """What tells this run from all others that this process, and no other, has open."""
+        return (os.getpid(), self.run_id, *(str(self._arguments.get(name)) for name in _WHERE))
+
     def _kept(self, run: Run) -> Run:
+        _open_runs[self._place()] = run
         run.log_configs({f"source_code/integrations/{name}": version for name, version in versions().items()})
         if _is_worker():
             util.Finalize(None, _end_with_worker, args=(run,), exitpriority=10)  # a child that is forked runs no atexit

@@ -28,6 +28,7 @@ _KINDS: Final = {
     "parameters": ("parameters",),
 }
 _BINS: Final = 32
+_WRAPPED: Final = "_forward_module."  # what Fabric puts before the names of what it has set up
 _watched: Final[list[_Watched]] = []
 
 
@@ -91,8 +92,8 @@ def _after_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
 
 
 def _trains(optimizer: torch.optim.Optimizer, model: torch.nn.Module) -> bool:
-    trained = next((parameter for group in optimizer.param_groups for parameter in group["params"]), None)
-    return trained is not None and any(parameter is trained for parameter in model.parameters())
+    trained = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    return any(id(parameter) in trained for parameter in model.parameters())
 
 
 def _trainer_step(model: torch.nn.Module, default: int) -> int:
@@ -114,7 +115,7 @@ def _summaries(kind: str, model: torch.nn.Module) -> Iterator[tuple[str, float |
         values = _flat(tensor.detach())
         norm = torch.linalg.vector_norm(values)
         norms.append(norm)
-        place = f"{kind}/{name.replace('.', '/')}"
+        place = f"{kind}/{name.removeprefix(_WRAPPED).replace('.', '/')}"
         yield f"{place}/norm", float(norm)
         yield f"{place}/histogram", json.dumps(_histogram(values))
     if norms:

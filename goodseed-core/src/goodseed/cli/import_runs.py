@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from goodseed.cli.command import Command
-from goodseed.plugins import call_each
+from goodseed.plugins import call_for_items, report
 
 if TYPE_CHECKING:
     import argparse
@@ -26,24 +26,26 @@ examples:
 _logger: Final = logging.getLogger("goodseed")
 
 
-def _importers() -> list[Importer]:
-    """The sources, but for those whose name is taken; a plugin's own come before ours of the same name."""
-    found: dict[str, Importer] = {}
-    for plugin, answer in call_each("goodseed_importers"):
-        for importer in answer:
-            if importer.name in found:
-                _logger.warning("goodseed: the importer %s of plugin %s is left out.", importer.name, plugin)
-            found.setdefault(importer.name, importer)
+def _importers() -> list[tuple[str, Importer]]:
+    """The sources and whose they are, but for those whose name is taken; a plugin's own come before ours."""
+    found: dict[str, tuple[str, Importer]] = {}
+    for plugin, importer in call_for_items("goodseed_importers", "name", "summary", "add_arguments", "load"):
+        if importer.name in found:
+            _logger.warning("goodseed: the importer %s of plugin %s is left out.", importer.name, plugin)
+        found.setdefault(str(importer.name), (plugin, importer))
     return [found[name] for name in sorted(found)]
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     sources = parser.add_subparsers(title="sources", metavar="<source>", required=True)
-    for importer in _importers():
+    for plugin, importer in _importers():
         child = sources.add_parser(importer.name, help=importer.summary, description=f"Import {importer.summary}.")
         child.add_argument("-p", "--project", default=None, help="where the runs go (default: GOODSEED_PROJECT)")
         child.add_argument("--home", default=None, metavar="DIR", help="instead of GOODSEED_HOME")
-        importer.add_arguments(child)
+        try:
+            importer.add_arguments(child)
+        except Exception as error:  # the other sources are there all the same
+            report(plugin, "goodseed_importers", error)
         child.set_defaults(load=importer.load)
 
 

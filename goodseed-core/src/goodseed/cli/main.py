@@ -13,10 +13,10 @@ from goodseed.cli import download, import_runs, list_plugins, list_runs, login, 
 from goodseed.cli.command import Command
 from goodseed.cli.terminal import printable
 from goodseed.errors import GoodseedError
-from goodseed.plugins import call_each
+from goodseed.plugins import call_each, report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["main"]
 
@@ -77,7 +77,9 @@ def _plugin_commands() -> list[Command]:
     found = list(_WITH_PLUGINS)
     for plugin, answer in call_each("goodseed_commands"):
         try:
-            commands = [Command(name, summary, f"{summary}.", add, run) for name, summary, add, run in answer]
+            commands = [
+                Command(name, summary, f"{summary}.", _guarded(plugin, add), run) for name, summary, add, run in answer
+            ]
         except (TypeError, ValueError):
             logging.getLogger("goodseed").warning("goodseed: the commands of plugin %s are none.", plugin)
             continue
@@ -89,6 +91,18 @@ def _plugin_commands() -> list[Command]:
             taken.add(command.name)
             found.append(command)
     return found
+
+
+def _guarded(plugin: str, add: Callable[[argparse.ArgumentParser], None]) -> Callable[[argparse.ArgumentParser], None]:
+    """The same, but for what it raises: the other commands are there all the same."""
+
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        try:
+            add(parser)
+        except Exception as error:
+            report(plugin, "goodseed_commands", error)
+
+    return add_arguments
 
 
 def _make_parser(*, with_plugins: bool) -> argparse.ArgumentParser:

@@ -102,11 +102,7 @@ class _Guarded:
 
 def _plugin_samplers() -> list[_Guarded]:
     with importing():
-        from goodseed.plugins import call_each, implementations
+        from goodseed.plugins import call_for_items, implementations
 
         implementations("goodseed_hardware_samplers")
-    return [
-        _Guarded(plugin, sampler)
-        for plugin, samplers in call_each("goodseed_hardware_samplers")
-        for sampler in samplers
-    ]
+    return [_Guarded(plugin, sampler) for plugin, sampler in call_for_items("goodseed_hardware_samplers")]

@@ -118,7 +118,9 @@ def find_redactor() -> Callable[[str, str], str] | None:
             given = {"path": path, "text": text}
             try:
                 answer = function(*(given[name] for name in names))
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # as for every hook
                 report(plugin, "goodseed_redact", error)
                 return f"(withheld: plugin {plugin} could not redact it)"
             if isinstance(answer, str):

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import GoodseedError
-from goodseed.plugins import call_each
+from goodseed.plugins import call_for_items
 from goodseed.server.routes import Answer, RequestError, Route
 
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ def plugin_route(directory: Path) -> Route:
     """
     answers: dict[tuple[str, str], Callable[[Mapping[str, str], Path], Any]] = {
         (plugin, route.name): route.answer
-        for plugin, routes in call_each("goodseed_routes")
-        for route in routes
-        if _NAME.fullmatch(route.name)
+        for plugin, route in call_for_items("goodseed_routes", "name", "answer")
+        if _NAME.fullmatch(str(route.name))
     }
 
     def get(store: Store, request: Request) -> Answer:
