@@ -123,7 +123,9 @@ def test_a_directory_has_one_hub(make_hub: MakeHub, store: str) -> None:
     [
         (["--port", "taken"], "can't listen at 127.0.0.1"),
         (["--port", "70000"], "a port is a number"),
-        (["--max-series", "0"], "--max-series must be more than 0"),
+        (["--max-series", "0"], "--max-series must be a number above 0"),
+        (["--requests-a-second", "nan"], "--requests-a-second must be a number above 0"),
+        (["--requests-a-second", "inf"], "--requests-a-second must be a number above 0"),
         (["--database", "postgresql://hub@127.0.0.1:1/x"], "The database can't be reached"),
         (["--database", "no address"], "The database can't be reached"),
     ],
@@ -297,6 +299,24 @@ def test_plain_rows(make_hub: MakeHub, tmp_path: Path) -> None:
     assert 2 * (500 + 3 + 100 + 3) == len(lines)
     assert all(json.loads(line)["workspace"] == "team" for line in lines)
     assert runs
+
+
+def test_a_run_whose_file_is_gone_is_left_out(make_hub: MakeHub, store: str) -> None:
+    """Somebody has removed it by hand: it is named, and everything else is exported."""
+    if store == "postgres":
+        pytest.skip("its files are copies")
+    hub = make_hub()
+    kept, gone = hub.make_run("kept"), hub.make_run("gone")
+    for run in (kept, gone):
+        hub.ingest(run, [point("m", 0, 1)])
+        hub.ask("POST", f"/api/v1/runs/{run}/status", {"status": "finished"})
+    (hub.data / "projects/default/default/runs/gone.sqlite").unlink()
+    done = hub.command("export", "--format", "jsonl")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+
+    assert 0 == done.returncode, done.stderr
+    assert "'gone'" in done.stderr
+    assert {"kept"} == {row["run_id"] for row in rows}
 
 
 def test_a_directory_moves_into_a_database_and_back(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from goodseed.errors import RunNotFoundError
 from goodseed.paths import make_private_directory
 from goodseed.server.queries import ServedRun
 from goodseed.server.ui.settings import FILE_NAME
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "backup", "export_rows", "move", "write_rows"]
 
+_logger: Final = logging.getLogger("goodseed")
 _TABLES: Final = (
     "hub_user", "hub_workspace", "hub_member", "hub_project", "hub_key", "hub_key_grant", "hub_run", "hub_dashboard",
 )  # fmt: skip
@@ -64,7 +67,10 @@ def move(source: Hub, target: Hub, *, is_again: bool, on_run: Callable[[int, int
     states = source.directory.runs()
     total = 0
     for count, state in enumerate(states, start=1):
-        total += _move_run(source.store, target.store, state)
+        try:
+            total += _move_run(source.store, target.store, state)
+        except RunNotFoundError as error:
+            _logger.warning("goodseed: %s Only its name is moved.", error)
         on_run(count, len(states))
     return total
 
@@ -195,7 +201,12 @@ def export_rows(store: RunStore, records: Iterable[RunRecord]) -> Iterator[tuple
     """A row for every point and every config, as `COLUMNS` names its fields; a config has no step."""
     for record in records:
         start = (record.workspace, record.project, record.run_id)
-        with closing(ServedRun(store.files(record))) as reader:
+        try:
+            files = store.files(record)
+        except RunNotFoundError as error:
+            _logger.warning("goodseed: %s It is left out.", error)
+            continue
+        with closing(ServedRun(files)) as reader:
             for row in reader.configs():
                 yield (*start, f"config/{row.type_tag}", row.path, None, row.value, row.updated_at)
             for kind, batches in (("metric", reader.iterate_metrics()), ("string", reader.iterate_texts())):

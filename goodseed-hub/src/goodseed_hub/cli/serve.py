@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
+import math
 import sys
 from dataclasses import replace
 from typing import Any, Final
@@ -81,8 +82,8 @@ def _limits(arguments: argparse.Namespace) -> Limits:
         value = getattr(arguments, option.removeprefix("--").replace("-", "_"))
         if value is None:
             continue
-        if value <= 0:
-            raise HubError(f"{option} must be more than 0.")
+        if not 0 < value < math.inf:
+            raise HubError(f"{option} must be a number above 0, not {value}.")
         value = value << 20 if option == "--max-body-mb" else value
         limits = replace(limits, **dict.fromkeys(fields, value))
     if arguments.requests_a_second is not None:

@@ -16,7 +16,15 @@ __all__ = ["loose_points"]
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _MARK: Final = re.compile(r'["{}\[\]]')
 _MAX_STRINGS: Final = 32  # of one point: its members' names and texts
-_raw_decode: Final = json.JSONDecoder().raw_decode
+_MAX_DIGITS: Final = 400  # a number with more is none that a double can hold; Python refuses those with 4,300
+
+
+def _integer(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _MAX_DIGITS else None
+
+
+_lenient: Final = json.JSONDecoder(parse_int=_integer)
+_raw_decode: Final = _lenient.raw_decode
 
 
 def loose_points(body: bytes) -> Iterator[Any]:
@@ -66,7 +74,7 @@ def _elements(text: str, at: int) -> Generator[Any, None, int]:
         found = _short_object(text, at)
         if found is None:
             end, is_plain = _end_of_value(text, at)
-            yield json.loads(text[at:end]) if is_plain and text[at] == "{" else None
+            yield _lenient.decode(text[at:end]) if is_plain and text[at] == "{" else None
         else:
             point, end = found
             yield point
