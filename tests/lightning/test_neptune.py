@@ -127,6 +127,25 @@ def test_what_goodseed_has_not_harms_nothing(lightning: Any, caplog: pytest.LogC
     ]
 
 
+def test_the_rest_of_neptunes_run_does_nothing(lightning: Any, caplog: pytest.LogCaptureFixture, stored: Any) -> None:
+    """Its other methods are there, are warned of once, and change nothing; `assign` sets configs."""
+    ours = logger(custom_run_id="rest", mode="offline")
+    run = ours.experiment
+    run.assign({"a": 1, "b/c": "x"})
+    for _ in range(2):
+        assert run.get_url() is None
+        assert run["a"].fetch_values() is None
+        run.pop("a")
+        run["a"].download("here")
+    assert ("-", "hyperparams", "artifacts") == (ours.LOGGER_JOIN_CHAR, ours.PARAMETERS_KEY, ours.ARTIFACTS_KEY)
+    with pytest.raises(AttributeError):
+        _ = run["a"].no_method_of_neptune
+    run.stop()
+
+    assert 1 == caplog.text.count("get_url")
+    assert ("1", "x") == tuple(str(stored("rest").configs[path]) for path in ("a", "b/c"))
+
+
 def test_modes_and_ids(lightning: Any, home: Path) -> None:
     """Mode and with_id have their counterparts; settings without one are named in a warning; wrong ones raise."""
     with pytest.warns(UserWarning, match="flush_period, source_files: Goodseed has no such setting"):

@@ -58,6 +58,10 @@ class NeptuneLogger(GoodseedLogger):
         InvalidTypeError, InvalidValueError, ConfigurationError: An argument can't be.
     """
 
+    LOGGER_JOIN_CHAR = "-"
+    PARAMETERS_KEY = "hyperparams"
+    ARTIFACTS_KEY = "artifacts"
+
     def __init__(
         self,
         *,

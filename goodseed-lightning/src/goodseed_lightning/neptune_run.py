@@ -25,6 +25,11 @@ _DECODERS: Final[dict[str, Callable[[str], Any]]] = {
     "datetime": datetime.fromisoformat,
     "string_set": lambda text: set(json.loads(text)),
 }
+# What a run or a field of Neptune's has besides, for which there is nothing here.
+_WITHOUT_COUNTERPART: Final = frozenset(
+    {"delete_files", "download", "download_last", "fetch_extension", "fetch_files_list", "fetch_hash", "fetch_last",
+     "fetch_values", "get_structure", "get_url", "list_fileset_files", "pop", "print_structure"}
+)  # fmt: skip
 
 
 class NeptuneRun:
@@ -41,7 +46,18 @@ class NeptuneRun:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return getattr(self._run, name)
+        return self._without(name) if name in _WITHOUT_COUNTERPART else getattr(self._run, name)
+
+    def _without(self, name: str) -> Callable[..., None]:
+        def nothing(*_: object, **__: object) -> None:
+            self._report(name, "Goodseed has no counterpart; the call does nothing")
+
+        return nothing
+
+    def assign(self, value: Mapping[str, object], **_: object) -> None:
+        """Set the configs of a mapping."""
+        for path, part in value.items():
+            self[path] = part
 
     def __getitem__(self, path: str) -> NeptuneField:
         return NeptuneField(self, path)
@@ -78,6 +94,11 @@ class NeptuneField:
 
     def __setitem__(self, path: str, value: object) -> None:
         self[path].assign(value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _WITHOUT_COUNTERPART:
+            raise AttributeError(name)
+        return self._owner._without(name)
 
     def __repr__(self) -> str:
         return f"<{self._path!r} of {self._owner!r}>"
