@@ -283,6 +283,43 @@ def test_a_change_leaves_the_others_as_they_are(make_hub: MakeHub) -> None:
     assert ("by the client", ["one", "three", "two"]) == (found["sys/name"], json.loads(found["sys/tags"]))
 
 
+def test_clients_and_page_edit_a_live_run(make_hub: MakeHub) -> None:
+    """What is changed on the page of a live run stays when the client sends its own tags, name and note again."""
+    hub = make_hub()
+    run = hub.make_run("live", experiment_name="first")
+    browser = Browser(hub, hub.key)
+    path = "/api/ui/p/default/default/-/run/live"
+
+    def client_sets(path: str, value: str, tag: str = "str") -> None:
+        configs = {"configs": [{"path": path, "type_tag": tag, "value": value}]}
+        assert hub.ask("POST", f"/api/v1/runs/{run}/configs", configs)[0] < 300
+
+    client_sets("sys/tags", '["one", "two"]', "string_set")
+    client_sets("sys/description", "by the script")
+    for _ in range(20):
+        change = {"name": "better", "tags": ["page", "two"], "tags_before": ["one", "two"], "description": "noted"}
+        if browser.ask("PATCH", path, change)[0] == 200:
+            break
+        time.sleep(0.2)
+    client_sets("sys/tags", '["one", "two"]', "string_set")
+    client_sets("sys/description", "by the script")
+    hub.make_run("live", experiment_name="first")
+    found = hub.configs(run)
+    assert ("noted", ["page", "two"]) == (found["sys/description"], json.loads(found["sys/tags"]))
+    assert "better" == hub.ask("GET", f"/api/v1/runs/{run}")[1]["experiment_name"]
+    hub.stop()
+    hub.start()
+    client_sets("sys/tags", '["one", "three", "two"]', "string_set")
+    client_sets("sys/description", "by the script, later")
+
+    found = hub.configs(run)
+    assert ("by the script, later", ["page", "three", "two"]) == (
+        found["sys/description"],
+        json.loads(found["sys/tags"]),
+    )
+    assert 409 == Browser(hub, hub.key).ask("PATCH", path, {"trashed": True})[0]
+
+
 def test_a_new_name_is_told_by_the_protocol(make_hub: MakeHub) -> None:
     """A run that is renamed on the page has that name for clients, too."""
     hub = make_hub()

@@ -152,9 +152,11 @@ class Hub:
             return self._make_run(wanted, is_new_project=is_new_project)
         if not self.store.exists(known.record) and caller.may("member", wanted.workspace):
             self._store_first(known, wanted)  # the hub was killed between entering the run and storing it
-        if wanted.name and wanted.name != known.name and caller.may("member", wanted.workspace):
-            self.store.write(known.record, Change(meta={"name": wanted.name}))
-            self.directory.set_name(known.record.id, wanted.name)
+        name = wanted.name
+        if name and name != known.name and caller.may("member", wanted.workspace):
+            if name != self.store.sent(known.record, "sys/name"):  # else it was renamed on the page since
+                self.store.write(known.record, Change(meta={"name": name}))
+                self.directory.set_name(known.record.id, name)
         return known
 
     def _make_run(self, wanted: NewRun, *, is_new_project: bool) -> RunState:

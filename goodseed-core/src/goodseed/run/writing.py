@@ -13,6 +13,7 @@ from goodseed.run.data import RunData
 from goodseed.run.field import Field
 from goodseed.run.plugged import redact_config
 from goodseed.storage.session import now_text
+from goodseed.storage.string_sets import ADDED, REMOVED
 from goodseed.values import as_step, as_text, encode_config, tag_set
 from goodseed.values import flatten as flatten_configs
 
@@ -44,7 +45,7 @@ class RunWriting(RunData):
         self._log_number: Final = backend.log_number
         self._lock = threading.RLock()
         self._fields: dict[str, Field] = {}
-        self._sets: dict[str, set[str]] = {}
+        self._sets: set[str] = set()  # paths that are known to hold a set of strings
         self._redact: Callable[[str, str], str] | None = None
 
     def log_metrics(self, data: Mapping[str, float], step: float) -> None:
@@ -140,9 +141,9 @@ class RunWriting(RunData):
             if rows:
                 self._backend.add_configs(rows)
             for path, value in values.items():
-                self._sets.pop(path, None)
-                if isinstance(value, set):
-                    self._sets[path] = {as_text(item) for item in value}
+                self._sets.discard(path)
+                if isinstance(value, (set, frozenset)):
+                    self._sets.add(path)
 
     def _encode(self, values: Mapping[str, object]) -> list[tuple[str, str, str, str]]:
         now = now_text()
@@ -159,12 +160,11 @@ class RunWriting(RunData):
     def _change_set(self, path: str, change: str, values: str | Iterable[str]) -> None:
         changed = tag_set(values, f"run[{path!r}].{change}()")
         with self._lock:
-            current = self._sets.get(path)
-            if current is None:
-                current = self._stored_set(path)
-            current = current | changed if change == "add" else current - changed
-            self._backend.add_configs(self._encode({path: current}))
-            self._sets[path] = current
+            if path not in self._sets:
+                self._stored_set(path)  # raises where it holds something else
+            ((_, _, value, updated_at),) = self._encode({path: changed})
+            self._backend.add_configs([(path, ADDED if change == "add" else REMOVED, value, updated_at)])
+            self._sets.add(path)
 
     def _stored_set(self, path: str) -> set[str]:
         """The set of strings at ``path`` as the run has it; empty where there is nothing to read."""

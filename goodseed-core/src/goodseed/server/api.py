@@ -11,6 +11,7 @@ from goodseed.server import operations
 from goodseed.server.encoding import Chunks, json_number, json_text, points_as_json, time_as_iso
 from goodseed.server.parameters import MAX_INTEGER, integer, text
 from goodseed.server.routes import Answer, RequestError, Route
+from goodseed.storage.edits import Edits
 from goodseed.values import decode_config
 
 if TYPE_CHECKING:
@@ -166,13 +167,15 @@ def get_string_series(store: Store, request: Request) -> Answer:
 
 def move_to_trash(store: Store, request: Request) -> Answer:
     """Mark a run as trashed; its file stays where it is."""
-    store.set_trashed(**request.parameters, is_trashed=True)
+    store.edit(**request.parameters, edits=Edits(is_trashed=True))
+    store.look()
     return Answer({"ok": True})
 
 
 def restore_from_trash(store: Store, request: Request) -> Answer:
     """Take the mark away again."""
-    store.set_trashed(**request.parameters, is_trashed=False)
+    store.edit(**request.parameters, edits=Edits(is_trashed=False))
+    store.look()
     return Answer({"ok": True})
 
 

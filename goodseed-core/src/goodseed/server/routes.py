@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from goodseed.errors import GoodseedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from goodseed.server.queries import ServedRun
     from goodseed.storage.catalog import ProjectSummary, RunSummary
+    from goodseed.storage.edits import Edits
 
-__all__ = ["JSON", "Answer", "Request", "RequestError", "Route", "SeriesPaths", "Store"]
+__all__ = ["JSON", "Answer", "Request", "RequestError", "Route", "SeriesPaths", "Settings", "Store"]
 
 JSON: Final = "application/json"
 
@@ -46,8 +48,43 @@ class SeriesPaths:
     texts: tuple[str, ...]
 
 
+class Settings(Protocol):
+    """What users have set beside the runs of each project: colours, the archive, views."""
+
+    def runs(self, project: str) -> dict[str, dict[str, Any]]:
+        """What is set for each run, by id."""
+
+    def set_runs(self, project: str, run_ids: Iterable[str], changes: dict[str, Any]) -> None:
+        """Set something for some runs; None takes it away. `RequestError` where it can't be stored."""
+
+    def views(self, project: str) -> dict[str, dict[str, Any]]:
+        """The views by name: ``updated`` and ``content``."""
+
+    def set_view(self, project: str, name: str, content: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Store a view, or remove it; returns its entry, or the one that is no more."""
+
+
 class Store(Protocol):
     """Where the runs come from: a `goodseed.storage.catalog.Catalog` behind a lock, or the hub's database."""
+
+    @property
+    def root(self) -> Path:
+        """The directory under which the run files lie."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether these are the files that training processes write; otherwise they are a remote's."""
+
+    @property
+    def origin(self) -> Store:
+        """The store of which this one shows a part; itself where it shows all."""
+
+    @property
+    def settings(self) -> Settings:
+        """What users have set beside the runs."""
+
+    def look(self) -> None:
+        """Let the next answer show what is there now."""
 
     def projects(self) -> list[ProjectSummary]:
         """Every project, by name."""
@@ -64,8 +101,14 @@ class Store(Protocol):
     def series_paths(self, run: RunSummary) -> SeriesPaths:
         """Which series ``run`` has; none where it can't be read any more."""
 
-    def set_trashed(self, project: str, run_id: str, *, is_trashed: bool) -> None:
-        """Move a run to the trash or back; `RunInUseError` while it is written, `RunNotFoundError` if there is none."""
+    def edit(self, project: str, run_id: str, edits: Edits) -> None:
+        """Change a run; `look` shows it at once.
+
+        Raises:
+            RunNotFoundError: There is none.
+            RunInUseError: Its writer leaves no room, or it is running and is to be moved to the trash.
+            FileFormatError, OSError: It can't be written.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,19 @@ import time
 from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import GoodseedError, RunNotFoundError
-from goodseed.server import trash
 from goodseed.server.queries import ServedRun
 from goodseed.server.routes import SeriesPaths
 from goodseed.server.series_cache import SeriesCache
+from goodseed.server.ui.settings import SettingsFiles
 from goodseed.storage.catalog import Catalog, ProjectSummary, RunSummary
+from goodseed.storage.edits import edit_run
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
     from pathlib import Path
+
+    from goodseed.storage.edits import Edits
 
 __all__ = ["CatalogStore"]
 
@@ -56,6 +59,7 @@ class CatalogStore:
         """Nothing is read yet; the arguments are those of `goodseed.storage.catalog.Catalog`."""
         self._catalog: Final = Catalog(root, is_exact=is_exact)
         self._series: Final = SeriesCache(self._catalog.root)
+        self._settings: Final = SettingsFiles(self._catalog.root)
         self._lock: Final = threading.Lock()
         self._is_looking = False
         self._is_closed = False
@@ -65,6 +69,21 @@ class CatalogStore:
     def root(self) -> Path:
         """The directory."""
         return self._catalog.root
+
+    @property
+    def is_local(self) -> bool:
+        """These are the files that training processes write."""
+        return True
+
+    @property
+    def origin(self) -> CatalogStore:
+        """It shows all of them."""
+        return self
+
+    @property
+    def settings(self) -> SettingsFiles:
+        """One file a project, in its directory."""
+        return self._settings
 
     def close(self) -> None:
         """Close the index and the cache."""
@@ -127,21 +146,15 @@ class CatalogStore:
         self._series.put(run, paths)
         return paths
 
-    def set_trashed(self, project: str, run_id: str, *, is_trashed: bool) -> None:
-        """Move a run to the trash or back; the next listing says so.
+    def edit(self, project: str, run_id: str, edits: Edits) -> None:
+        """Change a run; `look` shows it at once.
 
         Raises:
             RunNotFoundError: There is none.
-            RunInUseError: It is being written.
-            FileFormatError: Its file can't be written.
+            RunInUseError: Its writer leaves no room, or it is running and is to be moved to the trash.
+            FileFormatError, OSError: It can't be written.
         """
-        self._forget_listing()
-        trash.set_trashed(self.find(project, run_id), is_trashed=is_trashed)
-        self._forget_listing()
-
-    def _forget_listing(self) -> None:
-        with self._lock:
-            self._listing = None
+        edit_run(self.find(project, run_id).files, edits)
 
     def _current(self) -> _Listing:
         listing = self._listing
@@ -159,7 +172,7 @@ class CatalogStore:
     def _look_again(self) -> None:
         try:
             with self._lock:
-                if self._listing is not None and not self._is_closed:  # nobody has asked to forget it meanwhile
+                if not self._is_closed:
                     self._listing = _Listing(self._catalog, None)
         except (GoodseedError, OSError, sqlite3.Error):  # whoever asks next is told
             self._listing = None

@@ -8,6 +8,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 from goodseed.storage.series import KnownShape, SeriesIds, Shapes
+from goodseed.storage.string_sets import apply_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -129,9 +130,10 @@ class Batch:
             texts.add(*zip(*self._texts, strict=True))
             texts.finish()
         if self._configs:
-            connection.executemany(_UPSERT_CONFIG, self._configs)
+            configs = apply_changes(connection, self._configs)
+            connection.executemany(_UPSERT_CONFIG, configs)
             # Readers of many runs look at run_meta alone.
-            meta = [(_META_KEYS[row[0]], row[2]) for row in self._configs if row[0] in _META_KEYS]
+            meta = [(_META_KEYS[row[0]], row[2]) for row in configs if row[0] in _META_KEYS]
             connection.executemany("INSERT OR REPLACE INTO run_meta (key, value) VALUES (?, ?)", meta)
 
     def points(self) -> Iterator[tuple[str, str, Sequence[float], Sequence[float] | Sequence[str], Sequence[float]]]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from goodseed.paths import RunFiles
+    from goodseed.storage.edits import Edited, Edits
     from goodseed_hub.registry.directory import RunRecord
 
-__all__ = ["Change", "Column", "GroupCommit", "Outcome", "RunStore", "Seat", "first_meta", "merged"]
+__all__ = ["Change", "Column", "GroupCommit", "Outcome", "RunStore", "Seat", "first_meta", "merged", "resolved"]
 
 
 @dataclass(slots=True)
@@ -42,6 +42,7 @@ class Change:
         texts: Points of string series, by path.
         configs: Path, type tag, value and time of the change (ISO 8601) of each config.
         meta: For ``run_meta``; None takes a key away.
+        edits: What somebody changes on the page; it comes after the rest.
         is_last: The run has ended: nothing more is likely to come.
     """
 
@@ -49,6 +50,7 @@ class Change:
     texts: dict[str, Column] = field(default_factory=dict)
     configs: Sequence[tuple[str, str, str, str]] = ()
     meta: Mapping[str, str | None] = field(default_factory=dict)
+    edits: Edits | None = None
     is_last: bool = False
 
 
@@ -104,8 +106,8 @@ class RunStore(Protocol):
     def refresh(self, runs: Iterable[RunRecord]) -> None:
         """Bring the files of ``runs`` up to date, and make those that are missing."""
 
-    def editing(self, runs: Sequence[RunRecord]) -> AbstractContextManager[None]:
-        """While the dashboard changes the files of ``runs``, which are as of now; at the end, the store has it, too."""
+    def sent(self, run: RunRecord, path: str) -> str | None:
+        """What the client last sent of a config that somebody has edited on the page since; None for any other."""
 
     def tend(self) -> None:
         """Do what is to be done now and then."""
@@ -212,3 +214,31 @@ def merged(columns: Iterator[tuple[str, Column]]) -> dict[str, Column]:
         known.values += column.values  # type: ignore[operator]
         known.times_ms += column.times_ms
     return found
+
+
+def resolved(
+    changes: Iterable[Change], edited: Edited, current: Mapping[str, tuple[str, str | None]]
+) -> tuple[list[tuple[str, str, str, str]], dict[str, str | None]]:
+    """The configs and the ``run_meta`` that ``changes`` bring, in order, where people have edited some configs.
+
+    Args:
+        changes: What clients send, and what people edit.
+        edited: What clients have sent of the configs that were edited before; takes what they send now.
+        current: Type tag and value of the configs that are, or were, edited, as the store has them.
+    """
+    known = dict(current)
+    rows: dict[str, tuple[str, str, str, str]] = {}
+    meta: dict[str, str | None] = {}
+    for change in changes:
+        new = [row for one in change.configs if (row := edited.merge(one, known)) is not None]
+        meta.update(change.meta)
+        edited.note_meta(change.meta)
+        if change.edits is not None:
+            known.update((row[0], (row[1], row[2])) for row in new)
+            edited.edit(change.edits.paths, known)
+            new += change.edits.rows(known)
+            meta.update(change.edits.meta())
+        for row in new:
+            rows[row[0]] = row
+            known[row[0]] = (row[1], row[2])
+    return list(rows.values()), {**meta, **edited.changes()}

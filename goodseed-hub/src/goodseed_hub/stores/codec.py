@@ -114,7 +114,9 @@ def _joined(lists: Iterable[list[float]]) -> array[float]:
 def _numbers(values: array[float]) -> bytes:
     """Integers as differences, of which most bytes are the same; else as they are."""
     if values and all(map(float.is_integer, values)) and min(values) >= -_MAX_EXACT and max(values) <= _MAX_EXACT:
-        integers = list(map(int, values))
+        integers = array("q", map(int, values))
+        if 0 in integers and array("d", integers).tobytes() != values.tobytes():  # -0.0 is no integer
+            return _DOUBLES + _shuffled(values)
         return _INTEGERS + _shuffled(array("q", map(sub, integers, chain((0,), integers))))
     return _DOUBLES + _shuffled(values)
 

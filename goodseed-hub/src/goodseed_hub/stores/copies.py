@@ -66,7 +66,7 @@ class Copies:
     def __init__(self, database: PostgresDatabase, root: Path) -> None:
         self.root: Final = root
         self._database: Final = database
-        self._files: Final = EmbeddedStore(root, max_series=_ALL, is_durable=False)
+        self._files: Final = EmbeddedStore(root, max_series=_ALL, is_copy=True)
         self._lock: Final = threading.Lock()
         self._copied: Final[dict[str, Head]] = {}
         self._running: Final[set[str]] = set()

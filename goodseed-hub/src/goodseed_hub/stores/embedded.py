@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import RunNotFoundError
@@ -16,7 +16,7 @@ from goodseed_hub.stores.base import Change, GroupCommit, Outcome, first_meta
 from goodseed_hub.stores.run_file import RunFileWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from goodseed_hub.registry.directory import RunRecord
@@ -48,11 +48,11 @@ class _Open:
 class EmbeddedStore:
     """Run files, of which so many are open for writing at one time; for any number of threads."""
 
-    def __init__(self, root: Path, *, max_open: int = 256, max_series: int = 100_000, is_durable: bool = True) -> None:
+    def __init__(self, root: Path, *, max_open: int = 256, max_series: int = 100_000, is_copy: bool = False) -> None:
         self._root: Final = root
         self._max_open: Final = max_open
         self._max_series: Final = max_series
-        self._is_durable: Final = is_durable
+        self._is_copy: Final = is_copy
         self._groups: Final = GroupCommit(self._commit)
         self._lock: Final = threading.Lock()
         self._open: Final[OrderedDict[str, _Open]] = OrderedDict()
@@ -94,47 +94,44 @@ class EmbeddedStore:
     def refresh(self, runs: Iterable[RunRecord]) -> None:
         """The files are the data."""
 
-    @contextmanager
-    def editing(self, runs: Sequence[RunRecord]) -> Iterator[None]:
-        """The files are the data; they are closed, and what clients write waits meanwhile."""
-        with ExitStack() as held:
-            for id_ in sorted({run.id for run in runs}):  # in one order: two who edit never wait for one another
-                opened = self._take(id_)
-                held.callback(self._give_back, id_, opened)
-                held.enter_context(opened.lock)
-                _close(opened)
-            yield
+    def sent(self, run: RunRecord, path: str) -> str | None:
+        """What the client last sent of a config that somebody has edited since."""
+        with self._writing(run) as opened:
+            return self._writer(run, opened).sent(path)
 
     def close_run(self, run: RunRecord) -> None:
         """Close the run's file, if it is open."""
+        with self._writing(run) as opened:
+            _close(opened)
+
+    def _commit(self, run: RunRecord, changes: list[Change]) -> list[Outcome]:
+        with self._writing(run) as opened:
+            writer = self._writer(run, opened)
+            try:
+                outcomes = writer.write(changes)
+            except BaseException:
+                _close(opened)
+                raise
+            if any(change.is_last for change in changes):
+                _close(opened)
+            return outcomes
+
+    @contextmanager
+    def _writing(self, run: RunRecord) -> Iterator[_Open]:
+        """A run's file, for this thread alone."""
         opened = self._take(run.id)
         try:
             with opened.lock:
-                _close(opened)
+                yield opened
         finally:
             self._give_back(run.id, opened)
 
-    def _commit(self, run: RunRecord, changes: list[Change]) -> list[Outcome]:
-        opened = self._take(run.id)
-        try:
-            with opened.lock:
-                if opened.writer is None:
-                    opened.writer = RunFileWriter(
-                        files_under(self._root, run),
-                        first_meta(run),
-                        max_series=self._max_series,
-                        is_durable=self._is_durable,
-                    )
-                try:
-                    outcomes = opened.writer.write(changes)
-                except BaseException:
-                    _close(opened)
-                    raise
-                if any(change.is_last for change in changes):
-                    _close(opened)
-                return outcomes
-        finally:
-            self._give_back(run.id, opened)
+    def _writer(self, run: RunRecord, opened: _Open) -> RunFileWriter:
+        if opened.writer is None:
+            opened.writer = RunFileWriter(
+                files_under(self._root, run), first_meta(run), max_series=self._max_series, is_copy=self._is_copy
+            )
+        return opened.writer
 
     def _take(self, id_: str) -> _Open:
         with self._lock:

@@ -7,20 +7,19 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.paths import make_private_directory
-from goodseed.storage.reader import RunReader
+from goodseed.storage.edits import EDITED_PREFIX, Edited
 from goodseed_hub.registry.schema import apply_migrations
 from goodseed_hub.stores import statements
-from goodseed_hub.stores.base import Change, GroupCommit, Outcome, first_meta, merged
+from goodseed_hub.stores.base import Change, GroupCommit, Outcome, first_meta, merged, resolved
 from goodseed_hub.stores.codec import FAST, pack
 from goodseed_hub.stores.compaction import METRIC, TEXT, compact, series_id
 from goodseed_hub.stores.copies import Copies, Head
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import psycopg
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from goodseed_hub.registry.postgres import PostgresDatabase
 
     Connection = psycopg.Connection[tuple[Any, ...]]
+    Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 __all__ = ["PostgresStore"]
 
@@ -39,8 +39,6 @@ _COMPACTED_POINTS_A_SERIES: Final = 200
 _MAX_WAITING_POINTS: Final = 2_000_000
 _MAX_KNOWN_RUNS: Final = 2_000
 _TEND_SECONDS: Final = 5.0
-_EDITED: Final = ("sys/name", "sys/description", "sys/tags")
-_Edited = tuple[dict[str, tuple[str, str, str, str]], dict[str, str | None]]  # configs by path, and meta
 
 
 @final
@@ -117,19 +115,30 @@ class PostgresStore:
             self._due[run.id] = None
         return outcomes
 
-    def _write_rest(self, cursor: psycopg.Cursor[tuple[Any, ...]], run: str, seq: int, changes: list[Change]) -> None:
-        configs = {row[0]: row for change in changes for row in change.configs}
+    def _write_rest(self, cursor: Cursor, run: str, seq: int, changes: list[Change]) -> None:
+        configs, meta = self._resolved(cursor, run, changes)
         if configs:
             cursor.executemany(
                 statements.SET_CONFIG,
                 [
                     (run, series_id(TEXT, path), path, tag, value.encode(), updated_at, seq)
-                    for path, tag, value, updated_at in configs.values()
+                    for path, tag, value, updated_at in configs
                 ],
             )
-        meta = {key: value for change in changes for key, value in change.meta.items()}
         if meta:
             cursor.executemany(statements.SET_META, [(run, key, value, seq) for key, value in meta.items()])
+
+    def _resolved(
+        self, cursor: Cursor, run: str, changes: list[Change]
+    ) -> tuple[list[tuple[str, str, str, str]], Mapping[str, str | None]]:
+        """The configs and the ``run_meta`` that ``changes`` bring; nobody else changes the run meanwhile."""
+        paths = {path for change in changes if change.edits is not None for path in change.edits.paths}
+        if not paths and not any(change.configs for change in changes):
+            return resolved(changes, Edited({}), {})
+        edited = _edited(cursor, run)
+        ids = [series_id(TEXT, path) for path in paths.union(edited.paths())]
+        rows = cursor.execute(statements.CURRENT, (run, ids), binary=True).fetchall() if ids else []
+        return resolved(changes, edited, {path: (tag, bytes(value).decode()) for path, tag, value in rows})
 
     def _known_series(self, connection: Connection, run: str) -> set[uuid.UUID]:
         with self._lock:
@@ -188,39 +197,10 @@ class PostgresStore:
                 self._due[id_] = None
             self._copies.bring_up_to(by_id[id_], Head.of(row))
 
-    @contextmanager
-    def editing(self, runs: Sequence[RunRecord]) -> Iterator[None]:
-        """Take over what the dashboard sets meanwhile in the copies: names, descriptions, tags and trash marks."""
-        self.refresh(runs)
-        before = {run.id: self._edited(run) for run in runs}
-        try:
-            yield
-        finally:
-            try:
-                self._take_over(runs, before)
-            except BaseException:
-                for run in runs:  # a copy must not show what the database does not have
-                    self._copies.forget(run)
-                raise
-
-    def _take_over(self, runs: Sequence[RunRecord], before: Mapping[str, _Edited]) -> None:
-        for run in runs:
-            configs, meta = self._edited(run)
-            old_configs, old_meta = before[run.id]
-            change = Change(
-                configs=[row for path, row in configs.items() if row != old_configs.get(path)],
-                meta={key: value for key, value in meta.items() if value != old_meta[key]},
-            )
-            if change.configs or change.meta:
-                self.write(run, change)
-        self.refresh(runs)  # the copies have these values already; applied later, they would undo the next change
-
-    def _edited(self, run: RunRecord) -> _Edited:
-        with closing(RunReader(self._copies.files(run))) as reader:
-            meta = reader.meta()
-            rows = [row for row in reader.configs("sys/") if row.path in _EDITED]
-        configs = {row.path: (row.path, row.type_tag, row.value, row.updated_at) for row in rows}
-        return configs, {key: meta.get(key) for key in ("name", "trashed")}
+    def sent(self, run: RunRecord, path: str) -> str | None:
+        """What the client last sent of a config that somebody has edited since."""
+        with self._database.pool.connection() as connection, connection.cursor() as cursor:
+            return _edited(cursor, run.id).sent(path)
 
     # -- housekeeping ---------------------------------------------------------------------------------------------
 
@@ -257,6 +237,10 @@ class PostgresStore:
         except Exception as error:  # it goes on at the next start
             _logger.warning("goodseed: segments are left for the next start: %s", error)
         self._copies.close()
+
+
+def _edited(cursor: Cursor, run: str) -> Edited:
+    return Edited(dict(cursor.execute(statements.EDITED, (run, f"{EDITED_PREFIX}%")).fetchall()))
 
 
 def _threshold(run: str, series: int) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from goodseed.paths import make_private_directory
 from goodseed.storage.batch import Batch, Tables, Upsert
+from goodseed.storage.edits import Edited
 from goodseed.storage.lock import WriterLock
 from goodseed.storage.recovery import recover_if_abandoned
 from goodseed.storage.schema import (
@@ -21,7 +22,7 @@ from goodseed.storage.schema import (
     refuse_if_open,
 )
 from goodseed_hub.errors import ApiError
-from goodseed_hub.stores.base import Change, Column, Outcome, merged
+from goodseed_hub.stores.base import Change, Column, Outcome, merged, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ _CHECKPOINT_BYTES: Final = 8 << 20
 _UPSERT_META: Final = (
     "INSERT INTO run_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
+_META: Final = "SELECT key, value FROM run_meta"
+_CONFIG: Final = "SELECT type_tag, value FROM configs WHERE path = ?"
 _HAS_TABLES: Final = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'run_meta'"
 
 
@@ -48,7 +51,7 @@ class RunFileWriter:
         meta: Mapping[str, str] | None = None,
         *,
         max_series: int,
-        is_durable: bool = True,
+        is_copy: bool = False,
     ) -> None:
         """Open the file for writing, or make it.
 
@@ -56,7 +59,7 @@ class RunFileWriter:
             files: Where it lies.
             meta: What ``run_meta`` holds in a new file. Its ``hub_run`` is that of an old one too, if that has one.
             max_series: How many series it may have.
-            is_durable: Wait for the disk at every commit; False for a copy that can be made again.
+            is_copy: It can be made again: no commit waits for the disk, and what it is given has been resolved.
 
         Raises:
             RunInUseError: Another process writes it.
@@ -81,15 +84,17 @@ class RunFileWriter:
             raise
         try:
             # FULL: a commit is on the disk itself before it is answered.
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
+            self._connection.execute(f"PRAGMA synchronous = {'OFF' if is_copy else 'FULL'}")
             self._prepare(meta or {})
-            if is_new and is_durable:
+            if is_new and not is_copy:
                 _sync_directories(directory)
             self._tables: Final = Tables(self._connection)
             rows = self._connection.execute(
                 "SELECT 'm' || path FROM metric_series UNION ALL SELECT 's' || path FROM string_series"
             )
             self._known: Final = {name for (name,) in rows}
+            # What people have edited is resolved where the data is, and comes to a copy as it is.
+            self._edited: Final = None if is_copy else Edited(dict(self._connection.execute(_META)))
         except BaseException:
             self._connection.close()
             self._lock.release()
@@ -130,18 +135,18 @@ class RunFileWriter:
                 if path not in outcome.refused_texts:
                     for step, text, time_ms in zip(column.steps, column.values, column.times_ms, strict=True):
                         batch.add_text(path, str(text), step, time_ms / 1000.0)
-            batch.add_configs(change.configs)
         by_id = sorted((self._tables.metric_ids[path], column) for path, column in metrics.items())
+        configs, meta = self._resolved(changes)
+        batch.add_configs(configs)
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             batch.store(self._connection)
             self._store_metrics(by_id)
-            for change in changes:
-                for key, value in change.meta.items():
-                    if value is None:
-                        self._connection.execute("DELETE FROM run_meta WHERE key = ?", (key,))
-                    else:
-                        self._connection.execute(_UPSERT_META, (key, value))
+            for key, value in meta.items():
+                if value is None:
+                    self._connection.execute("DELETE FROM run_meta WHERE key = ?", (key,))
+                else:
+                    self._connection.execute(_UPSERT_META, (key, value))
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
@@ -151,6 +156,20 @@ class RunFileWriter:
         self._tables.stored()
         self._checkpoint_if_long()
         return outcomes
+
+    def _resolved(self, changes: Sequence[Change]) -> tuple[list[tuple[str, str, str, str]], Mapping[str, str | None]]:
+        """The configs and the ``run_meta`` that ``changes`` bring."""
+        edited = self._edited
+        if edited is None:
+            configs = [row for change in changes for row in change.configs]
+            return configs, {key: value for change in changes for key, value in change.meta.items()}
+        paths = {path for change in changes if change.edits is not None for path in change.edits.paths}
+        rows = {path: self._connection.execute(_CONFIG, (path,)).fetchone() for path in paths.union(edited.paths())}
+        return resolved(changes, edited, {path: row for path, row in rows.items() if row is not None})
+
+    def sent(self, path: str) -> str | None:
+        """What the client last sent of a config that somebody has edited since; None for any other."""
+        return None if self._edited is None else self._edited.sent(path)
 
     def _store_metrics(self, by_id: list[tuple[int, Column]]) -> None:
         points = Upsert(self._connection, "metric_points", "y")

@@ -79,11 +79,15 @@ SET_CONFIG: Final[LiteralString] = """
     ON CONFLICT (run, series) DO UPDATE SET type_tag = excluded.type_tag, value = excluded.value,
         updated_at = excluded.updated_at, seq = excluded.seq"""
 CONFIG: Final[LiteralString] = "SELECT value FROM hub_config WHERE run = %s AND series = %s"
+CURRENT: Final[LiteralString] = (
+    "SELECT path, type_tag, value FROM hub_config WHERE run = %s AND series = ANY(%s::uuid[])"
+)
 CONFIGS: Final[LiteralString] = "SELECT path, type_tag, value, updated_at FROM hub_config WHERE run = %s AND seq > %s"
 
 SET_META: Final[LiteralString] = """
     INSERT INTO hub_meta (run, name, value, seq) VALUES (%s, %s, %s, %s)
     ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, seq = excluded.seq"""
+EDITED: Final[LiteralString] = "SELECT name, value FROM hub_meta WHERE run = %s AND (name LIKE %s OR name = 'name')"
 META: Final[LiteralString] = "SELECT name, value FROM hub_meta WHERE run = %s AND seq > %s"
 
 LOCK: Final[LiteralString] = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 77)) AS run_is_mine"

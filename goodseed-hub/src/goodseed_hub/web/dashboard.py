@@ -8,7 +8,7 @@ import re
 import threading
 from collections import OrderedDict
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast, final
+from typing import TYPE_CHECKING, Any, Final, final
 from urllib.parse import parse_qsl, quote
 
 import msgspec
@@ -41,7 +41,6 @@ COOKIE: Final = "goodseed-hub"
 _CSRF_HEADER: Final = "x-goodseed-csrf"
 _MAX_BODY_BYTES: Final = 1 << 20
 _MAX_APPLICATIONS: Final = 64
-_MAX_EDITED: Final = 1_000  # runs at once, as the handlers
 _SIGN_INS_A_SECOND: Final = 1.0
 _SIGN_IN_BURST: Final = 20
 _MIN_COMPRESSED_BYTES: Final = 1024
@@ -105,7 +104,7 @@ class Dashboard:
     def close(self) -> None:
         """Close the files that are open."""
         self._warming.close()
-        ui.close(cast("Store", self._runs))  # what the views of it share
+        ui.close(self._runs)  # what the views of it share
         self._runs.close()
 
     def refusal(self, request: Request) -> Response | None:
@@ -163,7 +162,7 @@ class Dashboard:
         with self._lock:
             application = self._applications.pop((visible, writable), None)
             if application is None:
-                store: Any = VisibleRuns(self._runs, visible, writable)
+                store = VisibleRuns(self._runs, visible, writable)
                 application = Application(store, self._policy, self._pages, self._routes)
             self._applications[visible, writable] = application
             while len(self._applications) > _MAX_APPLICATIONS:
@@ -194,7 +193,7 @@ class Dashboard:
 
 
 def _guarded(route: Route) -> Route:
-    """The route, with the role that a change needs; what it changes in a file reaches the store before the answer."""
+    """The route, with the role that a change needs."""
     if not route.changes_state:
         return route
     handler: Callable[[Any, UiRequest], Answer] = route.handler
@@ -202,14 +201,8 @@ def _guarded(route: Route) -> Route:
     def guarded(store: Store, request: UiRequest) -> Answer:
         if not isinstance(store, VisibleRuns):
             raise AssertionError("unreachable")
-        project = request.parameters["project"]
-        store.require_change(project)
-        body = request.body if isinstance(request.body, dict) else {}
-        run_id = request.parameters.get("run_id")
-        asked = [run_id] if run_id else body.get("ids")
-        ids = [one for one in asked if isinstance(one, str)] if isinstance(asked, list) else []
-        with store.origin.editing(project, ids[:_MAX_EDITED], is_renaming="name" in body):
-            return handler(store, request)
+        store.require_change(request.parameters["project"])
+        return handler(store, request)
 
     return replace(route, handler=guarded)
 

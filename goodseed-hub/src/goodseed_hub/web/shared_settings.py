@@ -1,14 +1,15 @@
-"""What the dashboard keeps of a project (colours, views), where several hubs share one database."""
+"""What the dashboard keeps beside the runs (colours, views), where several hubs share one database."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.paths import make_private_directory
-from goodseed.server.ui.settings import FILE_NAME
+from goodseed.server.ui.settings import FILE_NAME, SettingsFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from goodseed_hub.service import Hub
@@ -18,10 +19,11 @@ __all__ = ["SharedSettings"]
 
 @final
 class SharedSettings:
-    """Keeps the file that the dashboard's handlers use, and the database's row, the same."""
+    """Settings in files, which are kept the same as the database's rows."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub: Final = hub
+        self._files: Final = SettingsFiles(hub.store.root)
         self._known: Final[dict[tuple[str, str], str]] = {}
 
     def fetch(self) -> None:
@@ -36,7 +38,26 @@ class SharedSettings:
             os.replace(draft, path)
             self._known[workspace, project] = content
 
-    def give(self, project: str) -> None:
+    def runs(self, project: str) -> dict[str, dict[str, Any]]:
+        """What is set for each run, by id."""
+        return self._files.runs(project)
+
+    def set_runs(self, project: str, run_ids: Iterable[str], changes: dict[str, Any]) -> None:
+        """Set something for some runs; None takes it away."""
+        self._files.set_runs(project, run_ids, changes)
+        self._give(project)
+
+    def views(self, project: str) -> dict[str, dict[str, Any]]:
+        """The views by name."""
+        return self._files.views(project)
+
+    def set_view(self, project: str, name: str, content: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Store a view, or remove it; returns its entry, or the one that is no more."""
+        entry = self._files.set_view(project, name, content)
+        self._give(project)
+        return entry
+
+    def _give(self, project: str) -> None:
         """Store a project's file in the database, where it has changed."""
         workspace, _, name = project.partition("/")
         try:

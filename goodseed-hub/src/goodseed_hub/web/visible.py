@@ -5,23 +5,24 @@ from __future__ import annotations
 import math
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, final
 
-from goodseed.errors import RunNotFoundError
+from goodseed.errors import RunInUseError, RunNotFoundError
 from goodseed.server.routes import RequestError
 from goodseed.server.store import CatalogStore
 from goodseed.storage.catalog import ProjectSummary
+from goodseed_hub.stores.base import Change
 from goodseed_hub.web.shared_settings import SharedSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from goodseed.server.queries import ServedRun
-    from goodseed.server.routes import SeriesPaths
+    from goodseed.server.routes import SeriesPaths, Settings
     from goodseed.storage.catalog import RunSummary
+    from goodseed.storage.edits import Edits
     from goodseed_hub.registry.directory import RunRecord
     from goodseed_hub.service import Hub
 
@@ -54,12 +55,27 @@ class AllRuns:
         self._projects: dict[str, list[RunRecord]] = {}
         self._statuses: dict[tuple[str, str], str] = {}
         self._known: dict[str, tuple[RunSummary, RunSummary]] = {}
-        self._settings: Final = SharedSettings(hub)
+        self._settings: Final = SharedSettings(hub) if hub.store.is_shared else self._catalog.settings
 
     @property
     def root(self) -> Path:
         """Where the run files lie."""
         return self._catalog.root
+
+    @property
+    def is_local(self) -> bool:
+        """They are a remote's."""
+        return False
+
+    @property
+    def origin(self) -> AllRuns:
+        """It shows all of them."""
+        return self
+
+    @property
+    def settings(self) -> Settings:
+        """What users have set beside the runs."""
+        return self._settings
 
     def close(self) -> None:
         """Close the caches."""
@@ -72,8 +88,8 @@ class AllRuns:
         self._refresh()
         self._catalog.look()
 
-    def projects(self, workspaces: frozenset[str]) -> list[ProjectSummary]:
-        """Every project of ``workspaces`` that has runs, by name."""
+    def projects(self, workspaces: frozenset[str] | None = None) -> list[ProjectSummary]:
+        """Every project of ``workspaces``, or of all, that has runs, by name."""
         found: dict[str, list[RunSummary]] = {}
         for run in self.runs_of(workspaces):
             found.setdefault(run.project, []).append(run)
@@ -88,14 +104,17 @@ class AllRuns:
             for name, runs in sorted(found.items())
         ]
 
-    def runs_of(self, workspaces: frozenset[str]) -> list[RunSummary]:
-        """The runs of ``workspaces``."""
+    def runs_of(self, workspaces: frozenset[str] | None) -> list[RunSummary]:
+        """The runs of ``workspaces``, or of all."""
         self._refresh()
-        self._copy(name for name in self._projects if _workspace(name) in workspaces)
-        return [self._as_known(run) for run in self._catalog.runs() if _workspace(run.project) in workspaces]
+        self._copy(name for name in self._projects if workspaces is None or _workspace(name) in workspaces)
+        runs = self._catalog.runs()
+        return [self._as_known(run) for run in runs if workspaces is None or _workspace(run.project) in workspaces]
 
-    def runs(self, project: str) -> list[RunSummary]:
-        """The runs of a project."""
+    def runs(self, project: str | None = None) -> list[RunSummary]:
+        """The runs of a project, or of all."""
+        if project is None:
+            return self.runs_of(None)
         self._refresh()
         self._copy([project])
         return self.copied_runs(project)
@@ -120,27 +139,22 @@ class AllRuns:
         """Which series a run has."""
         return self._catalog.series_paths(run)
 
-    def set_trashed(self, project: str, run_id: str, *, is_trashed: bool) -> None:
-        """Move a run to the trash or back."""
-        self._catalog.set_trashed(project, run_id, is_trashed=is_trashed)
+    def edit(self, project: str, run_id: str, edits: Edits) -> None:
+        """Change a run, in the store and in the registry."""
+        self._refresh()
+        record = self._records.get((project, run_id))
+        if record is None:
+            raise RunNotFoundError(f"Run not found: {project}/{run_id}")
+        if edits.is_trashed is not None and self._statuses.get((project, run_id)) == "running":
+            raise RunInUseError(f"The run {run_id!r:.200} is running: close it first.")
+        self._hub.store.write(record, Change(edits=edits))
+        if "sys/name" in edits.texts:
+            self._hub.directory.set_name(record.id, edits.texts["sys/name"])
+        self._hub.store.refresh([record])
 
     def copy(self, records: Iterable[RunRecord]) -> None:
         """Bring the files of some runs up to date."""
         self._hub.store.refresh(records)
-
-    @contextmanager
-    def editing(self, project: str, run_ids: Iterable[str], *, is_renaming: bool) -> Iterator[None]:
-        """While the files of a project's runs are changed; at the end, the store and the registry have it, too."""
-        self._refresh()
-        records = [record for run_id in run_ids if (record := self._records.get((project, run_id))) is not None]
-        with self._hub.store.editing(records):
-            yield
-        for record in records if is_renaming else ():
-            name = self._hub.store.config(record, "sys/name")
-            if name is not None:
-                self._hub.directory.set_name(record.id, name)
-        if self._hub.store.is_shared:
-            self._settings.give(project)
 
     def _refresh(self) -> None:
         with self._lock:
@@ -156,7 +170,7 @@ class AllRuns:
             for state in states:
                 projects.setdefault(state.record.full_project, []).append(state.record)
             self._projects = projects
-            if self._hub.store.is_shared:
+            if isinstance(self._settings, SharedSettings):
                 self._settings.fetch()
             self._looked_at = time.monotonic()
 
@@ -194,21 +208,32 @@ class AllRuns:
 
 @final
 class VisibleRuns:
-    """Those of some workspaces; it has what `goodseed.server.routes.Store` wants.
-
-    Attributes:
-        origin: All runs: what the handlers keep between requests is kept once.
-    """
+    """Those of some workspaces; what the handlers keep between requests is kept once, for all."""
 
     def __init__(self, origin: AllRuns, workspaces: frozenset[str], writable: frozenset[str]) -> None:
-        self.origin: Final = origin
+        self._origin: Final = origin
         self._workspaces: Final = workspaces
         self._writable: Final = writable
+
+    @property
+    def origin(self) -> AllRuns:
+        """All runs."""
+        return self._origin
 
     @property
     def root(self) -> Path:
         """Where the run files lie."""
         return self.origin.root
+
+    @property
+    def is_local(self) -> bool:
+        """They are a remote's."""
+        return False
+
+    @property
+    def settings(self) -> Settings:
+        """What users have set beside the runs."""
+        return self.origin.settings
 
     def look(self) -> None:
         """Look at everything anew."""
@@ -238,10 +263,10 @@ class VisibleRuns:
         """Which series a run has."""
         return self.origin.series_paths(run)
 
-    def set_trashed(self, project: str, run_id: str, *, is_trashed: bool) -> None:
-        """Move a run to the trash or back."""
+    def edit(self, project: str, run_id: str, edits: Edits) -> None:
+        """Change a run."""
         self._check(project, run_id)
-        self.origin.set_trashed(project, run_id, is_trashed=is_trashed)
+        self.origin.edit(project, run_id, edits)
 
     def require_change(self, project: str) -> None:
         """Refuse whoever may only read.

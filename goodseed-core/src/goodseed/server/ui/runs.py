@@ -13,7 +13,7 @@ from goodseed.server.ui.overview import words_in
 from goodseed.server.ui.progress import first_max_steps, progress_of
 from goodseed.server.ui.projects import basic_values
 from goodseed.server.ui.source import git_facts
-from goodseed.server.ui.state import desk_of, is_local
+from goodseed.server.ui.state import desk_of
 
 if TYPE_CHECKING:
     from goodseed.server.routes import Request, Store
@@ -121,7 +121,7 @@ def _failure(reader: OpenRun) -> dict[str, Any] | None:
 
 def _reading(store: Store, run: RunSummary) -> dict[str, str]:
     """What `goodseed.Run` needs besides project and id to read the run."""
-    if not is_local(store):
+    if not store.is_local:
         return {"storage": "cloud"}
     directory = run.files.database.parent
     is_usual = run_files(run.project, run.run_id).database == run.files.database

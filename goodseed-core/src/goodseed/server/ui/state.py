@@ -6,7 +6,6 @@ import secrets
 import threading
 import weakref
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from goodseed.server.routes import RequestError
@@ -14,7 +13,6 @@ from goodseed.server.ui.log_order import LogOrders
 from goodseed.server.ui.projects import Project
 from goodseed.server.ui.reading import OpenRun
 from goodseed.server.ui.series_memory import SeriesMemory
-from goodseed.server.ui.settings import SettingsFiles
 from goodseed.storage.reader import rest_token
 from goodseed.storage.rollup_changes import Changes
 from goodseed.storage.rollup_file import CacheFile
@@ -22,11 +20,12 @@ from goodseed.storage.rollups import Rollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from goodseed.server.routes import Store
+    from goodseed.server.routes import Settings, Store
     from goodseed.storage.catalog import RunSummary
 
-__all__ = ["Desk", "close", "desk_of", "is_local"]
+__all__ = ["Desk", "close", "desk_of"]
 
 _MAX_READERS: Final = 128
 
@@ -45,13 +44,13 @@ class Desk:
         start: Another text for each start of a server.
     """
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path, settings: Settings) -> None:
         self.cache: Final = CacheFile(root)
         self.rollups: Final = Rollups(self.cache)
         self.changes: Final = Changes()
         self.series: Final = SeriesMemory()
         self.logs: Final = LogOrders()
-        self.settings: Final = SettingsFiles(root)
+        self.settings: Final = settings
         self.start: Final = secrets.token_hex(4)
         self._lock: Final = threading.Lock()
         self._readers: Final[dict[str, tuple[str, OpenRun]]] = {}
@@ -129,19 +128,13 @@ def desk_of(store: Store) -> Desk:
 
     A view of a part of another store names that as its ``origin``, and shares what is kept of it.
     """
-    store = getattr(store, "origin", store)
+    store = store.origin
     with _desks_lock:
         desk = _desks.get(store)
         if desk is None:
-            root = getattr(store, "root", None)
-            desk = _desks[store] = Desk(root if isinstance(root, Path) else None)
+            desk = _desks[store] = Desk(store.root, store.settings)
             weakref.finalize(store, desk.close)
         return desk
-
-
-def is_local(store: Store) -> bool:
-    """Whether its runs are files that training processes write, and not a hub's, of which a page sees a part."""
-    return not hasattr(store, "origin")
 
 
 def close(store: Store) -> None:
