@@ -19,6 +19,7 @@ from goodseed.errors import RunNotFoundError
 from goodseed.paths import make_private_directory
 from goodseed.server.queries import ServedRun
 from goodseed.server.ui.settings import FILE_NAME
+from goodseed.storage.forks import GatedConnection
 from goodseed.storage.scan import scan
 from goodseed_hub.errors import HubError
 from goodseed_hub.opening import DATABASE_NAME, PROJECTS
@@ -190,7 +191,10 @@ def _copy_file(path: Path, copy_path: Path) -> None:
     make_private_directory(copy_path.parent)
     os.close(os.open(copy_path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     address = f"file:{quote(os.fsencode(path))}?mode=ro"
-    with closing(sqlite3.connect(address, uri=True)) as connection, closing(sqlite3.connect(copy_path)) as copy:
+    with (
+        closing(sqlite3.connect(address, uri=True, factory=GatedConnection)) as connection,
+        closing(sqlite3.connect(copy_path, factory=GatedConnection)) as copy,
+    ):
         connection.backup(copy)
 
 

@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Final, final
 
 from goodseed.server.routes import SeriesPaths
+from goodseed.storage.forks import GatedConnection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,7 +110,7 @@ class SeriesCache:
             if not stat.S_ISREG(path.lstat().st_mode):
                 raise OSError(f"{path} is not a regular file")
             self._connection = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=GatedConnection
             )
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute(_TABLE)
@@ -124,7 +125,9 @@ class SeriesCache:
         if isinstance(error, (ValueError, TypeError)) or type(error) is sqlite3.DatabaseError:
             with contextlib.suppress(OSError):
                 (self._root / CACHE_NAME).unlink(missing_ok=True)
-        self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(
+            ":memory:", isolation_level=None, check_same_thread=False, factory=GatedConnection
+        )
         self._connection.execute(_TABLE)
 
 

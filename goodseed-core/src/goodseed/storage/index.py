@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from goodseed.paths import RUN_SUFFIX
+from goodseed.storage.forks import GatedConnection
 from goodseed.storage.summary import RunSummary
 
 if TYPE_CHECKING:
@@ -91,7 +92,11 @@ class CatalogIndex:
         if is_stored:
             _make_private(path)
         self._connection: Final = sqlite3.connect(
-            path if is_stored else ":memory:", timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            path if is_stored else ":memory:",
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=GatedConnection,
         )
         try:
             if not self._is_current():

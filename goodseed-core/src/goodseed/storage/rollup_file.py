@@ -11,6 +11,8 @@ import threading
 import zlib
 from typing import TYPE_CHECKING, Final, final
 
+from goodseed.storage.forks import GatedConnection
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -158,7 +160,7 @@ class CacheFile:
             self._remove()
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         self._connection = sqlite3.connect(
-            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=GatedConnection
         )
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = OFF")  # what a power failure leaves is found by its checksums

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.paths import make_private_directory
 from goodseed.storage.batch import Batch, Tables
+from goodseed.storage.forks import GatedConnection
 from goodseed.storage.records import replay
 from goodseed.storage.recovery import recover
 from goodseed.storage.schema import (
@@ -41,6 +42,7 @@ BATCH_POINTS: Final = 260_000  # transactions this large write each page of the 
 _HURRIED_BATCH_POINTS: Final = 30_000
 _BUSY_SECONDS: Final = 0.5  # callers may be waiting, none of them for a second
 _CHECKPOINT_BYTES: Final = 16 << 20
+_COPIED_PAGES: Final = 1_000  # between two looks for a fork
 _MODIFIED_EVERY_SECONDS: Final = 5.0
 _WORTH_PACKING_BYTES: Final = 256 << 10
 _MODIFICATION: Final = "sys/modification_time"
@@ -220,9 +222,9 @@ class Session:
         make_private_directory(self._files.database.parent)
         copy_path = self._files.database.with_name(f".{self._files.database.name}-restored")
         os.close(os.open(copy_path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
-        copy = sqlite3.connect(copy_path)
+        copy = sqlite3.connect(copy_path, factory=GatedConnection)
         try:
-            self._connection.backup(copy)
+            self._connection.backup(copy, pages=_COPIED_PAGES)
         finally:
             copy.close()
         os.replace(copy_path, self._files.database)

@@ -8,6 +8,8 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from goodseed.storage.forks import GatedConnection
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -51,7 +53,7 @@ class SqliteDatabase:
         self._lock: Final = threading.RLock()
         self._depth = 0
         self._connection: Final = sqlite3.connect(
-            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=GatedConnection
         )
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
@@ -97,7 +99,7 @@ class SqliteDatabase:
     def backup(self, path: Path) -> None:
         """Write a copy of now to ``path``, where there is no file yet."""
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with self._lock, contextlib.closing(sqlite3.connect(path)) as copy:
+        with self._lock, contextlib.closing(sqlite3.connect(path, factory=GatedConnection)) as copy:
             self._connection.backup(copy)
 
     def close(self) -> None:
