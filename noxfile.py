@@ -25,6 +25,11 @@ TEST_REQUIREMENTS = [
     "build>=1.2",  # builds the wheel and the sdist that the tests install
     "schemathesis>=4",  # asks the server what its OpenAPI document allows, and much that it does not
     "virtualenv>=20.26",  # environments for the reference and for the built wheel, in a second
+    "pydantic>=2",  # configs as web frameworks make them
+    "attrs>=23",  # configs of classes that are older than dataclasses
+    "ml_collections>=1",  # configs of JAX's examples
+    "omegaconf>=2.3",  # configs as Hydra makes them
+    "pandas>=2",  # data frames that people log whole
 ]
 FRAMEWORK_REQUIREMENTS = [
     "pytest>=8.2",  # the test runner

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "goodseed-core" / "src" / "goodseed"
-BASE = {"errors", "values", "names", "paths", "config", "credentials", "sink"}
+BASE = {"errors", "values", "config_values", "names", "paths", "config", "credentials", "sink"}
 MAY_IMPORT = {
     "storage": BASE,
     "remote": BASE | {"plugins", "hooktypes"},
@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "importing": BASE | {"hooktypes", "run"},
     **dict.fromkeys(BASE, BASE),
     "values": BASE | {"plugins"},
+    "config_values": BASE | {"plugins"},
 }
 OUTSIDE = {"psutil", "pluggy", "pynvml", "IPython"}  # the two dependencies, and what is looked for where it is there
 

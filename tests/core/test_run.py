@@ -42,7 +42,7 @@ class Optimizer:
 
 
 def test_assignment_flattens(home: Path) -> None:
-    """Dicts, namespaces and dataclasses become one config a leaf; lists become JSON, other objects text."""
+    """Dicts, namespaces and dataclasses become one config a leaf; lists and empty dicts become JSON, other objects text."""
     with goodseed.Run() as run:
         run["d"] = {"train": {"epochs": 10, 1: Optimizer()}, "empty": {}}
         run["n"] = argparse.Namespace(lr=0.01, inner=types.SimpleNamespace(deep=True))
@@ -54,6 +54,7 @@ def test_assignment_flattens(home: Path) -> None:
         "d/train/epochs": "10",
         "d/train/1/name": "adam",
         "d/train/1/betas": "[0.9, 0.999]",
+        "d/empty": "{}",
         "n/lr": "0.01",
         "n/inner/deep": "true",
         "l": '[1, {"a": [2]}]',
@@ -124,14 +125,15 @@ def test_members_of_enums(home: Path) -> None:
     assert {"e/int": "1", "e/str": "l1", "e/other": "Mode.TRAIN", "e/list": '["Mode.TRAIN"]'} == stored
 
 
-def test_sequences_of_other_libraries(home: Path) -> None:
-    """Deques and arrays become JSON text as lists do, an array of over 10,000 elements its str()."""
+def test_sequences_of_other_libraries(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Deques and arrays become JSON text as lists do, an array of over 10,000 elements its str(), which is said."""
     large = np.arange(20_000)
     with goodseed.Run() as run:
         run["s"] = {"deque": collections.deque([1, 2]), "array": np.array([[0.5, 1.0]]), "large": large}
         stored = configs(run)
 
     assert {"s/deque": "[1, 2]", "s/array": "[[0.5, 1.0]]", "s/large": str(large)} == stored
+    assert "s/large" in caplog.text
 
 
 class Odd:

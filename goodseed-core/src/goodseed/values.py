@@ -1,48 +1,32 @@
-"""Configs and numbers as they are stored: type tags, encoding, decoding, flattening."""
+"""Checks numbers, steps and texts on their way in, and decodes the configs of a run file."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
-import sys
-from collections import deque
 from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
-from datetime import date, datetime
-from enum import Enum
-from types import SimpleNamespace
-from typing import Final, NamedTuple, Union
+from datetime import datetime
+from typing import Any, Final, Union
 
 from goodseed.errors import FileFormatError, InvalidTypeError, InvalidValueError
-from goodseed.paths import check_attribute_path, is_encodable
+from goodseed.paths import is_encodable
 from goodseed.plugins import call_first
 
 __all__ = [
     "ConfigValue",
-    "Encoded",
     "as_number",
     "as_step",
     "as_text",
     "decode_config",
-    "encode_config",
-    "flatten",
+    "describe",
+    "reason_of",
     "tag_set",
 ]
 
 ConfigValue = Union[bool, int, float, str, datetime, None, "set[str]"]
 
 MAX_EXACT_INTEGER: Final = 2**53
-_MAX_DEPTH: Final = 64
-_PLAIN: Final = (bool, int, float, str, type(None))
-_KNOWN: Final = frozenset({*_PLAIN, datetime, date, list, tuple, set, frozenset, dict, deque, SimpleNamespace})
-
-
-class Encoded(NamedTuple):
-    """A config value as the run file holds it."""
-
-    type_tag: str
-    value: str
+_NOT_NUMBERS: Final = "cUSmMV"  # kinds of dtype that float() would take apart: complex numbers, texts, times
 
 
 def as_number(path: str, value: object) -> float:
@@ -52,35 +36,59 @@ def as_number(path: str, value: object) -> float:
     what a plugin makes a number of (`goodseed.hookspecs.goodseed_metric_value`).
 
     Raises:
-        InvalidTypeError: It is something else; the message names ``path`` and the type.
+        InvalidTypeError: It is something else, a complex number for instance; the message names ``path`` and the type.
         InvalidValueError: It is an integer too large for a float.
     """
     if type(value) is float:
         return value
-    if isinstance(value, (float, int)):
-        number = value
-    elif not hasattr(value, "__float__") or getattr(value, "ndim", 0) != 0:
-        number = call_first("goodseed_metric_value", path=path, value=value)
-        if number is None:
-            raise InvalidTypeError(
-                f"Metric {path!r} can't store {_describe(value)}: "
-                "a metric takes one number (int, float, bool, a numpy scalar, a 0-d array or tensor)."
-            )
-    else:
-        number = value  # type: ignore[assignment]
     try:
-        return float(number)
+        number = value if isinstance(value, (float, int)) else _scalar(value)
+        if number is None:
+            number = call_first("goodseed_metric_value", path=path, value=value)
+        if number is not None:
+            return float(number)
     except OverflowError:
-        raise InvalidValueError(f"Metric {path!r}: the integer is too large for a float: {str(value)[:40]}…") from None
+        message = f"Metric {path!r}: an integer of {_bits(value)} bits is too large for a float."
+        raise InvalidValueError(message) from None
     except Exception as error:  # whatever a foreign __float__ may raise
-        raise InvalidTypeError(f"Metric {path!r} can't store {_describe(value)}: {error}") from error
+        raise InvalidTypeError(f"Metric {path!r} can't store {describe(value)}: {reason_of(error)}") from error
+    raise InvalidTypeError(
+        f"Metric {path!r} can't store {describe(value)}: "
+        "a metric takes one number (int, float, bool, a numpy scalar, a 0-d array or tensor)."
+    )
 
 
-def _describe(value: object) -> str:
-    shape = getattr(value, "shape", None)
+def _bits(value: Any) -> int:
+    return int(value).bit_length()  # Python refuses to print one of over 4,300 digits
+
+
+def _scalar(value: Any) -> Any:
+    """What has the number of ``value``, without the graph of a tensor; None where it is none, or more than one."""
+    if not hasattr(value, "__float__") or getattr(value, "ndim", 0) != 0:
+        return None
+    dtype = getattr(value, "dtype", None)
+    if dtype is not None and (getattr(dtype, "kind", "f") in _NOT_NUMBERS or getattr(dtype, "is_complex", False)):
+        return None
+    return value.detach() if hasattr(value, "detach") else value
+
+
+def describe(value: object) -> str:
+    """``value`` by its type and its shape, for a message."""
     kind = type(value)
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return f"a {name} of shape {tuple(shape)}" if shape else f"a {name}"
+    try:
+        shape = tuple(getattr(value, "shape", None) or ())
+    except Exception:  # whatever a foreign attribute may raise
+        shape = ()
+    return f"a {name} of shape {shape}" if shape else f"a {name}"
+
+
+def reason_of(error: BaseException) -> str:
+    """What an exception of somebody else says, cut at 300 characters; its type alone where its text fails as well."""
+    try:
+        return f"{type(error).__name__}: {error}"[:300]
+    except Exception:  # the exception is the user's, too
+        return type(error).__name__
 
 
 def as_step(step: object) -> float:
@@ -90,15 +98,19 @@ def as_step(step: object) -> float:
         InvalidTypeError: It is no number.
         InvalidValueError: It is not finite, or an integer that no float holds exactly: two steps would become one.
     """
-    is_boolean = isinstance(step, bool) or getattr(getattr(step, "dtype", None), "kind", None) == "b"
-    if is_boolean or not hasattr(step, "__float__") or getattr(step, "ndim", 0) != 0:
-        raise InvalidTypeError(f"step must be a number such as 10 or 2.5, not {_describe(step)}.")
     try:
-        number = float(step)
+        is_boolean = isinstance(step, bool) or getattr(getattr(step, "dtype", None), "kind", None) == "b"
+        scalar = None if is_boolean else _scalar(step)
+        if scalar is not None:
+            number = float(scalar)
     except OverflowError:
-        raise InvalidValueError(f"step is too large for a float: {str(step)[:40]}…") from None
+        raise InvalidValueError(f"step is too large for a float: an integer of {_bits(step)} bits.") from None
     except Exception as error:  # whatever a foreign __float__ may raise
-        raise InvalidTypeError(f"step must be a number such as 10 or 2.5, not {_describe(step)}: {error}") from error
+        raise InvalidTypeError(
+            f"step must be a number such as 10 or 2.5, not {describe(step)}: {reason_of(error)}"
+        ) from error
+    if scalar is None:
+        raise InvalidTypeError(f"step must be a number such as 10 or 2.5, not {describe(step)}.")
     if not math.isfinite(number):
         raise InvalidValueError(f"step must be finite, not {number}.")
     if abs(number) >= MAX_EXACT_INTEGER and not isinstance(step, float) and _exact(step) != number:
@@ -123,76 +135,10 @@ def as_text(value: object) -> str:
     try:
         text = str(value)
     except Exception as error:  # whatever a foreign __str__ may raise
-        raise InvalidTypeError(f"{_describe(value)} can't be made text: {error}") from error
+        raise InvalidTypeError(f"{describe(value)} can't be made text: {reason_of(error)}") from error
     if is_encodable(text):
         return text
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-def converted(path: str, value: object) -> object:
-    """What plugins, ours among them, make of a value of a type that has no encoding; else ``value`` itself."""
-    if type(value) in _KNOWN or isinstance(value, Enum):
-        return value
-    answer = call_first("goodseed_config_value", path=path, value=value)
-    return value if answer is None else answer
-
-
-def encode_config(value: object, path: str = "") -> Encoded:
-    """Return ``value`` with the tag of its type.
-
-    Beyond the types that have a tag: what a plugin converts to one of them (ours: numpy and torch scalars, arrays,
-    OmegaConf's configs); lists, tuples, deques and mappings become JSON text; a member of an ``Enum`` its value where
-    that is a number or a string by type (``IntEnum``), else ``Class.NAME``; anything else its ``str()``.
-
-    Raises:
-        InvalidTypeError: Its ``str()`` fails.
-    """
-    value = converted(path, value)
-    if value is None:
-        return Encoded("null", "")
-    if isinstance(value, Enum):  # its str() is not the same in every version of Python
-        if isinstance(value, (int, float, str)):
-            return encode_config(value.value)
-        return Encoded("str", as_text(f"{type(value).__name__}.{value.name}"))
-    if isinstance(value, bool):
-        return Encoded("bool", "true" if value else "false")
-    if isinstance(value, int):
-        return Encoded("int", _int_text(value))
-    if isinstance(value, float):
-        return Encoded("float", repr(float(value)))
-    if isinstance(value, str):
-        return Encoded("str", as_text(value))
-    if isinstance(value, datetime):
-        return Encoded("datetime", value.isoformat())
-    if isinstance(value, date):
-        return Encoded("str", value.isoformat())
-    if isinstance(value, AbstractSet):
-        return Encoded("string_set", json.dumps(sorted(as_text(item) for item in value), ensure_ascii=False))
-    if isinstance(value, (list, tuple, deque, Mapping)):
-        return Encoded("str", _json_text(list(value) if isinstance(value, deque) else value))
-    return Encoded("str", as_text(value))
-
-
-def _int_text(value: int) -> str:
-    try:
-        return str(int(value))
-    except ValueError:  # Python refuses to print integers of over 4,300 digits
-        return hex(value)
-
-
-def _json_text(value: object) -> str:
-    try:
-        text = json.dumps(value, ensure_ascii=False, default=_json_default)
-    except (TypeError, ValueError, RecursionError):
-        text = str(value)
-    return as_text(text)
-
-
-def _json_default(value: object) -> object:
-    encoded = encode_config(value)
-    return (
-        decode_config(encoded.type_tag, encoded.value) if encoded.type_tag in ("int", "float", "bool") else str(value)
-    )
 
 
 def decode_config(type_tag: str, value: str | None) -> ConfigValue:
@@ -220,58 +166,6 @@ def decode_config(type_tag: str, value: str | None) -> ConfigValue:
     if type_tag == "str":
         return text
     raise FileFormatError(f"A config has the unknown type tag {type_tag!r}; known are those of docs/file-format.md.")
-
-
-def flatten(prefix: str, value: object) -> dict[str, object]:
-    """Return the configs that assigning ``value`` under ``prefix`` makes.
-
-    Mappings, ``argparse.Namespace``, ``SimpleNamespace`` and dataclass instances become one config a leaf, their keys
-    joined by ``/``; an empty one makes none. Everything else is a leaf.
-
-    Args:
-        prefix: The path of ``value`` itself; empty at the top.
-        value: What is assigned.
-
-    Raises:
-        InvalidValueError: It contains itself, or is nested over 64 deep.
-    """
-    leaves: dict[str, object] = {}
-    _flatten_into(leaves, prefix, value, 0)
-    return leaves
-
-
-def _flatten_into(leaves: dict[str, object], path: str, value: object, depth: int) -> None:
-    value = converted(path, value)
-    children = None if isinstance(value, _PLAIN) else _children(value)
-    if children is None:
-        leaves[check_attribute_path(path)] = value
-        return
-    if depth >= _MAX_DEPTH:
-        raise InvalidValueError(f"{path[:60]!r}… is nested over {_MAX_DEPTH} deep, or contains itself.")
-    for key, child in children.items():
-        _flatten_into(leaves, f"{path}/{_key(key)}" if path else _key(key), child, depth + 1)
-
-
-def _key(key: object) -> str:
-    if isinstance(key, Enum):
-        return key.name
-    return key if isinstance(key, str) else str(key)
-
-
-def _children(value: object) -> Mapping[object, object] | None:
-    if isinstance(value, Mapping):
-        return value
-    if isinstance(value, (_argparse_namespace(), SimpleNamespace)):
-        return {key: child for key, child in vars(value).items()}  # noqa: C416 - for the type of the keys
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields: dict[object, object] = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return fields
-    return None
-
-
-def _argparse_namespace() -> type:
-    """``argparse.Namespace``, where somebody has imported it: whoever has one to log has."""
-    return getattr(sys.modules.get("argparse"), "Namespace", SimpleNamespace)
 
 
 def tag_set(values: object, argument: str) -> set[str]:

@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 
 import goodseed
 from goodseed_hf.facts import training_configs
-from goodseed_hf.values import Writer, last_step, leaves, renamed
+from goodseed_hf.values import Writer, last_step, renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -211,9 +211,9 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         return True
 
     def _store_configs(self, run: goodseed.Run, args: Any, model: Any, state: Any) -> None:
-        configs = training_configs(args, model, self._writer.refuse)
+        configs = training_configs(args, model, self._writer)
         if getattr(state, "is_hyper_param_search", False):
-            configs |= leaves(state.trial_params or {}, "trial")
+            configs |= self._writer.leaves(state.trial_params or {}, "trial")
         # What was asked for may be epochs; this is what the Trainer makes of it, and the dashboard an ETA.
         configs["training/max_steps"] = state.max_steps + self._offset
         self._writer.log_configs(run, configs)

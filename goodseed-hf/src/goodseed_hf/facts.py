@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import transformers
 
-from goodseed_hf.values import leaves
+if TYPE_CHECKING:
+    from goodseed_hf.values import Writer
 
 __all__ = ["training_configs"]
 
 
-def training_configs(args: Any, model: Any, refuse: Callable[[str, Exception], None]) -> dict[str, object]:
+def training_configs(args: Any, model: Any, writer: Writer) -> dict[str, object]:
     """The training's arguments, the model's configuration in whatever shape it has, and its size, by path.
 
-    ``refuse`` is told of each part that can't be had: a model's own code may raise.
+    What can't be read, since a model's own code may raise, ``writer`` says by name.
     """
     found: dict[str, object] = {"transformers/version": transformers.__version__}
-    parts: dict[str, Callable[[], dict[str, object]]] = {"args": lambda: leaves(args.to_dict(), "args")}
+    parts: dict[str, Callable[[], dict[str, object]]] = {"args": lambda: writer.leaves(args.to_dict(), "args")}
     if model is not None:
         found["model/class"] = f"{type(model).__module__}.{type(model).__qualname__}"
         parts |= {
-            "model/config": lambda: leaves(_plain(getattr(model, "config", None)) or {}, "model/config"),
-            "model/peft": lambda: _adapters(model),
+            "model/config": lambda: writer.leaves(_plain(getattr(model, "config", None)) or {}, "model/config"),
+            "model/peft": lambda: _adapters(model, writer),
             "model/parameters": lambda: _sizes(model),
         }
     for name, part in parts.items():
         try:
             found |= part()
         except Exception as error:
-            refuse(name, error)
+            writer.refuse(name, error)
     return found
 
 
@@ -44,11 +45,11 @@ def _sizes(model: Any) -> dict[str, object]:
     }
 
 
-def _adapters(model: Any) -> dict[str, object]:
+def _adapters(model: Any, writer: Writer) -> dict[str, object]:
     adapters = getattr(model, "peft_config", None)
     found: dict[str, object] = {}
     for name, adapter in adapters.items() if isinstance(adapters, Mapping) else ():
-        found |= leaves(_plain(adapter) or {}, f"model/peft/{name}")
+        found |= writer.leaves(_plain(adapter) or {}, f"model/peft/{name}")
     return found
 
 

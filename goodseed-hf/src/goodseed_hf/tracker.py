@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from accelerate.tracking import GeneralTracker, on_main_process
 
 import goodseed
-from goodseed_hf.values import Writer, leaves
+from goodseed_hf.values import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ class GoodseedTracker(GeneralTracker):  # type: ignore[misc]
     @on_main_process  # type: ignore[untyped-decorator, unused-ignore]
     def store_init_configuration(self, values: Mapping[str, Any]) -> None:
         """Store the configuration under ``config/``."""
-        self._writer.log_configs(self.tracker, leaves(values, "config"))
+        self._writer.log_configs(self.tracker, self._writer.leaves(values, "config"))
 
     @on_main_process  # type: ignore[untyped-decorator, unused-ignore]
     def log(self, values: Mapping[str, Any], step: int | None = None, **_: Any) -> None:

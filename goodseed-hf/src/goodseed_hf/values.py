@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import goodseed
+from goodseed.config_values import config_leaves
+from goodseed.values import as_number
 
-__all__ = ["Writer", "last_step", "leaves", "renamed"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Writer", "last_step", "renamed"]
 
 _logger: Final = logging.getLogger("goodseed")
-_MAX_DEPTH: Final = 16
-_PLAIN: Final = (bool, int, float, str, type(None))
 _PREFIXES: Final = ("eval_", "test_")
 # Arguments that may hold what nobody else should read. Transformers masks some of them itself.
 _SECRET: Final = re.compile(
@@ -25,20 +27,9 @@ _IN_URL: Final = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]+(?=@)")
 _MASK: Final = "<masked>"
 
 
-def _without_password(value: object) -> object:
-    return _IN_URL.sub(rf"\1:{_MASK}", value) if isinstance(value, str) else value
-
-
-def _masked(value: Any, depth: int) -> Any:
-    """The same, without what looks like a secret at any depth."""
-    if isinstance(value, Mapping) and depth < _MAX_DEPTH:
-        return {
-            key: _MASK if _SECRET.search(str(key)) and isinstance(part, str) and part else _masked(part, depth + 1)
-            for key, part in value.items()
-        }
-    if isinstance(value, (list, tuple)) and depth < _MAX_DEPTH:
-        return [_masked(part, depth + 1) for part in value]
-    return _without_password(value)
+def _masked(key: str, text: str) -> str:
+    """The text without what looks like a secret: all of it under such a key, else the password in an address."""
+    return _MASK if text and _SECRET.search(key) else _IN_URL.sub(rf"\1:{_MASK}", text)
 
 
 def renamed(name: str) -> str:
@@ -65,13 +56,17 @@ class Writer:
                 texts[path] = value
                 continue
             try:
-                numbers[path] = _number(value)
+                numbers[path] = _number(path, value)
             except Exception as error:  # whatever a foreign tensor may raise
                 self.refuse(path, error)
         if numbers:
             self._each(run.log_metrics, numbers, step)
         if texts:
             self._each(run.log_strings, texts, step)
+
+    def leaves(self, value: Any, path: str) -> dict[str, object]:
+        """The configs in ``value``, by path; what looks like a secret is masked, what can't be read said by name."""
+        return {**config_leaves(value, path, on_refused=self.refuse, replace=_masked)}
 
     def log_configs(self, run: goodseed.Run, configs: Mapping[str, object]) -> None:
         """Set each config."""
@@ -101,39 +96,10 @@ class Writer:
                     self.refuse(path, error)
 
 
-def _number(value: Any) -> float:
-    if isinstance(value, (int, float)):
-        return float(value)
-    if hasattr(value, "detach"):
-        value = value.detach()
+def _number(path: str, value: Any) -> float:
     if getattr(value, "ndim", 0):
         value = value.reshape(())  # of one element, or refused
-    if not hasattr(value, "__float__"):
-        raise TypeError(f"a {type(value).__name__} is no number")
-    return float(value)
-
-
-def leaves(value: Any, path: str, depth: int = 0) -> dict[str, object]:
-    """The configs in ``value``, by path; nothing in it is called, and what looks like a secret is masked."""
-    name = path.rsplit("/", 1)[-1]
-    if _SECRET.search(name) and isinstance(value, str) and value:
-        return {path: _MASK}
-    if isinstance(value, Mapping) and depth < _MAX_DEPTH:
-        found: dict[str, object] = {}
-        for key, part in value.items():
-            found |= leaves(part, f"{path}/{str(key) or 'unnamed'}", depth + 1)
-        return found
-    if isinstance(value, _PLAIN):
-        return {path: _without_password(value)}
-    if isinstance(value, (list, tuple)):
-        if all(isinstance(part, _PLAIN) for part in value):
-            return {path: [_without_password(part) for part in value]}
-        return {path: str(_masked(value, depth))}
-    if isinstance(value, (set, frozenset)):
-        return {path: sorted(map(str, value))}
-    if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
-        return {path: f"{value.__module__}.{value.__qualname__}"}
-    return {path: str(value)}
+    return as_number(path, value)
 
 
 def last_step(run: goodseed.Run, prefixes: tuple[str, ...]) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import keras
 
-from goodseed_keras.values import leaves
+from goodseed.config_values import config_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +32,10 @@ def model_configs(
         found |= {f"fit/{name}": value for name, value in params.items() if isinstance(value, (int, float, str))}
     found["fit/steps_per_execution"] = getattr(model, "steps_per_execution", 1)
     optimizer = getattr(model, "optimizer", None)
-    parts: dict[str, Callable[[], dict[str, object]]] = {"model/loss": lambda: _loss(model)}
+    parts: dict[str, Callable[[], dict[str, object]]] = {"model/loss": lambda: _loss(model, refuse)}
     if optimizer is not None:
         found["optimizer/class"] = type(optimizer).__name__
-        parts["optimizer"] = lambda: leaves(optimizer.get_config(), "optimizer")
+        parts["optimizer"] = lambda: {**config_leaves(optimizer.get_config(), "optimizer", on_refused=refuse)}
     if getattr(model, "built", False):
         parts["model/parameters"] = lambda: {
             "model/parameters": model.count_params(),
@@ -50,11 +50,12 @@ def model_configs(
     return found
 
 
-def _loss(model: Any) -> dict[str, object]:
+def _loss(model: Any, refuse: Callable[[str, Exception], None]) -> dict[str, object]:
     loss = getattr(model, "loss", None)
     if loss is None:
         return {}
-    return leaves(loss if isinstance(loss, (str, dict, list)) else _name(loss), "model/loss")
+    named = loss if isinstance(loss, (str, dict, list)) else _name(loss)
+    return {**config_leaves(named, "model/loss", on_refused=refuse)}
 
 
 def _name(thing: Any) -> str:

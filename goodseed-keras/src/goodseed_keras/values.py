@@ -8,12 +8,10 @@ from typing import Any, Final
 
 import goodseed
 
-__all__ = ["Numbers", "last_step", "leaves"]
+__all__ = ["Numbers", "last_step"]
 
 _logger: Final = logging.getLogger("goodseed")
 _MAX_ELEMENTS: Final = 1_000
-_MAX_DEPTH: Final = 16
-_PLAIN: Final = (bool, int, float, str, type(None))
 
 
 class Numbers:
@@ -81,22 +79,6 @@ def _as_array(value: Any) -> Any:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError, RuntimeError):
         return np.asarray(ops.convert_to_numpy(value), dtype=float)
-
-
-def leaves(value: Any, path: str, depth: int = 0) -> dict[str, object]:
-    """The configs in ``value``, by path; nothing in it is called."""
-    if isinstance(value, Mapping) and depth < _MAX_DEPTH:
-        found: dict[str, object] = {}
-        for name, part in value.items():
-            found |= leaves(part, f"{path}/{str(name) or 'unnamed'}", depth + 1)
-        return found
-    if isinstance(value, _PLAIN):
-        return {path: value}
-    if isinstance(value, (list, tuple)) and all(isinstance(part, _PLAIN) for part in value):
-        return {path: list(value)}
-    if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
-        return {path: f"{value.__module__}.{value.__qualname__}"}
-    return {path: str(value)}
 
 
 def last_step(run: goodseed.Run, prefixes: tuple[str, ...]) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import goodseed
 from goodseed import GoodseedError, InvalidTypeError, InvalidValueError, RunClosedError
+from goodseed.config_values import config_leaves
 from goodseed_lightning import watching
 from goodseed_lightning.checkpoints import Checkpoints, LogModel, Saved, facts
 from goodseed_lightning.frameworks import LoggerBase, is_rank_zero
@@ -15,7 +16,7 @@ from goodseed_lightning.length import Length
 from goodseed_lightning.places import file_name, save_directory
 from goodseed_lightning.silent import SilentRun
 from goodseed_lightning.steps import StepCounter
-from goodseed_lightning.values import config_leaves, sort_values
+from goodseed_lightning.values import sort_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -136,7 +137,7 @@ class GoodseedLogger(LoggerBase):
             return
         run = self._handle.get()
         if self._length.is_awaited and (max_steps := self._length.tell()) is not None:
-            self._set_configs([(f"{self._prefix}trainer/max_steps", max_steps)])
+            self._set_configs({f"{self._prefix}trainer/max_steps": max_steps})
         values = sort_values(metrics, self._prefix)
         if step is None:
             step = self._next_step(run, (*values.numbers, *values.texts))
@@ -157,11 +158,11 @@ class GoodseedLogger(LoggerBase):
         """Set the configs under ``hyperparams/``; those that are there already take the new values.
 
         Args:
-            params: A mapping, an ``argparse.Namespace``, a dataclass or an OmegaConf container, nested as may be.
-                Classes and functions are stored by their names, and never called.
+            params: A mapping, an ``argparse.Namespace``, a dataclass or an OmegaConf container, nested as may be: what
+                `goodseed.config_values.config_leaves` takes. Classes and functions are stored by their names.
         """
         if params is not None and is_rank_zero():
-            self._set_configs(config_leaves(params, f"{self._prefix}hyperparams"))
+            self._set_configs(config_leaves(params, f"{self._prefix}hyperparams", on_refused=self._report))
 
     def log_graph(self, model: Module, input_array: Tensor | None = None) -> None:
         """Set ``model/class``, ``model/parameters`` and ``model/trainable_parameters``; never fails."""
@@ -178,7 +179,7 @@ class GoodseedLogger(LoggerBase):
             "parameters": sum(size for size, _ in sizes),
             "trainable_parameters": sum(size for size, is_trainable in sizes if is_trainable),
         }
-        self._set_configs((f"{self._prefix}model/{key}", value) for key, value in described.items())
+        self._set_configs({f"{self._prefix}model/{key}": value for key, value in described.items()})
 
     def watch(self, model: Module, log: str = "all", log_freq: int = 100) -> None:
         """Log norms and histograms of a model's gradients and parameters, every ``log_freq`` steps of its optimizer.
@@ -210,7 +211,7 @@ class GoodseedLogger(LoggerBase):
         if not self._log_model or not is_rank_zero():
             return
         place = self._checkpoints.add(checkpoint_callback)
-        self._set_configs((f"{self._prefix}{place}/{key}", value) for key, value in facts(checkpoint_callback).items())
+        self._set_configs({f"{self._prefix}{place}/{key}": value for key, value in facts(checkpoint_callback).items()})
         if self._log_model == "all":
             saved = Saved(checkpoint_callback)
             self.log_metrics({f"{place}/{key}": value for key, value in saved.point().items()}, saved.step)
@@ -224,7 +225,7 @@ class GoodseedLogger(LoggerBase):
             return
         if self._log_model:
             for place, found in self._checkpoints.facts():
-                self._set_configs((f"{self._prefix}{place}/{key}", value) for key, value in found.items())
+                self._set_configs({f"{self._prefix}{place}/{key}": value for key, value in found.items()})
         if status in _FAILED:
             self._handle.fail()
         else:
@@ -254,13 +255,11 @@ class GoodseedLogger(LoggerBase):
             except (GoodseedError, TypeError, ValueError) as error:
                 self._report(path, error)
 
-    def _set_configs(self, configs: Iterable[tuple[str, object]]) -> None:
+    def _set_configs(self, leaves: Mapping[str, object]) -> None:
         run = self._handle.get()
-        leaves: dict[str, object] = {}
         try:
-            leaves.update(configs)
             run.log_configs(leaves, flatten=False)
-        except Exception:  # a foreign mapping or __str__ may raise anything: the others are stored
+        except GoodseedError:
             self._set_one_by_one(run, leaves)
 
     def _set_one_by_one(self, run: AnyRun, leaves: Mapping[str, object]) -> None:
@@ -269,7 +268,7 @@ class GoodseedLogger(LoggerBase):
                 run.log_configs({path: value}, flatten=False)
             except RunClosedError as error:
                 self._report("what is logged from now on", error)
-            except Exception as error:  # whatever a foreign __str__ may raise
+            except GoodseedError as error:
                 self._report(path, error)
 
     def _report(self, path: str, reason: object) -> None:

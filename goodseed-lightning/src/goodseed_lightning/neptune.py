@@ -101,7 +101,7 @@ class NeptuneLogger(GoodseedLogger):
         package = next(base.__module__ for base in type(model).__mro__ if base.__name__ == "LightningModule")
         framework = "lightning.pytorch" if package.startswith("lightning.") else "pytorch_lightning"
         summary = import_module(f"{framework}.utilities.model_summary").ModelSummary(model, max_depth=max_depth)
-        self._set_configs([(f"{self._prefix}model/summary", str(summary))])
+        self._set_configs({f"{self._prefix}model/summary": str(summary)})
 
     def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
         """Store the best checkpoint's path and score, and the path of each that is kept; None where one was."""
@@ -116,16 +116,16 @@ class NeptuneLogger(GoodseedLogger):
         gone = dict.fromkeys(self._kept - set(kept))
         self._kept = set(kept)
         namespace = f"{self._prefix}model"
-        self._set_configs((f"{namespace}/checkpoints/{key}", path) for key, path in {**gone, **kept}.items())
+        self._set_configs({f"{namespace}/checkpoints/{key}": path for key, path in {**gone, **kept}.items()})
         if best:
-            self._set_configs([(f"{namespace}/best_model_path", best)])
+            self._set_configs({f"{namespace}/best_model_path": best})
         if score is not None:
-            self._set_configs([(f"{namespace}/best_model_score", float(score))])
+            self._set_configs({f"{namespace}/best_model_score": float(score)})
 
     def finalize(self, status: str) -> None:
         """Set ``<prefix>/status``, and end the stage as `GoodseedLogger.finalize` does."""
         if status and is_rank_zero() and self._handle.current() is not None:
-            self._set_configs([(f"{self._prefix}status", status)])
+            self._set_configs({f"{self._prefix}status": status})
         super().finalize(status)
 
 

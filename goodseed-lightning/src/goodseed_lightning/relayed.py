@@ -10,6 +10,8 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from goodseed.config_values import config_leaves, config_value
+from goodseed.values import as_number
 from goodseed_lightning.relay import ANSWERED, READING, connect
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ class RelayedRun:
 
     def log_metrics(self, data: Mapping[str, float], step: float) -> None:
         """See `goodseed.Run.log_metrics`."""
-        self._call("log_metrics", {path: float(value) for path, value in data.items()}, float(step))
+        self._call("log_metrics", {path: as_number(path, value) for path, value in data.items()}, float(step))
 
     def log_strings(self, data: Mapping[str, object], step: float) -> None:
         """See `goodseed.Run.log_strings`."""
@@ -66,10 +68,11 @@ class RelayedRun:
 
     def log_configs(self, data: Mapping[str, object], flatten: bool = True) -> None:
         """See `goodseed.Run.log_configs`."""
-        self._call("log_configs", dict(data), flatten)
+        leaves = config_leaves(data) if flatten else {path: config_value(value, path) for path, value in data.items()}
+        self._call("log_configs", leaves, flatten=False)
 
     def __setitem__(self, path: str, value: object) -> None:
-        self._call("__setitem__", path, value)
+        self._call("log_configs", config_leaves(value, path), flatten=False)
 
     def __getitem__(self, path: str) -> RelayedField:
         return RelayedField(self, path)

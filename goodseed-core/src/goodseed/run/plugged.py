@@ -8,10 +8,10 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from goodseed.config_values import Encoded
 from goodseed.hooktypes import StoredPoints
 from goodseed.plugins import call_each, implementations, report
 from goodseed.storage.waiting import Done, Wake, wait_until
-from goodseed.values import Encoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from goodseed.config_values import config_leaves, config_value, encode_config
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.run.data import RunData
@@ -14,13 +15,13 @@ from goodseed.run.field import Field
 from goodseed.run.plugged import redact_config
 from goodseed.storage.session import now_text
 from goodseed.storage.string_sets import ADDED, REMOVED
-from goodseed.values import as_step, as_text, encode_config, tag_set
-from goodseed.values import flatten as flatten_configs
+from goodseed.values import as_step, as_text, tag_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from goodseed.run.backends import Backend
+    from goodseed.values import ConfigValue
 
 __all__ = ["RunWriting"]
 
@@ -78,8 +79,10 @@ class RunWriting(RunData):
         if not isinstance(data, Mapping):
             raise InvalidTypeError(f"Texts come as a mapping of paths to strings, not as a {type(data).__name__}.")
         number = as_step(step)
-        texts = [(check_attribute_path(path), self._text(path, value)) for path, value in data.items()]
-        for path, text in texts:
+        texts = {check_attribute_path(path): self._text(path, value) for path, value in data.items()}
+        if len(texts) < len(data):
+            raise InvalidValueError(f"Two of the paths {list(data)!r:.200} are the same: rename one.")
+        for path, text in texts.items():
             self._backend.add_text(path, text, number, None)
 
     def log_string_series(self, data: Mapping[str, object], step: float) -> None:
@@ -91,32 +94,35 @@ class RunWriting(RunData):
         """Set several configs, all of them or none.
 
         Args:
-            data: Values by path: bool, int, float, str, datetime, None and sets of strings keep their type, numpy and
-                torch scalars become numbers, lists become JSON text, anything else its ``str()``.
-            flatten: Make nested mappings, namespaces and dataclasses one config a leaf, their keys joined by ``/``;
-                otherwise such a value becomes JSON text.
+            data: Values by path; what becomes of which type is told in `goodseed.config_values.config_value`.
+            flatten: Make nested mappings, namespaces, dataclasses and other objects with fields one config a leaf,
+                their keys joined by ``/``; otherwise such a value becomes JSON text.
 
         Raises:
-            InvalidTypeError: ``data`` is no mapping.
-            InvalidValueError: A path can't be, or the run itself sets this field (``sys/id``, ``sys/state``, …).
+            InvalidTypeError: ``data`` is no mapping, or a value can't be made text.
+            InvalidValueError: A path is invalid or given twice, a value contains itself, or the run
+                itself sets this field (``sys/id``, ``sys/state``, …).
             RunClosedError: The run is closed.
         """
         if not isinstance(data, Mapping):
             raise InvalidTypeError(f"Configs come as a mapping of paths to values, not as a {type(data).__name__}.")
         if flatten:
-            self._set_configs(flatten_configs("", data))
-        else:
-            self._set_configs({check_attribute_path(path): value for path, value in data.items()})
+            self._set_configs(config_leaves(data))
+            return
+        leaves = {check_attribute_path(path): value for path, value in data.items()}
+        if len(leaves) < len(data):
+            raise InvalidValueError(f"Two of the paths {list(data)!r:.200} are the same: rename one.")
+        self._set_configs({path: config_value(value, path) for path, value in leaves.items()})
 
     def __setitem__(self, path: str, value: object) -> None:
-        """Set the config at ``path``, or, for a mapping, a namespace or a dataclass, one config a leaf under it.
+        """Set the config at ``path``, or, for a mapping or an object with fields, one config a leaf under it.
 
         Raises:
-            InvalidTypeError: ``path`` is no string.
-            InvalidValueError: ``path`` can't be, or the run itself sets this field (``sys/id``, ``sys/state``, …).
+            InvalidTypeError: ``path`` is no string, or the value can't be made text.
+            InvalidValueError: See `log_configs`, or the run itself sets this field (``sys/id``, ``sys/state``, …).
             RunClosedError: The run is closed.
         """
-        self._set_configs(flatten_configs(check_attribute_path(path), value))
+        self._set_configs(config_leaves(value, check_attribute_path(path)))
 
     def __getitem__(self, path: str) -> Field:
         """The attribute at ``path``, to ``log`` to, or to ``add`` to and ``remove`` from when it is a set.
@@ -132,17 +138,16 @@ class RunWriting(RunData):
                 self._fields[path] = field
         return field
 
-    def _set_configs(self, leaves: Mapping[str, object]) -> None:
+    def _set_configs(self, leaves: Mapping[str, ConfigValue]) -> None:
         for path in leaves:
             _own(path)
         with self._lock:
-            values = {path: tag_set(value, path) if path == "sys/tags" else value for path, value in leaves.items()}
-            rows = self._encode(values)
+            rows = self._encode(leaves)
             if rows:
                 self._backend.add_configs(rows)
-            for path, value in values.items():
+            for path, value in leaves.items():
                 self._sets.discard(path)
-                if isinstance(value, (set, frozenset)):
+                if isinstance(value, set):
                     self._sets.add(path)
 
     def _encode(self, values: Mapping[str, object]) -> list[tuple[str, str, str, str]]:

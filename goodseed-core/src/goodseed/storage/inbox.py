@@ -153,6 +153,8 @@ class Inbox:
             raise InvalidTypeError(f"Metrics come as a mapping of paths to numbers, not as a {type(data).__name__}.")
         items = list(data.items())
         numbers = {check_attribute_path(path): as_number(path, value) for path, value in items}
+        if len(numbers) < len(items):
+            raise InvalidValueError(f"Two of the paths {[path for path, _ in items]!r:.200} are the same: rename one.")
         step = as_step(step)
         time = now() if at_seconds is None else at_seconds
         if not numbers:
