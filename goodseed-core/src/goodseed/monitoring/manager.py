@@ -105,6 +105,11 @@ class Monitoring:
         self, exc_type: type[BaseException], exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         """Store the formatted traceback at ``<namespace>/traceback``, if that is wanted."""
+        if self._options.traceback and not self._is_foreign:
+            self.record_traceback(formatted(exc_type, exc, tb))
+
+    def record_traceback(self, text: str) -> None:
+        """Store a traceback, if that is wanted."""
         if not self._options.traceback or self._is_foreign:
             return
         path = f"{self.namespace}/traceback"
@@ -113,7 +118,7 @@ class Monitoring:
             if step is None:
                 step = self._sink.next_step(path)
             self._next_traceback_step = step + 1
-            self._sink.log_strings({path: formatted(exc_type, exc, tb)}, step, at_seconds=time.time())
+            self._sink.log_strings({path: text}, step, at_seconds=time.time())
         except Exception:
             _logger.warning("goodseed: a traceback could not be stored.", exc_info=True)
 

@@ -17,21 +17,30 @@ if TYPE_CHECKING:
 
     OnException = Callable[[type[BaseException], BaseException | None, TracebackType | None, str | None], None]
 
-__all__ = ["ExceptionWatch", "exit_status", "formatted", "process_exception_watch"]
+__all__ = ["PRUNED", "ExceptionWatch", "exit_status", "formatted", "is_pruned", "process_exception_watch"]
 
 _logger: Final = logging.getLogger("goodseed")
 _MAX_CHARS: Final = 200_000
+PRUNED: Final = "pruned"
+_PRUNINGS: Final = frozenset(
+    {"TrialPruned", "TrialPrunedError", "TrialPrunedException", "PrunedTrial", "PruneTrial", "PruningException"}
+)
 
 
 def exit_status(exc_type: type[BaseException], exc: BaseException | None) -> Literal["finished", "failed"]:
     """The status of a run that this exception leaves.
 
-    ``sys.exit()``, ``sys.exit(0)`` and ``sys.exit(None)`` finish it, as does the closing of a generator; everything
-    else fails it, ``KeyboardInterrupt`` included.
+    ``sys.exit()``, ``sys.exit(0)`` and ``sys.exit(None)`` finish it, as do the closing of a generator and the pruning
+    of a trial; everything else fails it, ``KeyboardInterrupt`` included.
     """
     if issubclass(exc_type, SystemExit):
         return "finished" if getattr(exc, "code", None) in (None, 0) else "failed"
-    return "finished" if issubclass(exc_type, GeneratorExit) else "failed"
+    return "finished" if issubclass(exc_type, GeneratorExit) or is_pruned(exc_type) else "failed"
+
+
+def is_pruned(exc_type: type[BaseException]) -> bool:
+    """Whether an exception says that a search has given a trial up, as ``optuna.TrialPruned`` does; by its name."""
+    return any(base.__name__ in _PRUNINGS for base in exc_type.__mro__)
 
 
 def formatted(exc_type: type[BaseException], exc: BaseException | None, tb: TracebackType | None) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from traceback import format_exception_only
 from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import GoodseedError
 from goodseed.monitoring.manager import Monitoring, MonitoringOptions
-from goodseed.monitoring.traceback import exit_status, process_exception_watch
+from goodseed.monitoring.traceback import PRUNED, exit_status, is_pruned, process_exception_watch
 from goodseed.run.ending import open_runs
+from goodseed.run.exit_code import reason_of
 from goodseed.run.plugged import RunPlugins
 from goodseed.source_code import SourceCode
 
@@ -26,7 +26,6 @@ _logger: Final = logging.getLogger("goodseed")
 _SOURCE_CODE_SECONDS: Final = 2.0
 _SETTLE_SECONDS: Final = 10.0
 _HURRIED_SETTLE_SECONDS: Final = 0.5
-_MAX_REASON_CHARACTERS: Final = 2_000
 
 
 class RunSink:
@@ -137,7 +136,13 @@ class Attachments:
         status = exit_status(kind, error)
         if status == "failed":
             self._note(kind, error, traceback)
+        elif is_pruned(kind):
+            self._run._note_end(PRUNED, status=status)
         return status
+
+    def record_traceback(self, text: str) -> None:
+        """Store the traceback of an exception that was handled, and then made the process fail."""
+        self._monitoring.record_traceback(text)
 
     def _on_exception(
         self,
@@ -149,10 +154,19 @@ class Attachments:
         if thread is None and issubclass(kind, KeyboardInterrupt):
             open_runs.interrupt = error
         if exit_status(kind, error) == "failed":
-            self._note(kind, error, traceback)
+            self._note(kind, error, traceback, is_certain=thread is None)
+        elif is_pruned(kind):
+            self._run._note_end(PRUNED, status="finished")
 
-    def _note(self, kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
-        self._run._note_end("".join(format_exception_only(kind, error)).strip()[:_MAX_REASON_CHARACTERS])
+    def _note(
+        self,
+        kind: type[BaseException],
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        *,
+        is_certain: bool = False,
+    ) -> None:
+        self._run._note_end(reason_of(kind, error), is_certain=is_certain)
         self._monitoring.record_exception(kind, error, traceback)
 
     def closing(self, status: str, *, is_patient: bool) -> None:

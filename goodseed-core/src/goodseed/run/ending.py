@@ -9,25 +9,26 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from goodseed.run.exit_code import ExitWatch, ProcessEnd
+from goodseed.run.signals import DefaultSignals
 from goodseed.run.wakeup import SignalWatch
 from goodseed.storage.forks import watch_forks
 from goodseed.storage.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import FrameType
 
     from goodseed.run.run import Run
 
 __all__ = ["EXIT_SECONDS", "open_runs"]
 
 EXIT_SECONDS: Final = 3.5  # a scheduler that sends SIGTERM often sends SIGKILL five seconds later
+_FIRST: Final = 1_000
 _HANDLER_SECONDS: Final = (
     1.0  # that the main thread has to call a signal's handler, before it is taken to be stuck in C
 )
-_SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class _OpenRuns:
@@ -36,8 +37,10 @@ class _OpenRuns:
     def __init__(self) -> None:
         self._runs: list[Run] = []
         self._is_registered = False
-        self._handled: dict[int, Any] = {}
+        self._is_registered_in_child = False
+        self._signals: Final = DefaultSignals(self._on_signal)
         self._watch: Final = SignalWatch(self._on_wakeup)
+        self._exit: Final = ExitWatch()
         self._end_is_begun = threading.Lock()
         self._end_is_over: list[bool] = []
         self._masks: dict[int, set[int]] = {}
@@ -49,16 +52,27 @@ class _OpenRuns:
         if not self._is_registered:
             atexit.register(self._at_exit)
             self._is_registered = True
+        if not self._is_registered_in_child and _is_child_of_multiprocessing():
+            from multiprocessing.util import Finalize
+
+            Finalize(None, self._at_end_of_child, exitpriority=_FIRST)  # such a child runs nothing of atexit
+            self._is_registered_in_child = True
+        if not self._runs:
+            self._exit.start()
         self._runs.append(run)
         if threading.current_thread() is threading.main_thread():
-            self._handle_signals()
+            self._signals.take()
+            self._watch.start()
 
     def discard(self, run: Run) -> None:
         """``run`` is closed."""
         if run in self._runs:
             self._runs.remove(run)
-        if not self._runs and threading.current_thread() is threading.main_thread():
-            self._restore_signals()
+        if not self._runs:
+            self._exit.stop()
+            if threading.current_thread() is threading.main_thread():
+                self._watch.stop()
+                self._signals.give_back()
 
     def settle(self, path: Path | None) -> None:
         """Let who reads the run file at ``path`` find what this process has logged to it, up to now."""
@@ -67,41 +81,35 @@ class _OpenRuns:
                 run._backend.settle(EXIT_SECONDS)
 
     def _at_exit(self) -> None:
+        self._close_each(self._exit.end() if self._runs else None)
+        if self.interrupt is not None and getattr(sys, "last_value", None) is self.interrupt:
+            _be_interrupted()
+
+    def _at_end_of_child(self) -> None:
+        self._close_each(self._exit.end_of_child())
+
+    def _close_each(self, end: ProcessEnd | None) -> None:
         is_patient = True
         while self._runs:
             run = self._runs[-1]
             try:
+                if end is not None:
+                    run._note_process_end(end)
                 run._close_at_exit(is_patient=is_patient)
             except KeyboardInterrupt:  # a second Ctrl-C: what is logged is saved all the same
                 is_patient = False
                 continue
             self.discard(run)
-        if self.interrupt is not None and getattr(sys, "last_value", None) is self.interrupt:
-            _be_interrupted()
 
     # -- signals: only those that nobody handles, as they would end the process without a word -------------------
 
-    def _handle_signals(self) -> None:
-        for number in _SIGNALS:
-            if number not in self._handled and signal.getsignal(number) is signal.SIG_DFL:
-                self._handled[number] = signal.signal(number, self._on_signal)
-        if self._handled:
-            self._watch.start()
-
-    def _restore_signals(self) -> None:
-        self._watch.stop()
-        for number, before in list(self._handled.items()):
-            if signal.getsignal(number) == self._on_signal:
-                signal.signal(number, before)
-            del self._handled[number]
-
-    def _on_signal(self, number: int, _: FrameType | None) -> None:
-        self._close_all(number)
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
+    def _on_signal(self, number: int) -> None:
+        if self._runs:
+            self._close_all(number)
+        self._signals.end(number)
 
     def _on_wakeup(self, number: int) -> None:
-        if number not in self._handled or signal.getsignal(number) != self._on_signal:
+        if not self._signals.is_ours(number):
             return
         if not wait_until(self._end_is_begun.locked, _HANDLER_SECONDS):
             self._close_all(number)
@@ -125,8 +133,9 @@ class _OpenRuns:
 
     def before_fork(self) -> None:
         """Keep the child from getting a signal before it has given the handlers back: it would be lost."""
-        if self._handled:
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._handled)
+        numbers = self._signals.numbers
+        if numbers:
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
             self._masks[threading.get_ident()] = {int(number) for number in mask}
 
     def after_fork(self) -> None:
@@ -141,13 +150,17 @@ class _OpenRuns:
         for run in self._runs:
             run._after_fork_in_child()
         self._runs = []
-        for number, before in self._handled.items():
-            if signal.getsignal(number) == self._on_signal:
-                signal.signal(number, before)
-        self._handled = {}
+        self._is_registered_in_child = False
+        self._exit.stop()
+        self._signals.give_back()
         self._end_is_begun = threading.Lock()
         self._end_is_over = []
         watch_forks(self)
+
+
+def _is_child_of_multiprocessing() -> bool:
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
 
 
 def _die_of(number: int) -> None:

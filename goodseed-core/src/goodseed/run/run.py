@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from goodseed.config import Storage
-from goodseed.errors import InvalidTypeError, InvalidValueError
+from goodseed.errors import GoodseedError, InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.run.arguments import check_git_ref, check_seconds, check_switches, first_fields, renamed
 from goodseed.run.ending import open_runs
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from goodseed.run.attachments import Attachments
+    from goodseed.run.exit_code import ProcessEnd
     from goodseed.run.source import Source
     from goodseed.source_code import GitRef
 
@@ -41,6 +43,13 @@ class _End(NamedTuple):
     status: str
     configs: list[tuple[str, str, str, str]]
     closed_at: str
+
+
+class _Noted(NamedTuple):
+    """What ends the run, seen before it is closed."""
+
+    status: str
+    reason: str
 
 
 class Run(RunWriting):
@@ -141,7 +150,7 @@ class Run(RunWriting):
         self._is_closed = False
         self._is_closing = False
         self._is_foreign = False
-        self._end_reason: str | None = None
+        self._noted: _Noted | None = None
         self._end: _End | None = None
         self._opened: Final = open_backend(self._request)
         super().__init__(self._opened.backend)
@@ -302,8 +311,8 @@ class Run(RunWriting):
     def _end_of(self, status: str) -> _End:
         closed_at = now_text()
         rows = [("sys/state", "str", status, closed_at), ("sys/closed_time", "datetime", closed_at, closed_at)]
-        if self._end_reason is not None:
-            rows.append(("sys/end_reason", "str", self._text("sys/end_reason", self._end_reason), closed_at))
+        if self._noted is not None and self._noted.status == status:
+            rows.append(("sys/end_reason", "str", self._text("sys/end_reason", self._noted.reason), closed_at))
         return _End(status, rows, closed_at)
 
     def _finish_close(self, *, is_patient: bool, timeout: float | None = None) -> None:
@@ -337,16 +346,33 @@ class Run(RunWriting):
             status = self._attachments.record_exception(kind, error, traceback)
         self.close(status)
 
-    def _note_end(self, reason: str) -> None:
-        """An exception or a signal is about to end the process, or has ended a thread of it."""
-        self._end_reason = self._end_reason or as_text(reason)
+    def _note_end(self, reason: str, *, status: str = "failed", is_certain: bool = False) -> None:
+        """An exception or a signal is about to end the run.
+
+        Args:
+            reason: For ``sys/end_reason``.
+            status: How the run ends by it.
+            is_certain: The process ends, perhaps before the run can be closed: it is written at once.
+        """
+        if self._noted is None:
+            self._noted = _Noted(status, as_text(reason))
+            if is_certain and not self._is_closed:
+                with contextlib.suppress(GoodseedError):
+                    self._backend.add_configs(self._encode({"sys/end_reason": self._noted.reason}))
+
+    def _note_process_end(self, end: ProcessEnd) -> None:
+        """The process ends in a way that was seen by nobody else."""
+        if self._noted is None and self._end is None:
+            self._note_end(end.reason, status=end.status)
+            if end.traceback and self._attachments is not None:
+                self._attachments.record_traceback(end.traceback)
 
     def _close_at_exit(self, *, is_patient: bool) -> None:
         """The process ends: wait for a close that goes on, or close."""
         if self._end is not None:
             self._finish_close(is_patient=is_patient)
             return
-        self._close("finished" if self._end_reason is None else "failed", is_patient=is_patient)
+        self._close("finished" if self._noted is None else self._noted.status, is_patient=is_patient)
 
     def _after_fork_in_child(self) -> None:
         self._is_foreign = True

@@ -46,6 +46,7 @@ _COPIED_PAGES: Final = 1_000  # between two looks for a fork
 _MODIFIED_EVERY_SECONDS: Final = 5.0
 _WORTH_PACKING_BYTES: Final = 256 << 10
 _MODIFICATION: Final = "sys/modification_time"
+_END_REASON: Final = "sys/end_reason"
 _PACKED_BYTES: Final = 64 << 20  # packed in half a second
 _PACKED_BYTES_A_SECOND: Final = 8 << 20  # of the run's life: packing makes it a tenth longer at most
 _UPSERT_META: Final = (
@@ -93,6 +94,7 @@ class Session:
             else:
                 create_inbox_table(self._connection)
                 self._connection.execute("DELETE FROM run_meta WHERE key = 'closed_at'")
+                self._connection.execute("DELETE FROM configs WHERE path IN ('sys/end_reason', 'sys/closed_time')")
             self._connection.executemany(_UPSERT_META, meta.items())
             self._connection.execute("COMMIT")
             self._tables = Tables(self._connection)
@@ -244,6 +246,8 @@ class Session:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             batch.store(self._connection)
+            if not batch.has_config(_END_REASON):  # of an end that was expected, and did not come
+                self._connection.execute("DELETE FROM configs WHERE path = ?", (_END_REASON,))
             self._connection.executemany(_UPSERT_META, {"status": status, **meta}.items())
             self._connection.execute("COMMIT")
         except BaseException:

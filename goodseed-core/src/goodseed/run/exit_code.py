@@ -1,0 +1,238 @@
+"""With which code the process ends, as far as it can be known before it is over.
+
+Python tells nobody of an uncaught `SystemExit`: its code is known to `sys.exit`, which is watched while runs are open,
+to the instruction with which the program's module ended, and to `multiprocessing`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import dis
+import functools
+import sys
+import threading
+from traceback import format_exception_only
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from goodseed.monitoring.traceback import PRUNED, formatted, is_pruned
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+__all__ = ["ExitWatch", "ProcessEnd", "is_exit_without_fault", "reason_of"]
+
+_MAX_REASON_CHARACTERS: Final = 2_000
+_SKIPPED: Final = frozenset({"CACHE", "CALL", "CALL_FUNCTION", "PRECALL", "PUSH_NULL", "RESUME", "NOP"})
+_NAMES: Final = frozenset({"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_FAST_BORROW"})
+_CONSTANTS: Final = frozenset({"LOAD_CONST", "LOAD_SMALL_INT", "RETURN_CONST"})
+_AFTER_A_LAST_CALL: Final = _SKIPPED | {"POP_TOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS"}
+_NEAR: Final = 12  # instructions that may belong to the same call
+_UNKNOWN: Final = object()
+_DEEP: Final = object()  # raised in a function, by name: hardly ever with 0
+
+
+class ProcessEnd(NamedTuple):
+    """How a process ends where it does not simply come to its end.
+
+    Attributes:
+        status: The status of its runs.
+        reason: In one line or some, as ``sys/end_reason`` has it.
+        traceback: As Python would print it; empty where there is none.
+    """
+
+    status: str
+    reason: str
+    traceback: str = ""
+
+
+def reason_of(kind: type[BaseException], error: BaseException | None) -> str:
+    """An exception as ``sys/end_reason`` has it: ``ValueError: no``."""
+    return "".join(format_exception_only(kind, error)).strip()[:_MAX_REASON_CHARACTERS]
+
+
+def is_exit_without_fault(code: object) -> bool:
+    """Whether a process that ends with ``SystemExit(code)`` has the exit code 0."""
+    return code is None or (isinstance(code, int) and code == 0)
+
+
+class ExitWatch:
+    """Watches the end of the main thread while it is on."""
+
+    def __init__(self) -> None:
+        self._program: FrameType | None = None
+        self._last_call: FrameType | None = None
+        self._asked: ProcessEnd | None = None
+        self._was_asked = False
+        self._raised: object = None
+        self._is_registered = False
+        self._patches: Final[list[tuple[Any, str, Any, Any]]] = []
+
+    def start(self) -> None:
+        """Begin, or go on."""
+        self._program, self._last_call = _program()
+        if not self._is_registered:
+            self._is_registered = True
+            with contextlib.suppress(AttributeError, RuntimeError):  # private, or the process is ending already
+                threading._register_atexit(self._look)  # type: ignore[attr-defined]
+        if self._patches:
+            return
+        plain = sys.exit
+        self._patch(sys, "exit")
+        quitter = type(getattr(builtins, "exit", None))
+        if quitter.__name__ == "Quitter":
+            self._patch(quitter, "__call__", skipped=1)
+        main = sys.modules.get("__main__")
+        for name in [name for name, value in vars(main).items() if value is plain]:  # from sys import exit
+            self._patch(main, name)
+
+    def _patch(self, owner: Any, name: str, *, skipped: int = 0) -> None:
+        before = getattr(owner, name)
+
+        @functools.wraps(before)
+        def wrapper(*arguments: Any) -> Any:
+            if self._program is not None and threading.current_thread() is threading.main_thread():
+                self._note(*arguments[skipped : skipped + 1])
+            return before(*arguments)
+
+        setattr(owner, name, wrapper)
+        self._patches.append((owner, name, before, wrapper))
+
+    def stop(self) -> None:
+        """Leave everything as it was, but where somebody has put something on top."""
+        self._program = self._last_call = self._raised = None
+        self._asked, self._was_asked = None, False
+        while self._patches:
+            owner, name, before, wrapper = self._patches.pop()
+            if getattr(owner, name, None) is wrapper:
+                setattr(owner, name, before)
+
+    def end(self) -> ProcessEnd | None:
+        """Why the process is about to end with another code than 0; None where it isn't, or nothing is known of it."""
+        self._look()
+        if self._was_asked and self._raised is not None:
+            return self._asked
+        if self._raised in (None, _UNKNOWN):
+            return None
+        return _failure("SystemExit" if self._raised is _DEEP else _exit_reason(self._raised))
+
+    def end_of_child(self) -> ProcessEnd | None:
+        """Why a child of `multiprocessing` fails; to be asked when it cleans up, with its exception still in flight."""
+        error = sys.exc_info()[1]
+        if error is None:
+            return None
+        if isinstance(error, SystemExit):
+            return None if is_exit_without_fault(error.code) else self._failure_of(error.code, error.__context__)
+        return self._end_by(error)
+
+    def _note(self, code: object = None) -> None:
+        self._was_asked = True
+        self._asked = None
+        if not is_exit_without_fault(code):
+            self._asked = self._failure_of(code, sys.exc_info()[1])
+
+    def _failure_of(self, code: object, handled: BaseException | None) -> ProcessEnd:
+        """An exception that is being handled is why; its frames are not kept."""
+        if handled is None or isinstance(handled, SystemExit):
+            return _failure(_exit_reason(code))
+        return self._end_by(handled)
+
+    def _end_by(self, error: BaseException) -> ProcessEnd:
+        kind = type(error)
+        if is_pruned(kind):
+            return ProcessEnd("finished", PRUNED)
+        return _failure(reason_of(kind, error), formatted(kind, error, error.__traceback__))
+
+    def _look(self) -> None:
+        """See how the program ended, and let go of its last call, before Python waits for other threads."""
+        if self._program is not None and not _is_running(self._program):
+            self._raised = _raised(self._program, self._last_call)
+            self._program = self._last_call = None
+
+
+def _failure(reason: str, traceback: str = "") -> ProcessEnd:
+    return ProcessEnd("failed", reason, traceback)
+
+
+def _exit_reason(code: object) -> str:
+    return reason_of(SystemExit, SystemExit(code))
+
+
+def _program() -> tuple[FrameType | None, FrameType | None]:
+    """The frame of the module that is the program, and of its last call, after which the process ends.
+
+    They are kept, as they know how they ended. What the module holds lives on anyhow, and what the call holds for as
+    long as it takes Python to begin with its end.
+    """
+    ident = threading.main_thread().ident
+    frame = sys._current_frames().get(ident) if ident is not None else None
+    program = called = below = None
+    while frame is not None:
+        if frame.f_code.co_name == "<module>":
+            program, called = frame, below
+        frame, below = frame.f_back, frame
+    if program is None or called is None:
+        return program, None
+    after = [found.opname for found in dis.get_instructions(program.f_code) if found.offset > program.f_lasti]
+    return program, called if _AFTER_A_LAST_CALL.issuperset(after) else None
+
+
+def _is_running(program: FrameType) -> bool:
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame is not program:
+        frame = frame.f_back
+    return frame is not None
+
+
+def _executed(frame: FrameType) -> list[dis.Instruction]:
+    """The instructions up to the one at which the frame ended, as they stand in the code; none of the skipped ones."""
+    return [
+        found
+        for found in dis.get_instructions(frame.f_code)
+        if found.offset <= frame.f_lasti and (found.opname not in _SKIPPED or found.offset == frame.f_lasti)
+    ]
+
+
+def _raised(program: FrameType, last_call: FrameType | None) -> object:
+    """The code of the `SystemExit` that ended the program.
+
+    None where it ended otherwise, or with the code 0; ``_UNKNOWN`` where the code is computed.
+    """
+    executed = _executed(program)
+    if not executed or executed[-1].opname.startswith("RETURN"):
+        return None
+    if last_call is not None:
+        code = _returned_or_raised(last_call)
+    elif executed[-1].opname == "RAISE_VARARGS":
+        code = _argument(program, executed[:-1])
+    else:
+        is_exit_here = any(found.argval in ("exit", "quit") for found in executed[-_NEAR:])
+        code = _UNKNOWN if is_exit_here else _DEEP  # sys.exit(not main()) took sys.exit before the run was opened
+    return None if is_exit_without_fault(code) else code
+
+
+def _argument(frame: FrameType, before: list[dis.Instruction]) -> object:
+    """What stands in the parentheses of ``raise SystemExit(…)``."""
+    if before and before[-1].argval == "SystemExit":
+        return None
+    return _value(frame, before[-1]) if len(before) > 1 and before[-2].argval == "SystemExit" else _UNKNOWN
+
+
+def _returned_or_raised(frame: FrameType) -> object:
+    """What `main()` in ``sys.exit(main())`` has returned, or the code of the `SystemExit` that left it."""
+    executed = _executed(frame)
+    if executed[-1].opname == "RAISE_VARARGS":
+        code = _argument(frame, executed[:-1])
+        return _DEEP if code is _UNKNOWN else code
+    if executed[-1].opname == "RETURN_CONST":
+        return executed[-1].argval
+    if executed[-1].opname != "RETURN_VALUE":
+        return _DEEP
+    # A jump leads to the return of `a if b else c`: which of the two was loaded is not to be seen.
+    return _UNKNOWN if executed[-1].is_jump_target else _value(frame, executed[-2])
+
+
+def _value(frame: FrameType, instruction: dis.Instruction) -> object:
+    if instruction.opname in _NAMES:
+        return frame.f_locals.get(instruction.argval, frame.f_globals.get(instruction.argval, _UNKNOWN))
+    return instruction.argval if instruction.opname in _CONSTANTS else _UNKNOWN
