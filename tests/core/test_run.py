@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import collections
 import dataclasses
+import datetime
 import enum
 import math
 import random
@@ -258,6 +259,36 @@ def test_times_of_the_run(home: Path) -> None:
     assert "2020-01-01T00:00:00Z" == field(imported, "sys/creation_time")
     assert "2020-02-01T00:00:00+00:00" == field(imported, "sys/modification_time")
     with pytest.raises(goodseed.InvalidValueError, match="created_at"):
+        goodseed.Run(created_at="yesterday")
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "UTC"])
+def test_times_without_a_zone(home: Path, monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    """A time that is given without a zone is in the machine's, and everything that lists the run says it in UTC."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        naive = datetime.datetime.now()
+        with goodseed.Run(project="p", run_id="r", created_at=naive, modified_at=naive.isoformat()):
+            pass
+        (listed,) = goodseed.list_runs("p", storage="local")
+        created_at = datetime.datetime.fromisoformat(listed["created_at"])
+
+        assert naive.astimezone() == created_at
+        assert datetime.timedelta(0) == created_at.utcoffset()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_times_of_another_zone(home: Path) -> None:
+    """A time with another zone is told in UTC; what is no time is refused, by name."""
+    with goodseed.Run(project="p", run_id="r", created_at="2020-01-01T12:00:00+02:00"):
+        pass
+    (listed,) = goodseed.list_runs("p", storage="local")
+
+    assert "2020-01-01T10:00:00.000000+00:00" == listed["created_at"]
+    with pytest.raises(goodseed.InvalidValueError, match="Invalid created_at 'yesterday'"):
         goodseed.Run(created_at="yesterday")
 
 

@@ -332,3 +332,38 @@ def test_references_travel_between_processes(tmp_path: Path) -> None:
 def test_deadline(repository: Path) -> None:
     """Without time there are no facts, and no exception."""
     assert {"source_code/git/repository_path": str(repository)} == collect(repository, deadline_seconds=0)
+
+
+@pytest.mark.parametrize("change", ["file", "deep", "hostile"])
+def test_a_changed_submodule(repository: Path, tmp_path: Path, change: str) -> None:
+    """A change in a submodule makes the run dirty and is in the diff; no submodule shows another repository."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    git(inner, "init", "-q")
+    (inner / "model.py").write_text("width = 1\n")
+    git(inner, "add", ".")
+    git(inner, "commit", "-qm", "Inner")
+    middle = tmp_path / "middle"
+    subprocess.run([*GIT, "clone", "-q", str(inner), str(middle)], check=True, capture_output=True)
+    local = ("-c", "protocol.file.allow=always", "submodule", "--quiet", "add")
+    git(middle, *local, str(inner), "deep")
+    git(middle, "commit", "-qm", "Middle")
+    git(repository, *local, str(middle), "lib")
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "With a submodule")
+    clean = collect(repository)
+    if change == "hostile":
+        (repository / "lib" / ".git").write_text(f"gitdir: {inner / '.git'}\n")
+        (repository / "lib" / "model.py").unlink()
+    else:
+        path = "lib/model.py" if change == "file" else "lib/deep/model.py"
+        (repository / path).write_text("width = 2\n")
+    found = collect(repository)
+
+    assert (False, None) == (clean["source_code/git/dirty"], clean.get("source_code/diff"))
+    if change == "hostile":
+        assert "width" not in str(found)
+    else:
+        assert found["source_code/git/dirty"] is True
+        assert f"--- a/{path}\n+++ b/{path}\n" in str(found["source_code/diff"])

@@ -17,13 +17,14 @@ from goodseed.paths import RunFiles, home_directory, make_private_directory
 from goodseed.storage.lock import WriterLock
 from goodseed.storage.reader import RunReader
 from goodseed.storage.scan import scan
+from goodseed.times import now_text
 from goodseed_hub.errors import HubError
 from goodseed_hub.limits import Limits
 from goodseed_hub.registry.access import Access
 from goodseed_hub.registry.database import Database, SqliteDatabase
 from goodseed_hub.registry.directory import Directory, RunRecord
 from goodseed_hub.registry.schema import MIGRATIONS, apply_migrations
-from goodseed_hub.service import Hub, now_text
+from goodseed_hub.service import Hub
 from goodseed_hub.stores.base import Change
 from goodseed_hub.stores.embedded import EmbeddedStore
 from goodseed_hub.stores.run_file import RunFileWriter

@@ -6,11 +6,11 @@ import logging
 import re
 import threading
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import GoodseedError, InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
+from goodseed.times import now_text
 from goodseed.values import decode_config
 from goodseed_hub.errors import ApiError, HubError
 from goodseed_hub.limits import Limits, RateLimiter
@@ -28,17 +28,12 @@ if TYPE_CHECKING:
     from goodseed_hub.registry.directory import Directory, RunRecord, RunState
     from goodseed_hub.stores.base import RunStore
 
-__all__ = ["Hub", "NewRun", "now_text"]
+__all__ = ["Hub", "NewRun"]
 
 _logger: Final = logging.getLogger("goodseed")
 _TEND_SECONDS: Final = 2.0
 _STATUSES: Final = ("running", "finished", "failed")
 _TIME: Final = re.compile(r"[0-9T:.+Z -]{10,40}", re.ASCII)
-
-
-def now_text() -> str:
-    """The time as run files have it."""
-    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +148,10 @@ class Hub:
         if not self.store.exists(known.record) and caller.may("member", wanted.workspace):
             self._store_first(known, wanted)  # the hub was killed between entering the run and storing it
         name = wanted.name
-        if name and name != known.name and caller.may("member", wanted.workspace):
-            if name != self.store.sent(known.record, "sys/name"):  # else it was renamed on the page since
-                self.store.write(known.record, Change(meta={"name": name}))
-                self.directory.set_name(known.record.id, name)
+        is_other = name and name != known.name and caller.may("member", wanted.workspace)
+        if name and is_other and name != self.store.sent(known.record, "sys/name"):  # not renamed on the page since
+            self.store.write(known.record, Change(meta={"name": name}))
+            self.directory.set_name(known.record.id, name)
         return known
 
     def _make_run(self, wanted: NewRun, *, is_new_project: bool) -> RunState:

@@ -10,9 +10,9 @@ from goodseed.paths import run_files
 from goodseed.remote.destination import connect
 from goodseed.remote.reader import RemoteRun
 from goodseed.run.backends import ReadOnlyBackend, WriterBackend
-from goodseed.storage.session import now_text
 from goodseed.sync.progress import Progress
 from goodseed.sync.worker import Registration, SyncWorker
+from goodseed.times import now_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sqlite3
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,8 +15,6 @@ from goodseed.errors import (
     AuthenticationError,
     ConfigurationError,
     GoodseedError,
-    InvalidTypeError,
-    InvalidValueError,
     RunExistsError,
     RunInUseError,
     RunNotFoundError,
@@ -25,12 +22,13 @@ from goodseed.errors import (
 from goodseed.paths import check_project, check_run_id, run_files
 from goodseed.run.backends import Backend, DisabledBackend, ReadOnlyBackend, WriterBackend
 from goodseed.run.ending import EXIT_SECONDS
-from goodseed.storage.session import now_text
 from goodseed.storage.writer import RunWriter
+from goodseed.times import now_text, time_argument
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
+    from datetime import datetime
 
 __all__ = ["Opened", "Request", "open_backend", "resolve"]
 
@@ -141,28 +139,12 @@ def resolve(
         is_storage_chosen=chosen is not None,
         home=goodseed_home,
         log_dir=log_dir,
-        created_at=_time_text("created_at", created_at),
-        modified_at=_time_text("modified_at", modified_at),
+        created_at=None if created_at is None else time_argument("created_at", created_at),
+        modified_at=None if modified_at is None else time_argument("modified_at", modified_at),
         name=name,
         is_quiet=settings.is_quiet,
         is_descriptor_captured=settings.is_descriptor_captured,
     )
-
-
-def _time_text(argument: str, value: str | datetime | None) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if not isinstance(value, str):
-        raise InvalidTypeError(f"{argument} must be an ISO 8601 string or a datetime, not {type(value).__name__}.")
-    try:
-        datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        raise InvalidValueError(
-            f"{argument} must be an ISO 8601 time such as 2026-01-31T12:00:00, not {value!r}."
-        ) from None
-    return value
 
 
 def open_backend(request: Request) -> Opened:

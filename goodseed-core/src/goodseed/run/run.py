@@ -16,7 +16,7 @@ from goodseed.run.notices import notice
 from goodseed.run.opening import open_backend, resolve
 from goodseed.run.plugged import find_redactor
 from goodseed.run.writing import RunWriting
-from goodseed.storage.session import now_text
+from goodseed.times import now_text
 from goodseed.values import as_text
 
 if TYPE_CHECKING:

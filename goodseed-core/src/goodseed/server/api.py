@@ -39,7 +39,7 @@ def list_projects(store: Store, request: Request) -> Answer:
                 {
                     "name": project.name,
                     "run_count": project.run_count,
-                    "last_modified": datetime.fromtimestamp(project.modified_seconds, timezone.utc).isoformat(),
+                    "last_modified": time_as_iso(project.modified_seconds),
                 }
                 for project in projects
             ]
@@ -93,8 +93,8 @@ def _config_as_json(tag: str, value: str | None) -> Any:
         decoded = decode_config(tag, value)
     except (FileFormatError, RecursionError):
         return value  # a tag of a newer version, or a text that does not fit its tag: as it is stored
-    if isinstance(decoded, datetime):
-        return value
+    if isinstance(decoded, datetime):  # one without a zone means something to the one who set it
+        return value if decoded.tzinfo is None else decoded.astimezone(timezone.utc).isoformat()
     if isinstance(decoded, set):
         return sorted(map(str, decoded))
     return json_number(decoded) if isinstance(decoded, float) else decoded

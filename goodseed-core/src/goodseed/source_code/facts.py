@@ -53,9 +53,10 @@ def collect_parts(root: Path, *, deadline_seconds: float = _DEADLINE_SECONDS) ->
         is_dirty = git.differs("HEAD")
         if is_dirty is not None:
             yield {"source_code/git/dirty": is_dirty}
-        yield from _diff(git, "source_code/diff", "HEAD")
+        diffs = [git.diff("HEAD"), *git.submodule_diffs()]
+        yield from _stored("source_code/diff", "".join(diff for diff in diffs if diff))
     if base and base != head:
-        yield from _diff(git, f"source_code/diff_upstream_{base}", base)
+        yield from _stored(f"source_code/diff_upstream_{base}", git.diff(base))
 
 
 def _commit(git: Git, commit: str | None) -> list[str]:
@@ -66,8 +67,7 @@ def _commit(git: Git, commit: str | None) -> list[str]:
     return shown.split("\0") if shown else []
 
 
-def _diff(git: Git, path: str, commit: str) -> Iterator[Mapping[str, object]]:
-    diff = git.diff(commit)
+def _stored(path: str, diff: str | None) -> Iterator[Mapping[str, object]]:
     if diff and diff.strip():
         yield {path: diff}
 

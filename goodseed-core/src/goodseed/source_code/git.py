@@ -12,9 +12,11 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["Git"]
@@ -22,6 +24,8 @@ __all__ = ["Git"]
 _MAX_DIFF_BYTES: Final = 4 << 20
 _MAX_FACT_BYTES: Final = 64 << 10
 _CHUNK_BYTES: Final = 1 << 20
+_MAX_INDEX_BYTES: Final = 64 << 20
+_MAX_DEPTH: Final = 4
 
 # What keeps a plain ``git diff`` from running programs: filters are listed and switched off one by one besides.
 _SAFE_CONFIG: Final = {
@@ -71,8 +75,16 @@ class _Output:
 class Git:
     """Runs git so that it runs nothing else."""
 
-    def __init__(self, root: Path, deadline: float) -> None:
+    def __init__(self, root: Path, deadline: float, depth: int = 0) -> None:
+        """Look for git, and for what is to be switched off.
+
+        Args:
+            root: The repository.
+            deadline: When to give up, on the monotonic clock.
+            depth: In how many others it is a submodule.
+        """
         self._root: Final = root
+        self._depth: Final = depth
         self._deadline: Final = deadline
         found = shutil.which("git")
         # A relative one, from a relative entry of PATH, would be looked for in the repository.
@@ -108,13 +120,59 @@ class Git:
         return output.text.strip() or None if output is not None and output.is_whole else None
 
     def differs(self, commit: str) -> bool | None:
-        """Whether anything differs from a commit; None where that can't be told, or not safely."""
+        """Whether anything differs from a commit, in submodules too; None where it is unknown, or unsafe to ask."""
         output = self._run((*_DIFF, "--quiet", commit), _MAX_FACT_BYTES) if self._may_diff else None
-        return bool(output.status) if output is not None and output.status in (0, 1) else None
+        if output is None or output.status not in (0, 1):
+            return None
+        if output.status:
+            return True
+        answers = [None if git is None else git.differs("HEAD") for _, git in self._submodules]
+        return True if True in answers else None if None in answers else False
+
+    @cached_property
+    def _submodules(self) -> list[tuple[str, Git | None]]:
+        """The submodules that are checked out, by path; None for one that is unsafe to look into.
+
+        Git itself would look into them with their own configuration, which may name programs.
+        """
+        if self._depth >= _MAX_DEPTH:
+            return [("", None)]
+        listed = self._run(("ls-files", "--stage", "-z"), _MAX_INDEX_BYTES)
+        if listed is None or not listed.is_whole:
+            return [("", None)]
+        entries = [entry.partition("\t") for entry in os.fsdecode(listed.content).split("\0")]
+        paths = [path for head, _, path in entries if head.startswith("160000 ")]
+        found = [path for path in paths if os.path.exists(self._root / path / ".git")]
+        return [(path, self._submodule(path)) for path in found]
+
+    def _submodule(self, path: str) -> Git | None:
+        root = self._root / path
+        own = os.path.realpath(self._root)
+        git = Git(root, self._deadline, self._depth + 1)
+        directory = git.text("rev-parse", "--absolute-git-dir")
+        common = self.text("rev-parse", "--path-format=absolute", "--git-common-dir")
+        # Else a hostile repository could have the objects of any other shown.
+        places = [os.path.realpath(place) + os.sep for place in (own, common) if place]
+        is_inside = os.path.realpath(root).startswith(own + os.sep)
+        is_own = directory is not None and os.path.realpath(directory).startswith(tuple(places))
+        return git if is_inside and is_own else None
 
     def diff(self, commit: str) -> str | None:
-        """What differs from a commit, cut at 4 MiB with a note; None where that can't be told, or not safely."""
-        output = self._run((*_DIFF, commit), _MAX_DIFF_BYTES) if self._may_diff else None
+        """What differs from a commit, cut at 4 MiB with a note; None where that is unknown, or unsafe to ask."""
+        return self._diff((*_DIFF, commit))
+
+    def submodule_diffs(self, prefix: str = "") -> Iterator[str]:
+        """What differs in each submodule from the commit that is checked out there, with paths from the top."""
+        for path, git in self._submodules:
+            place = f"{prefix}{path}/"
+            if git is not None:
+                diff = git._diff((*_DIFF, f"--src-prefix=a/{place}", f"--dst-prefix=b/{place}", "HEAD"))
+                if diff:
+                    yield diff
+                yield from git.submodule_diffs(place)
+
+    def _diff(self, command: tuple[str, ...]) -> str | None:
+        output = self._run(command, _MAX_DIFF_BYTES) if self._may_diff else None
         if output is None or output.is_whole:
             return None if output is None else output.text
         if not output.missing_bytes:

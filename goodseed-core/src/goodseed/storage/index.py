@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["INDEX_NAME", "CatalogIndex", "IndexEntry", "ProjectSummary"]
 
 INDEX_NAME: Final = ".goodseed-index.sqlite"
-_VERSION: Final = 1
+_VERSION: Final = 2
 _APPLICATION_ID: Final = 0x67736478
 _BUSY_SECONDS: Final = 5.0
 

@@ -7,7 +7,6 @@ import logging
 import os
 import sqlite3
 import time
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
 from goodseed.paths import make_private_directory
@@ -28,6 +27,7 @@ from goodseed.storage.schema import (
     set_drained,
 )
 from goodseed.storage.segments import HEADER_BYTES
+from goodseed.times import now_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from goodseed.paths import RunFiles
     from goodseed.storage.inbox import Inbox
 
-__all__ = ["Session", "now_text"]
+__all__ = ["Session"]
 
 _logger: Final = logging.getLogger("goodseed")
 BATCH_POINTS: Final = 260_000  # transactions this large write each page of the table once; some 25 MB of memory
@@ -52,11 +52,6 @@ _PACKED_BYTES_A_SECOND: Final = 8 << 20  # of the run's life: packing makes it a
 _UPSERT_META: Final = (
     "INSERT INTO run_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
-
-
-def now_text() -> str:
-    """The time as the run file writes it: ISO 8601, UTC, microseconds."""
-    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
 
 
 class Session:

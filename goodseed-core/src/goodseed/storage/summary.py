@@ -7,7 +7,6 @@ import math
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from goodseed.storage.lock import is_locked
 from goodseed.storage.reader import LastPoint, is_at_rest
 from goodseed.storage.recovery import recover_if_abandoned
 from goodseed.storage.schema import connect_read_only
+from goodseed.times import as_utc, parse_time, utc_text
 from goodseed.values import decode_config
 
 __all__ = ["MAX_METRICS", "RunSummary", "read_summary"]
@@ -156,10 +156,12 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
         state = "crashed"
     elif state not in ("running", "finished"):
         state = "failed"
-    closed_at = None if state == "running" else meta.get("closed_at")
-    modified_at = fields.get("sys/modification_time") or meta.get("modified_at") or closed_at or _iso(file_seconds)
+    created_at = _utc(meta.get("created_at"))
+    closed_at = None if state == "running" else _utc(meta.get("closed_at"))
+    modified_at = _utc(fields.get("sys/modification_time")) or _utc(meta.get("modified_at")) or closed_at
+    modified_at = modified_at or utc_text(file_seconds)
     modified_seconds = _seconds(modified_at, file_seconds)
-    created_seconds = _seconds(meta.get("created_at"), modified_seconds)
+    created_seconds = _seconds(created_at, modified_seconds)
     return RunSummary(
         path=str(files.database),
         run_id=files.database.name.removesuffix(RUN_SUFFIX),
@@ -167,7 +169,7 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
         name=(fields.get("sys/name") or meta.get("name") or meta.get("experiment_name") or "")[:_MAX_TEXT_CHARACTERS]
         or None,
         state=state,
-        created_at=meta.get("created_at"),
+        created_at=created_at,
         modified_at=modified_at,
         closed_at=closed_at,
         created_seconds=created_seconds,
@@ -186,18 +188,21 @@ def _decode_text(stored: bytes) -> str:
     return stored.decode("utf-8", "replace")
 
 
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat()
-
-
 def _seconds(text: str | None, fallback: float) -> float:
     if text is None:
         return fallback
     try:
-        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
+        return parse_time(text).timestamp()
     except (ValueError, OverflowError):
         return fallback
+
+
+def _utc(text: str | None) -> str | None:
+    """The time in UTC; None for a text that is none."""
+    try:
+        return None if text is None else as_utc(text)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _tags(stored: str | None) -> list[str]:

@@ -19,8 +19,9 @@ from goodseed.paths import make_private_directory
 from goodseed.storage.forks import watch_forks
 from goodseed.storage.inbox import Inbox
 from goodseed.storage.lock import WriterLock
-from goodseed.storage.session import Session, now_text
+from goodseed.storage.session import Session
 from goodseed.storage.waiting import Done, Wake, wait_until
+from goodseed.times import now_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_project, check_run_id
+from goodseed.times import utc_text
 from goodseed_hub.errors import ApiError, HubError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Directory:
             workspace,
         )
         return [
-            {"name": name, "workspace": workspace, "created_at": _iso(created_at), "run_count": count}
+            {"name": name, "workspace": workspace, "created_at": utc_text(created_at), "run_count": count}
             for name, created_at, count in rows
         ]
 
@@ -291,7 +291,3 @@ def new_record(workspace: str, project: str, run_id: str) -> RunRecord:
 def _state(row: tuple[Any, ...]) -> RunState:
     id_, workspace, project, run_id, name, status, created_at, ended_at, seen_at = row
     return RunState(RunRecord(id_, workspace, project, run_id), name, status, created_at, ended_at, seen_at)
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="microseconds")

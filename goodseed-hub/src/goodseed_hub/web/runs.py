@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from contextlib import closing
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from goodseed.server.queries import ServedRun
+from goodseed.times import as_utc
 from goodseed_hub.errors import ApiError
 from goodseed_hub.service import NewRun
 from goodseed_hub.web.calls import Endpoint, Reply, chunked
@@ -49,12 +49,12 @@ def make_run(call: Call) -> Reply:
 
 def _time(content: dict[str, Any], name: str) -> str | None:
     text = text_field(content, name, max_characters=64, is_optional=True)
-    if text:
-        try:
-            datetime.fromisoformat(text.replace("Z", "+00:00"))
-        except ValueError as error:
-            raise ApiError.bad_request(f"{name} must be a time in ISO 8601.") from error
-    return text or None
+    if not text:
+        return None
+    try:
+        return as_utc(text)
+    except (ValueError, OverflowError) as error:
+        raise ApiError.bad_request(f"{name} must be a time in ISO 8601.") from error
 
 
 def set_configs(call: Call) -> Reply:
