@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import collections
 import dataclasses
-import datetime
+import datetime as dt
 import enum
 import math
 import random
@@ -268,14 +268,14 @@ def test_times_without_a_zone(home: Path, monkeypatch: pytest.MonkeyPatch, zone:
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        naive = datetime.datetime.now()
+        naive = dt.datetime.now()
         with goodseed.Run(project="p", run_id="r", created_at=naive, modified_at=naive.isoformat()):
             pass
         (listed,) = goodseed.list_runs("p", storage="local")
-        created_at = datetime.datetime.fromisoformat(listed["created_at"])
+        created_at = dt.datetime.fromisoformat(listed["created_at"])
 
         assert naive.astimezone() == created_at
-        assert datetime.timedelta(0) == created_at.utcoffset()
+        assert dt.timedelta(0) == created_at.utcoffset()
     finally:
         monkeypatch.undo()
         time.tzset()

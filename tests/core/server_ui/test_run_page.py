@@ -414,3 +414,25 @@ def test_a_failed_run_says_what_ended_it(api: Api) -> None:
     api.look()
     assert api.get("p/p/-/run/bad")["failure"] is None
     assert api.get("p/p/-/run/bad")["counts"]["text"] == 1
+
+
+def test_a_run_is_there_from_its_start(api: Api, home: Path) -> None:
+    """A run, and the first run of a project, is answered as soon as it is open, whatever was listed just before."""
+    with goodseed.Run(project="p", run_id="first", storage="local"):
+        api.look()
+    for project, run_id in (("p", "second"), ("q/r", "first")):
+        api.get("p/p/-/run/first")
+        with goodseed.Run(project=project, run_id=run_id, storage="local"):
+            assert run_id == api.get(f"p/{project}/-/run/{run_id}")["id"]
+            assert run_id == api.store.find(project, run_id).run_id
+
+
+def test_what_is_not_there_is_not_looked_for_again(api: Api, home: Path) -> None:
+    """An unknown run and an unknown project are 404, and so is a file that is no run."""
+    with goodseed.Run(project="p", run_id="first", storage="local"):
+        api.look()
+    (home / "projects" / "p" / "runs" / "broken.sqlite").write_bytes(b"no run")
+    for target in ("p/p/-/run/none", "p/p/-/run/broken", "p/none/-/run/first"):
+        with pytest.raises(RequestError) as raised:
+            api.get(target)
+        assert 404 == raised.value.status

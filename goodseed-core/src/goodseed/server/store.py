@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import GoodseedError, RunNotFoundError
+from goodseed.paths import RUN_SUFFIX, check_project, check_run_id
 from goodseed.server.queries import ServedRun
 from goodseed.server.routes import SeriesPaths
 from goodseed.server.series_cache import SeriesCache
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["CatalogStore"]
 
 _FRESH_SECONDS: Final = 1.0
+_CLOCK_SECONDS: Final = 2.0  # a network file system has a clock of its own
 _MAX_AGE_SECONDS: Final = 1.8  # until then an answer does not wait for the next look, which is taken meanwhile
 
 
@@ -33,10 +35,11 @@ _MAX_AGE_SECONDS: Final = 1.8  # until then an answer does not wait for the next
 class _Listing:
     """What one look at the directory found."""
 
-    __slots__ = ("by_name", "by_project", "looked_at", "projects", "runs")
+    __slots__ = ("by_name", "by_project", "looked_at", "looked_at_wall", "projects", "runs")
 
     def __init__(self, catalog: Catalog, on_progress: Callable[[int, int], None] | None) -> None:
         self.looked_at: Final = time.monotonic()
+        self.looked_at_wall: Final = time.time()
         self.runs: Final = catalog.runs(on_progress=on_progress)
         self.by_name: Final[dict[tuple[str, str], RunSummary]] = {}
         self.by_project: Final[dict[str, list[RunSummary]]] = {}
@@ -108,7 +111,11 @@ class CatalogStore:
     def runs(self, project: str | None = None) -> list[RunSummary]:
         """The runs of one project, or all, the newest first."""
         listing = self._current()
-        return list(listing.runs if project is None else listing.by_project.get(project, ()))
+        if project is None:
+            return list(listing.runs)
+        if project not in listing.by_project and self._has_since(listing, project):
+            listing = self._look_now()
+        return list(listing.by_project.get(project, ()))
 
     def find(self, project: str, run_id: str) -> RunSummary:
         """One run; of two with these names the one whose place says so.
@@ -116,7 +123,10 @@ class CatalogStore:
         Raises:
             RunNotFoundError: There is none.
         """
-        run = self._current().by_name.get((project, run_id))
+        listing = self._current()
+        if (project, run_id) not in listing.by_name and self._has_since(listing, project, run_id):
+            listing = self._look_now()
+        run = listing.by_name.get((project, run_id))
         if run is None:
             raise RunNotFoundError(f"Run not found: {project}/{run_id}")
         return run
@@ -155,6 +165,20 @@ class CatalogStore:
             FileFormatError, OSError: It can't be written.
         """
         edit_run(self.find(project, run_id).files, edits)
+
+    def _has_since(self, listing: _Listing, project: str, run_id: str = "") -> bool:
+        """Whether the disk has a project or a run that ``listing`` does not: a run is there as soon as its file is."""
+        try:
+            directory = self.root.joinpath(*check_project(project).split("/"), "runs")
+            place = directory / f"{check_run_id(run_id)}{RUN_SUFFIX}" if run_id else directory
+            # What was there before the listing, and is not in it, is no run, and no reason to look again.
+            return place.stat().st_ctime >= listing.looked_at_wall - _CLOCK_SECONDS
+        except (GoodseedError, OSError, ValueError):
+            return False
+
+    def _look_now(self) -> _Listing:
+        self.look()
+        return self._current()
 
     def _current(self) -> _Listing:
         listing = self._listing

@@ -125,14 +125,12 @@ class AllRuns:
 
     def find(self, project: str, run_id: str) -> RunSummary:
         """One run."""
-        self._refresh()
-        self._copy([project])
+        self._refresh_for(project, run_id)
         return self._as_known(self._catalog.find(project, run_id))
 
     def open(self, project: str, run_id: str) -> ServedRun:
         """A reader of one run."""
-        self._refresh()
-        self._copy([project])
+        self._refresh_for(project, run_id)
         return self._catalog.open(project, run_id)
 
     def series_paths(self, run: RunSummary) -> SeriesPaths:
@@ -155,6 +153,18 @@ class AllRuns:
     def copy(self, records: Iterable[RunRecord]) -> None:
         """Bring the files of some runs up to date."""
         self._hub.store.refresh(records)
+
+    def _refresh_for(self, project: str, run_id: str) -> None:
+        """Be up to date with one run, which may have been made just now, by another hub on the same database."""
+        self._refresh()
+        workspace, _, name = project.partition("/")
+        is_known = (project, run_id) in self._records
+        if not is_known and self._hub.directory.find(workspace, name, run_id) is not None:
+            with self._lock:
+                self._looked_at = 0.0
+            self._refresh()
+            self._copying.pop(project, None)
+        self._copy([project])
 
     def _refresh(self) -> None:
         with self._lock:

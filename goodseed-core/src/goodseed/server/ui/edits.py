@@ -39,8 +39,8 @@ def change_run(store: Store, request: Request) -> Answer:
     """
     fields = Fields(request.body, *_FIELDS)
     desk = desk_of(store)
+    run = desk.entry(store, request).run
     project = desk.project(store, request.parameters["project"])
-    run = project.the_entry(request.parameters["run_id"]).run
     edits, beside = _edits(fields, run.tags), _changes_beside(fields)
     if edits.is_trashed == bool(run.trashed):
         edits = replace(edits, is_trashed=None)

@@ -47,7 +47,7 @@ def get_logs(store: Store, request: Request) -> Answer:
     pattern = pattern_of(request)
     cursor = _cursor(request)
     desk = desk_of(store)
-    entry = desk.project(store, request.parameters["project"]).the_entry(request.parameters["run_id"])
+    entry = desk.entry(store, request)
     order = desk.logs.of(entry.run.path, kinds, namespace)
     with order.lock, desk.reading(entry.run) as reader:
         streams = streams_of(reader, kinds, namespace)

@@ -38,7 +38,7 @@ def get_moment(store: Store, request: Request) -> Answer:
     if path is None or math.isnan(step):
         raise RequestError("path must be a metric's, and step a number")
     desk = desk_of(store)
-    entry = desk.project(store, request.parameters["project"]).the_entry(request.parameters["run_id"])
+    entry = desk.entry(store, request)
     with desk.reading(entry.run) as reader:
         rows = reader.rows(_POINT, path, step) or reader.rows(_FIRST, path)
     if not rows:

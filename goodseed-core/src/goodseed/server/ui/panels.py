@@ -29,7 +29,7 @@ _MAX_CHARACTERS: Final = 20_000
 def get_panels(store: Store, request: Request) -> Answer:
     """The panels of a run, each with its blocks, or with what went wrong with it."""
     desk = desk_of(store)
-    entry = desk.project(store, request.parameters["project"]).the_entry(request.parameters["run_id"])
+    entry = desk.entry(store, request)
     panels = [(plugin, panel) for plugin, answer in call_each(_HOOK) for panel in answer]
     if not panels:
         return Answer({"panels": []})

@@ -66,8 +66,8 @@ _STEP_COUNTS: Final = """
 def get_run(store: Store, request: Request) -> Answer:
     """One run."""
     desk = desk_of(store)
-    project = desk.project(store, request.parameters["project"])
-    return Answer(describe(store, project, project.the_entry(request.parameters["run_id"])))
+    entry = desk.entry(store, request)
+    return Answer(describe(store, desk.project(store, request.parameters["project"]), entry))
 
 
 def describe(store: Store, project: Project, entry: Entry) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def get_config(store: Store, request: Request) -> Answer:
     after = text(request, "cursor") or ""
     is_full = boolean(request, "full")
     desk = desk_of(store)
-    entry = desk.project(store, request.parameters["project"]).the_entry(request.parameters["run_id"])
+    entry = desk.entry(store, request)
     shown = -1 if is_full else _SHOWN_CHARACTERS
     with desk.reading(entry.run) as reader:
         rows = reader.rows(_CONFIGS.replace("substr(value, 1, ?)", "value") if is_full else _CONFIGS,
@@ -173,7 +173,7 @@ def get_series_list(store: Store, request: Request) -> Answer:
     limit = limit_of(request, 200, 1_000)
     after = text(request, "cursor") or ""
     desk = desk_of(store)
-    entry = desk.project(store, request.parameters["project"]).the_entry(request.parameters["run_id"])
+    entry = desk.entry(store, request)
     with desk.reading(entry.run) as reader:
         rows = [
             (path, number, one)

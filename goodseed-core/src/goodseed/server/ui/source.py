@@ -107,8 +107,7 @@ def get_requirements(store: Store, request: Request) -> Answer:
 
 def _find(store: Store, request: Request) -> tuple[Desk, Entry]:
     desk = desk_of(store)
-    project = desk.project(store, request.parameters["project"])
-    return desk, project.the_entry(request.parameters["run_id"])
+    return desk, desk.entry(store, request)
 
 
 def _value(reader: OpenRun, path: str) -> str | None:

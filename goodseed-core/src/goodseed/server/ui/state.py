@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 import threading
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, final
 
+from goodseed.errors import RunNotFoundError
 from goodseed.server.routes import RequestError
 from goodseed.server.ui.log_order import LogOrders
 from goodseed.server.ui.projects import Project
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from goodseed.server.routes import Settings, Store
+    from goodseed.server.routes import Request, Settings, Store
+    from goodseed.server.ui.projects import Entry
     from goodseed.storage.catalog import RunSummary
 
 __all__ = ["Desk", "close", "desk_of"]
@@ -78,6 +80,20 @@ class Desk:
             project = self._projects.setdefault(name, Project(name, self))
         project.refresh(store, runs)
         return project
+
+    def entry(self, store: Store, request: Request) -> Entry:
+        """The run that a request names, as of now.
+
+        Raises:
+            RequestError: There is none.
+        """
+        name, run_id = request.parameters["project"], request.parameters["run_id"]
+        project = self.project(store, name)
+        if project.entry(run_id) is None:
+            with suppress(RunNotFoundError):
+                store.find(name, run_id)  # it may have been made since the last listing
+            project = self.project(store, name)
+        return project.the_entry(run_id)
 
     @contextmanager
     def reading(self, run: RunSummary) -> Iterator[OpenRun]:

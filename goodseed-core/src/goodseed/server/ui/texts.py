@@ -43,7 +43,7 @@ def get_texts(store: Store, request: Request) -> Answer:
     limit = limit_of(request, 50, _MAX_STEPS)
     query, wanted = (_STEPS_WITH, (pattern,)) if pattern else (_STEPS, ())
     desk = desk_of(store)
-    entry = desk.project(store, request.parameters["project"]).the_entry(request.parameters["run_id"])
+    entry = desk.entry(store, request)
     with desk.reading(entry.run) as reader:
         numbers = [rows[0][0] if (rows := reader.rows(_SERIES, path)) else None for path in paths]
         if asked:
