@@ -104,8 +104,8 @@ class WriterBackend:
         """The run's file, after all that was logged is in it."""
         from goodseed.run.source import LocalRun  # most training scripts never read
 
-        self._writer.settle()
-        return LocalRun(self._writer.files)
+        inbox = self._writer.inbox
+        return LocalRun(self._writer.files, None if self._writer.settle() else inbox.unstored)
 
     def flush(self, timeout: float | None) -> bool:
         """Wait until all is on the disk."""

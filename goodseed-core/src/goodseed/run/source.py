@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from goodseed.storage.reader import RunReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from goodseed.paths import RunFiles
+    from goodseed.storage.segments import FoundSegment
 
 __all__ = ["LocalRun", "Source"]
 
@@ -41,24 +42,34 @@ class Source(Protocol):
 class LocalRun:
     """A run's file; every call sees one consistent state."""
 
-    def __init__(self, files: RunFiles) -> None:
+    def __init__(self, files: RunFiles, unstored: Callable[[], list[FoundSegment]] | None = None) -> None:
+        """Nothing is read yet.
+
+        Args:
+            files: Where the run lies.
+            unstored: What this process has accepted and can't store just now; None where it stores everything.
+        """
         self._files: Final = files
+        self._unstored: Final = unstored
+
+    def _open(self) -> RunReader:
+        return RunReader(self._files, None if self._unstored is None else self._unstored())
 
     def metric_paths(self) -> list[str]:
         """The paths of the metrics, sorted."""
-        with RunReader(self._files) as reader:
+        with self._open() as reader:
             return reader.metric_paths()
 
     def string_paths(self) -> list[str]:
         """The paths of the string series, sorted."""
-        with RunReader(self._files) as reader:
+        with self._open() as reader:
             return reader.string_paths()
 
     def metric_data(
         self, path: str, *, step_min: float | None, step_max: float | None, max_points: int | None
     ) -> dict[str, Any]:
         """One metric, as `goodseed.Run.get_metric_data` gives it."""
-        with RunReader(self._files) as reader:
+        with self._open() as reader:
             if max_points is not None:
                 limit = min(max_points, _MAX_BUCKETS)
                 buckets = reader.metric_buckets(path, limit, step_min=step_min, step_max=step_max)
@@ -70,16 +81,16 @@ class LocalRun:
 
     def string_data(self, path: str, *, limit: int | None, offset: int) -> list[dict[str, Any]]:
         """The points of a string series by step, each with ``step`` and ``value``."""
-        with RunReader(self._files) as reader:
+        with self._open() as reader:
             points = reader.text_points(path, limit=limit, offset=offset)
         return [{"step": point.step, "value": point.value} for point in points]
 
     def last_step(self, path: str) -> float | None:
         """The highest step under ``path``; None without a point."""
-        with RunReader(self._files) as reader:
+        with self._open() as reader:
             return reader.last_step(path)
 
     def configs(self) -> list[dict[str, Any]]:
         """Every config by path, each with ``path``, ``type_tag``, ``value`` and ``updated_at``."""
-        with RunReader(self._files) as reader:
+        with self._open() as reader:
             return [asdict(row) for row in reader.configs()]

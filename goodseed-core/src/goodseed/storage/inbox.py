@@ -30,7 +30,7 @@ from goodseed.storage.records import (
     text_record,
     unpack_word,
 )
-from goodseed.storage.segments import Segment, SegmentFile
+from goodseed.storage.segments import FoundSegment, Segment, SegmentFile
 from goodseed.storage.waiting import wait_until
 from goodseed.values import as_number, as_step
 
@@ -309,6 +309,12 @@ class Inbox:
                 segment = self._file.take(0)
                 self._chain.append(segment)
                 self._active = _handle(segment)
+
+    def unstored(self) -> list[FoundSegment]:
+        """A copy of what is not stored yet, oldest first, for readers while nothing can be stored."""
+        with self._lock:
+            chain = sorted(self._chain, key=_order)
+            return [FoundSegment(segment.generation, 0, memoryview(segment.memory[:])) for segment in chain]
 
     def refuse(self, error: Callable[[], Exception]) -> None:
         """Let no further record in: every later call raises ``error()``."""

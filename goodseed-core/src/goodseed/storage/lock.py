@@ -54,8 +54,9 @@ class WriterLock:
                 raise RunInUseError(f"The run {path.name.split('.sqlite')[0]!r} is being written by {holder}.")
             time.sleep(0.01)
         self._descriptor: int | None = descriptor
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()} {_host()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk: the lock itself needs no room, and who holds it stays unknown
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()} {_host()}\n".encode(), 0)
 
     def release(self) -> None:
         """Remove the lock file and drop the lock."""

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Final
 from goodseed.errors import FileFormatError, RunNotFoundError
 from goodseed.storage.downsample import Bucket, downsample
 from goodseed.storage.lock import is_locked
+from goodseed.storage.overlay import show_unstored
 from goodseed.storage.recovery import recover_if_abandoned
 from goodseed.storage.schema import connect_read_only, read_meta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
     from goodseed.paths import RunFiles
+    from goodseed.storage.segments import FoundSegment
 
 __all__ = ["ConfigRow", "LastPoint", "MetricPoint", "RunReader", "TextPoint", "file_token", "is_at_rest", "rest_token"]
 
@@ -71,8 +73,12 @@ class RunReader:
     Use it as a context manager, or `close` it. It may be used from several threads, one at a time.
     """
 
-    def __init__(self, files: RunFiles) -> None:
-        """Open the run at ``files``; what a killed writer left in the inbox is brought in first.
+    def __init__(self, files: RunFiles, unstored: Iterable[FoundSegment] | None = None) -> None:
+        """Open the run; what a killed writer left in the inbox is brought in first, or shown where it can't be.
+
+        Args:
+            files: Where it lies.
+            unstored: What this process has accepted and can't store; None to look into the inbox.
 
         Raises:
             RunNotFoundError: There is no such file.
@@ -84,6 +90,11 @@ class RunReader:
         recover_if_abandoned(files)
         with _readable(files):
             self._connection: Final = connect_read_only(files.database, is_at_rest=is_at_rest(files))
+            try:
+                self._has_unstored: Final = show_unstored(files, self._connection, unstored)
+            except BaseException:
+                self._connection.close()
+                raise
 
     def __enter__(self) -> RunReader:  # noqa: PYI034 - typing.Self came with Python 3.11
         return self
@@ -96,6 +107,11 @@ class RunReader:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    @property
+    def has_unstored(self) -> bool:
+        """Whether it shows what is not in the file: what is known of the file is then not all there is."""
+        return self._has_unstored
 
     def limit_memory(self, pages: int) -> None:
         """Keep that many pages of the file in memory, or that many KiB if negative."""

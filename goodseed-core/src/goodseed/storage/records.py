@@ -36,6 +36,7 @@ __all__ = [
     "POINT_WORD",
     "Shape",
     "config_record",
+    "first_time",
     "pack_point",
     "pack_word",
     "replay",
@@ -55,6 +56,9 @@ _SEALED: Final = struct.Struct("=QI")  # word, crc32
 _SHAPE_HEAD: Final = struct.Struct("=Q")
 _TEXT_HEAD: Final = struct.Struct("=Idd")
 _BODY: Final = _SEALED.size
+_TIME: Final = struct.Struct("=d")
+_TIME_PLACES: Final = {_POINT: 16, _ROW: _BODY + 8, _TEXT: _BODY + 4}  # where in a record its time is
+_TIMED_BYTES: Final = 28
 
 pack_word: Final = _WORD.pack
 unpack_word: Final = _WORD.unpack_from
@@ -160,6 +164,24 @@ def replay(buffer: memoryview, start: int, generation: int, batch: Batch) -> int
             break
         offset += size
     return offset
+
+
+def first_time(buffer: memoryview, start: int, generation: int) -> float | None:
+    """When the first point of a segment was logged, in seconds since the epoch; None where ``buffer`` has none.
+
+    What is there is not proved to be whole.
+    """
+    offset, high = start, generation & 0xFFFFFFFF
+    while offset + _TIMED_BYTES <= len(buffer):
+        word = unpack_word(buffer, offset)[0]
+        size = word & MAX_RECORD_BYTES
+        if word >> 32 != high or size < _BODY:
+            return None
+        place = _TIME_PLACES.get((word & 0xFFFFFFFF) >> _KIND_SHIFT)
+        if place is not None:
+            return float(_TIME.unpack_from(buffer, offset + place)[0])
+        offset += size
+    return None
 
 
 def _same(one: float, other: float) -> bool:

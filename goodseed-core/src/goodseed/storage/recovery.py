@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from goodseed.errors import RunInUseError
 from goodseed.storage.batch import Batch, Tables
 from goodseed.storage.lock import WriterLock, is_locked
+from goodseed.storage.overlay import drained_generation
 from goodseed.storage.records import replay
 from goodseed.storage.schema import check_version, connect_writer, drop_inbox_table, migrate
 from goodseed.storage.segments import HEADER_BYTES, FoundSegment, read_segments
@@ -24,7 +25,7 @@ _logger: Final = logging.getLogger("goodseed")
 def recover_if_abandoned(files: RunFiles) -> None:
     """Recover a run that has an inbox and no live writer; does nothing to any other, and never raises.
 
-    Where the directory can't be written to, what the inbox holds stays out of sight.
+    Where that fails, as the disk is full or must not be written, `goodseed.storage.overlay` shows what the inbox holds.
     """
     if not files.inbox.exists() or is_locked(files.lock):
         return
@@ -40,7 +41,7 @@ def recover_if_abandoned(files: RunFiles) -> None:
             finally:
                 connection.close()
     except (sqlite3.Error, OSError, ValueError) as error:
-        _logger.warning("goodseed: %s could not be read: %s", files.inbox, error)
+        _logger.info("goodseed: %s can't be brought into its run: %s", files.inbox, error)
     finally:
         lock.release()
 
@@ -59,7 +60,9 @@ def recover(connection: sqlite3.Connection, files: RunFiles) -> int:
     """
     migrate(connection, check_version(connection, files.database))
     tables = Tables(connection)
-    drained = _load_state(connection, tables)
+    drained = drained_generation(connection)
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'inbox_shapes'").fetchone():
+        tables.shapes.load(connection)
     found = 0
     segments = list(read_segments(files.inbox))
     if not segments and files.inbox.stat().st_size:
@@ -84,15 +87,6 @@ def recover(connection: sqlite3.Connection, files: RunFiles) -> int:
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     files.inbox.unlink(missing_ok=True)
     return found
-
-
-def _load_state(connection: sqlite3.Connection, tables: Tables) -> int:
-    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'inbox_shapes'").fetchone()
-    if known is None:
-        return 0
-    tables.shapes.load(connection)
-    row = connection.execute("SELECT paths FROM inbox_shapes WHERE number = 0").fetchone()
-    return int(row[0]) if row else 0
 
 
 def _store(connection: sqlite3.Connection, tables: Tables, batch: Batch) -> None:

@@ -102,9 +102,11 @@ def _look_at_files(prefix: str, files: dict[str, os.DirEntry[str]], result: Scan
                 log_stat = log.stat(follow_symlinks=False)
                 changed_ns = max(changed_ns, log_stat.st_mtime_ns)
                 fingerprint += f" {log_stat.st_mtime_ns} {log_stat.st_size}"
+            if name + LOCK_SUFFIX in files:
+                fingerprint += LOCK_SUFFIX
+            inbox = files.get(name + INBOX_SUFFIX)
+            if inbox is not None:  # it changes, and the file does not, where there is no room to store it
+                fingerprint += f"{INBOX_SUFFIX} {inbox.stat(follow_symlinks=False).st_mtime_ns}"
         except OSError:
             continue  # removed since, or just being closed: the next look has it
-        for suffix in (LOCK_SUFFIX, INBOX_SUFFIX):
-            if name + suffix in files:
-                fingerprint += suffix
         result.runs[path] = FoundRun(path, fingerprint, changed_ns < recent_ns)

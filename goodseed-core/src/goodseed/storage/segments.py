@@ -11,13 +11,13 @@ import os
 import struct
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["HEADER_BYTES", "FoundSegment", "Segment", "SegmentFile", "read_segments"]
+__all__ = ["HEADER_BYTES", "FoundSegment", "Segment", "SegmentFile", "read_headers", "read_segments"]
 
 HEADER_BYTES: Final = 64
 GRANULE_BYTES: Final = 1 << 16  # what every system accepts as the offset of a mapping
@@ -198,18 +198,45 @@ class FoundSegment:
     content: memoryview
 
 
+class FoundHeader(NamedTuple):
+    """The header of a segment of somebody's inbox.
+
+    Attributes:
+        offset: Where the segment starts in the file.
+        size: Its length in bytes.
+        generation: Its generation.
+        used: How many bytes were used, once sealed; 0 before.
+    """
+
+    offset: int
+    size: int
+    generation: int
+    used: int
+
+
+def read_headers(descriptor: int) -> Iterator[FoundHeader]:
+    """The headers of the segments of an inbox, in their order in the file."""
+    offset = 0
+    while True:
+        header = os.pread(descriptor, HEADER_BYTES, offset)
+        if len(header) < HEADER_BYTES:
+            return
+        magic, size, generation, used = _HEADER.unpack_from(header)
+        if magic != _MAGIC or size < HEADER_BYTES or size % GRANULE_BYTES:
+            return
+        yield FoundHeader(offset, size, generation, used)
+        offset += size
+
+
 def read_segments(path: Path) -> Iterator[FoundSegment]:
     """The segments of the inbox at ``path``, whatever state it is in, oldest first."""
     try:
-        content = memoryview(path.read_bytes())
+        descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return
-    found = []
-    offset = 0
-    while offset + HEADER_BYTES <= len(content):
-        magic, size, generation, used = _HEADER.unpack_from(content, offset)
-        if magic != _MAGIC or size < HEADER_BYTES or size % GRANULE_BYTES:
-            break
-        found.append(FoundSegment(generation, used, content[offset : offset + size]))
-        offset += size
-    yield from sorted(found, key=lambda segment: segment.generation)
+    try:
+        for header in sorted(read_headers(descriptor), key=lambda header: header.generation):
+            content = os.pread(descriptor, header.size, header.offset)
+            yield FoundSegment(header.generation, header.used, memoryview(content))
+    finally:
+        os.close(descriptor)

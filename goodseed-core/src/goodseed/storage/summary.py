@@ -14,6 +14,7 @@ from goodseed.config import DEFAULT_PROJECT
 from goodseed.errors import FileFormatError
 from goodseed.paths import RUN_SUFFIX, RunFiles
 from goodseed.storage.lock import is_locked
+from goodseed.storage.overlay import show_unstored
 from goodseed.storage.reader import LastPoint, is_at_rest
 from goodseed.storage.recovery import recover_if_abandoned
 from goodseed.storage.schema import connect_read_only
@@ -142,6 +143,7 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
     is_resting = not was_locked and is_at_rest(files)
     try:
         with closing(connect_read_only(files.database, is_at_rest=is_resting)) as connection:
+            show_unstored(files, connection)
             connection.text_factory = _decode_text
             connection.execute("BEGIN")  # one state for all that follows
             meta = {key: value for key, value in connection.execute(_META) if isinstance(value, str)}

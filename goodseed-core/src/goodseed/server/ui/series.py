@@ -212,7 +212,7 @@ def _read_open(desk: Desk, reader: OpenRun, run: RunSummary, item: Item, wanted:
         other = reader.metric_id(wanted.x.removeprefix(_METRIC))
         if other is None:
             return Series(*item, Window(), problem="no_series")
-        tracker = desk.changes.of(run.files) if token is None else None
+        tracker = desk.changes.of(run.files) if token is None and not reader.has_unstored else None
         return _read_over(reader, tracker, item, wanted, (number, other))
     by_time = wanted.x != "step"
     origin = run.created_seconds if wanted.x == "time" else 0.0
@@ -220,7 +220,7 @@ def _read_open(desk: Desk, reader: OpenRun, run: RunSummary, item: Item, wanted:
     if wanted.range is not None:
         low, high = wanted.range[0] + origin, wanted.range[1] + origin
         bounds = Bounds(-math.inf, math.inf, low, high) if by_time else Bounds(low, high)
-    tracker = desk.changes.of(run.files) if token is None else None
+    tracker = desk.changes.of(run.files) if token is None and not reader.has_unstored else None
     state = tracker.look() if tracker is not None else ""
     with reader.transaction() as connection:
         if wanted.has_edges and not by_time:

@@ -1,0 +1,142 @@
+"""Readers show what a run has accepted also while, or where, it can't be stored in its file."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+import goodseed
+from goodseed.server.routes import Request
+from goodseed.server.store import CatalogStore
+from goodseed.server.ui import ROUTES, close
+
+OPTIONS = {"project": "p", "run_id": "r", "storage": "local"}
+QUIET = {"git_ref": False, "capture_hardware_metrics": False, "capture_stdout": False, "capture_stderr": False}
+
+
+@contextmanager
+def nobody_may_write(home: Path) -> Iterator[None]:
+    """The run's file takes nothing meanwhile, as on a full disk."""
+    path = home / "projects" / "p" / "runs" / "r.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+def read(path: str = "loss") -> list[tuple[float, float]]:
+    """The points of a metric, as another process reads them."""
+    code = (
+        "import goodseed, json, sys\n"
+        f"with goodseed.Run(**{OPTIONS!r}, read_only=True) as run:\n"
+        f"    print(json.dumps([[p['step'], p['y']] for p in run.get_metric_data({path!r})['raw_points']]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return [tuple(point) for point in json.loads(done.stdout)]
+
+
+@pytest.fixture
+def abandoned(home: Path) -> None:
+    """A run that was killed before it could store its last points, a text, a config and a tag."""
+    code = (
+        "import goodseed, os, signal, sqlite3\n"
+        f"run = goodseed.Run(**{OPTIONS!r}, **{QUIET!r}, tags=['old'])\n"
+        "run.log_metrics({'loss': 1.0, 'acc': 0.5}, step=0)\n"
+        "run.flush()\n"
+        "lock = sqlite3.connect(run.path, isolation_level=None); lock.execute('BEGIN IMMEDIATE')\n"
+        "run.log_metrics({'loss': 0.5, 'acc': 0.6}, step=1)\n"
+        "run.log_metrics({'loss': 9.0}, step=0)\n"
+        "run['new/metric'].log(float('nan'), step=2.5)\n"
+        "run.log_strings({'note': 'hello'}, step=1)\n"
+        "run['lr'] = 0.1; run['sys/tags'].add('late')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert -signal.SIGKILL == done.returncode, done.stderr
+
+
+def test_of_a_killed_run_everything_is_shown(abandoned: None, home: Path) -> None:
+    """What lies in the inbox of a dead process is read, listed and served where it can't be brought into the file."""
+    before = (home / "projects" / "p" / "runs" / "r.sqlite-inbox").read_bytes()
+    with nobody_may_write(home):
+        with goodseed.Run(**OPTIONS, read_only=True) as run:
+            points = {path: run.get_metric_data(path)["raw_points"] for path in run.get_metric_paths()}
+            texts = run.get_string_data("note")
+            configs = {row["path"]: row["value"] for row in run.get_configs()}
+            bucket = run.get_metric_data("loss", max_points=1)["buckets"][0]
+        store = CatalogStore(home / "projects")
+        summary = store.find("p", "r")
+        handler = next(route.handler for route in ROUTES if route.pattern.endswith("/series"))
+        body = {"runs": ["r"], "paths": ["loss"], "points": 100}
+        (series,) = json.loads(b"".join(handler(store, Request({"project": "p"}, {}, body)).content))["series"]
+        close(store)
+        store.close()
+        assert before == (home / "projects" / "p" / "runs" / "r.sqlite-inbox").read_bytes()
+    stored = read("loss")
+
+    assert [{"step": 0.0, "y": 9.0}, {"step": 1.0, "y": 0.5}] == points["loss"]
+    assert [{"step": 0.0, "y": 0.5}, {"step": 1.0, "y": 0.6}] == points["acc"]
+    assert [2.5, True] == [
+        points["new/metric"][0]["step"],
+        points["new/metric"][0]["y"] != points["new/metric"][0]["y"],
+    ]
+    assert [{"step": 1.0, "value": "hello"}] == texts
+    assert ("0.1", '["late", "old"]') == (configs["lr"], configs["sys/tags"])
+    assert (2, 0.5, 9.0, 0.5) == (bucket["count"], bucket["min"], bucket["max"], bucket["last"])
+    assert (3, ("late", "old"), "crashed") == (summary.metric_count, summary.tags, summary.state)
+    assert [9.0, 0.5] == series["last"]
+    assert [(0.0, 9.0), (1.0, 0.5)] == stored
+
+
+def test_of_a_live_run_everything_is_shown(home: Path) -> None:
+    """While the disk takes nothing, this process reads all that was logged, and others what is older than a second."""
+    with goodseed.Run(**OPTIONS, **QUIET) as run:
+        run.log_metrics({"loss": 1.0}, step=0)
+        run.flush()
+        with nobody_may_write(home):
+            run.log_metrics({"loss": 0.5}, step=1)
+            run.log_metrics({"loss": 0.25, "acc": 1.0}, step=2)
+            mine = [(point["step"], point["y"]) for point in run.get_metric_data("loss")["raw_points"]]
+            deadline = time.monotonic() + 20
+            while len(read()) < 3 and time.monotonic() < deadline:
+                time.sleep(0.2)
+            others = read()
+        assert run.flush()
+        after = read()
+
+    expected = [(0.0, 1.0), (1.0, 0.5), (2.0, 0.25)]
+    assert [expected] * 3 == [mine, others, after]
+
+
+def test_a_directory_that_must_not_be_written(abandoned: None, home: Path) -> None:
+    """A user who may only read the directory sees all of a run that was killed, and nothing is made there."""
+    if os.name != "posix" or os.getuid() != 0:
+        pytest.skip("needs another user, whom only root can become")
+    runs = home / "projects" / "p" / "runs"
+    for directory in (home, *home.parents):
+        if str(directory).startswith(("/tmp", "/var")) and directory != Path("/tmp"):
+            directory.chmod(0o755)
+    for path in home.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    before = sorted(path.name for path in runs.iterdir())
+    code = (
+        "import goodseed, os, sqlite3, logging, plistlib, urllib.parse\n"
+        "import goodseed.run.run, goodseed.run.source, goodseed.storage.reader\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        f"with goodseed.Run(**{OPTIONS!r}, read_only=True, goodseed_home={str(home)!r}) as run:\n"
+        "    print(sorted(run.get_metric_paths()), len(run.get_metric_data('loss')['raw_points']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert "['acc', 'loss', 'new/metric'] 2\n" == done.stdout
+    assert before == sorted(path.name for path in runs.iterdir())
