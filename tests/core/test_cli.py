@@ -356,3 +356,21 @@ def test_pad(text: str, expected: str) -> None:
     """Text takes exactly the columns that it is given, wide characters two of them."""
     assert expected == pad(text, 6)
     assert 6 == text_width(pad(text, 6))
+
+
+def test_what_can_be_no_run_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is named like a run and is none is told by name, whether its project or its directory is asked for."""
+    runs = home / "projects" / "p" / "runs"
+    runs.mkdir(parents=True)
+    (runs / "empty.sqlite").touch()
+    (runs / "text.sqlite").write_text("no database")
+    (runs / " .sqlite").write_text("no database")
+    (runs / "folder.sqlite").mkdir()
+    for arguments in (["list"], ["list", "-p", "p"]):
+        main(arguments)
+        said = capsys.readouterr().err
+
+        for name in ("empty", "text", " ", "folder"):
+            assert f"/{name}.sqlite " in said, (arguments, name)
+    assert 2 == main(["list", str(runs / "text.sqlite")])
+    assert "text.sqlite is a file: give the directory" in capsys.readouterr().err

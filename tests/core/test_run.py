@@ -629,3 +629,19 @@ def test_reader_that_was_there_for_a_moment_holds_up_nothing(tmp_path: Path) -> 
     run.close()
 
     assert max(seconds) < 4
+
+
+def test_a_path_that_no_series_has(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A typing error in a path gives the empty result, and one warning that names the nearest path."""
+    with goodseed.Run(project="p", run_id="r", storage="local") as run:
+        run.log_metrics({"train/loss": 1.0}, step=0)
+        run.log_strings({"note": "x"}, step=0)
+        for _ in range(2):
+            assert [] == run.get_metric_data("train/los")["raw_points"]
+            assert [] == run.get_metric_data("train/los", max_points=10)["raw_points"]
+            assert [] == run.get_string_data("zzz")
+        assert [] == run.get_metric_data("train/loss", step_min=5)["raw_points"]
+
+    assert ["Did you mean 'train/loss'?", "It has 1 of them."] == [
+        record.getMessage().partition(". ")[2] for record in caplog.records
+    ]

@@ -6,10 +6,14 @@ import json
 import re
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hub_process import HubProcess, point
+
+import goodseed
+from goodseed.cli.main import main
 
 KINDS = ("none", "wrong", "revoked", "outsider", "viewer", "member", "limited", "workspace admin", "admin")
 _READ, _WRITE, _RULE, _ADMINISTER = "viewer", "member", "workspace admin", "admin"
@@ -258,3 +262,61 @@ def test_a_user_who_is_removed_has_no_key(team: Team) -> None:
 
     assert (200, 204, 401) == (before, removed, after)
     assert 404 == hub.ask("DELETE", "/api/v1/users/admin")[0]
+
+
+@pytest.mark.parametrize("kind", ["viewer", "limited"])
+@pytest.mark.parametrize("run_id", ["new", "r"])
+def test_a_key_that_only_views_opens_no_run(
+    team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, run_id: str
+) -> None:
+    """A run that a key may not write raises at its start, with the remedy, and leaves no file."""
+    monkeypatch.setenv("GOODSEED_API_URL", team.hub.url)
+    options = {"project": "team/p", "goodseed_home": tmp_path, "storage": "cloud", "api_key": team.keys[kind]}
+
+    with pytest.raises(goodseed.AuthenticationError, match="may only view the workspace 'team'"):
+        goodseed.Run(run_id=run_id, **options)  # type: ignore[arg-type]
+    assert [] == list(tmp_path.rglob("*.sqlite"))
+    with goodseed.Run(run_id="r", read_only=True, **options) as run:  # type: ignore[arg-type]
+        assert ["m"] == run.get_metric_paths()
+
+
+def test_whose_key_it_is(team: Team, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`goodseed whoami` names the user and the workspace."""
+    monkeypatch.setenv("GOODSEED_API_URL", team.hub.url)
+    assert 0 == main(["whoami", "--api-key", team.keys["viewer"]])
+
+    assert f"viewer (workspace team) at {team.hub.url}\n" == capsys.readouterr().out
+
+
+def test_runs_have_the_same_keys_everywhere(team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lists and reads runs gives the same keys of a local run and of its copy at the hub."""
+    monkeypatch.setenv("GOODSEED_API_URL", team.hub.url)
+    monkeypatch.setenv("GOODSEED_HOME", str(tmp_path))
+    monkeypatch.setenv("GOODSEED_API_KEY", team.keys["member"])
+    with goodseed.Run(project="team/p", run_id="both", name="Both", storage="local") as run:
+        run.log_metrics({"loss": 1.0}, step=0)
+        run["lr"] = 0.1
+    assert 0 == main(["upload", "-p", "team/p", "-r", "both"])
+    found = {}
+    for storage in ("local", "cloud"):
+        runs = {entry["run_id"]: entry for entry in goodseed.list_runs("team/p", storage=storage)}
+        with goodseed.Run(project="team/p", run_id="both", read_only=True, storage=storage) as reader:
+            configs = {row["path"]: row for row in reader.get_configs()}
+        found[storage] = (runs["both"], configs["lr"])
+
+    assert found["local"][0] == found["cloud"][0]
+    assert {**found["local"][1], "updated_at": ""} == {**found["cloud"][1], "updated_at": ""}
+
+
+def test_a_path_that_no_remote_series_has(
+    team: Team, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A run of a remote gives the empty result for an unknown path, too, and says once what may be meant."""
+    monkeypatch.setenv("GOODSEED_API_URL", team.hub.url)
+    with goodseed.Run(
+        project="team/p", run_id="r", read_only=True, storage="cloud", api_key=team.keys["viewer"]
+    ) as run:
+        assert [] == run.get_metric_data("mm")["raw_points"]
+        assert [] == run.get_string_data("tt")
+
+    assert 2 == sum("Did you mean" in record.getMessage() for record in caplog.records)

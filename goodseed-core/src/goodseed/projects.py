@@ -72,8 +72,9 @@ def list_runs(
         goodseed_home: See `list_projects`.
 
     Returns:
-        One dictionary a run, with at least ``run_id`` (what ``run_id=`` takes); of local runs also ``name``, ``state``
-        and ``created_at``, of the remote's what it says.
+        One dictionary a run, wherever it is: ``run_id`` (what ``run_id=`` takes), ``project``, ``name``, ``state``
+        (``running``, ``finished``, ``failed`` or ``crashed``) and ``created_at`` (ISO 8601, UTC). What a remote does
+        not say is None.
 
     Raises:
         InvalidTypeError, InvalidValueError: ``project`` can't be.
@@ -87,12 +88,34 @@ def list_runs(
         from goodseed.remote.client import split_project
 
         with closing(client):
-            return client.runs(*split_project(client, project))
+            workspace, name = split_project(client, project)
+            return [_remote_run(f"{workspace}/{name}", run) for run in client.runs(workspace, name)]
     from goodseed.storage.catalog import Catalog
 
     with Catalog(home_directory(goodseed_home) / "projects", is_exact=True) as catalog:
         runs = catalog.runs(project)
-    return [{"run_id": run.run_id, "name": run.name, "state": run.state, "created_at": run.created_at} for run in runs]
+    return [
+        {
+            "run_id": run.run_id,
+            "project": run.project,
+            "name": run.name,
+            "state": run.state,
+            "created_at": run.created_at,
+        }
+        for run in runs
+    ]
+
+
+def _remote_run(project: str, run: dict[str, Any]) -> dict[str, Any]:
+    """A run that the remote lists, as `list_runs` gives it."""
+    said = {key: value for key, value in run.items() if isinstance(value, str)}
+    return {
+        "run_id": run["run_id"],
+        "project": project,
+        "name": said.get("experiment_name") or said.get("name"),
+        "state": said.get("status") or said.get("state"),
+        "created_at": said.get("created_at"),
+    }
 
 
 def _client(storage: str | Storage | None, api_key: str | None) -> Client | None:

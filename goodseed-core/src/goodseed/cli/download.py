@@ -26,7 +26,7 @@ gives them (goodseed hub does); else each has the time of the download.
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-p", "--project", metavar="NAME", required=True, help="the project of the run")
-    parser.add_argument("--run-id", metavar="ID", required=True, help="the run")
+    parser.add_argument("-r", "--run-id", metavar="ID", required=True, help="the run")
     parser.add_argument("--api-key", metavar="KEY", help="the API key")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from goodseed.cli.command import Command
 from goodseed.cli.run_tables import projects_table, runs_table
 from goodseed.cli.table import number
-from goodseed.cli.terminal import printable, show_progress, write
+from goodseed.cli.terminal import no_directory, printable, show_progress, write
 from goodseed.storage.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -44,13 +44,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     with Catalog(arguments.dir, max_age_seconds=math.inf) as catalog:
         if arguments.dir is not None and not catalog.root.is_dir():
-            return _fail(f"there is no directory {arguments.dir}.")
+            return _fail(no_directory(arguments.dir))
         projects = catalog.projects(on_progress=show_progress)
         problems = catalog.problems()
         if arguments.project is None:
             return _list_projects(catalog, projects, problems, as_json=arguments.json)
         names = [project.name for project in projects]
         if arguments.project not in names:
+            _warn_of(problems)
             return _fail(_unknown_project(arguments.project, names, catalog))
         runs = catalog.runs(arguments.project)
     if arguments.json:

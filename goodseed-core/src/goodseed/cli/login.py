@@ -14,6 +14,8 @@ from goodseed.credentials import check_key, forget_key, keep_key
 if TYPE_CHECKING:
     import argparse
 
+    from goodseed.remote.client import Identity
+
 __all__ = ["LOGIN", "LOGOUT", "WHOAMI"]
 
 _LOGIN: Final = """\
@@ -42,12 +44,18 @@ def _login(_: argparse.Namespace) -> int:
     key = check_key(_ask(f"API key for {settings.api_url}: "), "What was typed")
     client = connect(settings, key)
     try:
-        name = client.me()
+        identity = client.me()
     finally:
         client.close()
     path = keep_key(settings.api_url, key)
-    print(f"Logged in to {printable(settings.api_url)} as {printable(name)}. The key is in {printable(str(path))}.")
+    print(f"Logged in to {printable(settings.api_url)} as {_shown(identity)}. The key is in {printable(str(path))}.")
     return 0
+
+
+def _shown(identity: Identity) -> str:
+    """The user and the workspace; the workspace alone where the remote says no more."""
+    user, workspace = printable(identity.user or ""), printable(identity.workspace)
+    return f"{user} (workspace {workspace})" if user else workspace
 
 
 def _ask(prompt: str) -> str:
@@ -70,7 +78,7 @@ def _logout(_: argparse.Namespace) -> int:
 def _whoami(arguments: argparse.Namespace) -> int:
     client = client_of(arguments)
     try:
-        print(f"{printable(client.me())} at {printable(client.api_url)}")
+        print(f"{_shown(client.me())} at {printable(client.api_url)}")
     finally:
         client.close()
     return 0

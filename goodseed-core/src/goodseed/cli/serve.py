@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from goodseed.cli.command import Command
-from goodseed.cli.terminal import printable, show_progress
+from goodseed.cli.terminal import no_directory, printable, show_progress
 from goodseed.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port", type=_port, help=f"the port (default: {_DEFAULT_PORT}); a taken one gives the next that is free"
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say which projects are served")
     parser.add_argument("--open", action="store_true", help="open the browser")
     parser.add_argument(
         "--allowed-host",
@@ -72,7 +73,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     store = CatalogStore(arguments.dir)
     if arguments.dir is not None and not store.root.is_dir():
-        print(f"goodseed serve: there is no directory {printable(arguments.dir)}.", file=sys.stderr)
+        print(f"goodseed serve: {printable(no_directory(arguments.dir))}", file=sys.stderr)
         return 2
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = None
@@ -81,6 +82,8 @@ def _run(arguments: argparse.Namespace) -> int:
             server, link = _start(store, arguments)
             store.look(show_progress)
             print(f"Goodseed serves {printable(str(store.root))} at {link} (Ctrl-C stops it)", flush=True)
+            if arguments.verbose:
+                _say_what_is_served(store)
             if arguments.open:
                 _open_browser(link)
             server.serve_forever()
@@ -92,6 +95,12 @@ def _run(arguments: argparse.Namespace) -> int:
                 _close_caches(store)
             signal.signal(signal.SIGTERM, before)
     return 0
+
+
+def _say_what_is_served(store: CatalogStore) -> None:
+    for project in store.projects():
+        print(f"  {printable(project.name)}: {project.run_count:,} runs, {project.running_count:,} of them running")
+    sys.stdout.flush()
 
 
 def _close_caches(store: CatalogStore) -> None:

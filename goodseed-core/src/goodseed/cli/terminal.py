@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Final, TextIO
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["COLOURS", "has_colours", "line_width", "pad", "paint", "printable", "show_progress", "text_width", "write"]
+__all__ = [
+    "COLOURS",
+    "has_colours",
+    "line_width",
+    "no_directory",
+    "pad",
+    "paint",
+    "printable",
+    "show_progress",
+    "text_width",
+    "write",
+]
 
 COLOURS: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _ELLIPSIS: Final = "…"
@@ -79,6 +90,13 @@ def write(lines: Iterable[str]) -> None:
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     for line in lines:
         sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def no_directory(path: str) -> str:
+    """Why ``path``, which is no directory, can't be looked into; a sentence."""
+    if os.path.exists(path):
+        return f"{path} is a file: give the directory that it lies in."
+    return f"there is no directory {path}."
 
 
 def show_progress(done: int, total: int) -> None:

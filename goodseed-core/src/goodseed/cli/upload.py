@@ -37,7 +37,7 @@ _AT_ONCE: Final = 4
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-p", "--project", metavar="NAME", required=True, help="the project of the runs")
-    parser.add_argument("--run-id", metavar="ID", help="only this run")
+    parser.add_argument("-r", "--run-id", metavar="ID", help="only this run")
     parser.add_argument("--api-key", metavar="KEY", help="the API key")
 
 

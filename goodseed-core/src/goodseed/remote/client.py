@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from goodseed.remote.packed import Series
     from goodseed.remote.transport import Response, Transport
 
-__all__ = ["Capabilities", "Client", "RejectedPoint", "compressed_columns", "compressed_points", "split_project"]
+__all__ = [
+    "Capabilities",
+    "Client",
+    "Identity",
+    "RejectedPoint",
+    "compressed_columns",
+    "compressed_points",
+    "split_project",
+]
 
 _SMALL_BYTES: Final = 8 << 20
 _LARGE_BYTES: Final = 1 << 30
@@ -51,6 +59,19 @@ class Capabilities:
     non_finite: bool = False
     times: bool = False
     packed_points: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose key it is.
+
+    Attributes:
+        workspace: The one that is meant where none is named.
+        user: The user; None where the remote does not say.
+    """
+
+    workspace: str
+    user: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +123,11 @@ class Client:
         names = ("float_steps", "non_finite", "times", "packed_points")
         return Capabilities(True, *(answer.get(name) is True for name in names))
 
-    def me(self) -> str:
-        """Whose key this is: the name of the default workspace."""
-        return self._field(self._json("GET", "/api/v1/auth/me"), "name")
+    def me(self) -> Identity:
+        """Whose key this is."""
+        answer = self._json("GET", "/api/v1/auth/me")
+        user = answer.get("user") if isinstance(answer, dict) else None
+        return Identity(self._field(answer, "name"), _harmless(user) or None)
 
     def workspaces(self) -> list[str]:
         """The names of the workspaces that the key can see."""
@@ -133,10 +156,16 @@ class Client:
         run_id: str,
         *,
         name: str | None,
+        is_written: bool,
         created_at: str | None = None,
         modified_at: str | None = None,
     ) -> str:
-        """Make the run or find it; returns the remote's id of it."""
+        """Make the run or find it; returns the remote's id of it.
+
+        Raises:
+            AuthenticationError: The run is to be written, and the key may only view the workspace.
+            RunNotFoundError: The run is to be read, and there is none.
+        """
         times = {"created_at": created_at, "modified_at": modified_at}
         body = {
             "workspace": workspace,
@@ -145,7 +174,22 @@ class Client:
             "experiment_name": name,
             **{key: value for key, value in times.items() if value is not None},
         }
-        return self._field(self._json("POST", "/api/v1/runs", body), "id")
+        try:
+            answer = self._json("POST", "/api/v1/runs", body)
+        except RunNotFoundError:
+            if is_written:  # who may write makes the run that is not there
+                raise self._only_views(workspace) from None
+            raise
+        remote_id = self._field(answer, "id")
+        if is_written and answer.get("role") == "viewer":
+            raise self._only_views(workspace)
+        return remote_id
+
+    def _only_views(self, workspace: str) -> AuthenticationError:
+        return AuthenticationError(
+            f"The API key may only view the workspace {workspace!r} ({self.api_url}), and writes no runs there. "
+            'Use a key of a member, another workspace, or storage="local".'
+        )
 
     def send_configs(self, remote_id: str, configs: Sequence[Mapping[str, str]]) -> None:
         """Set configs, each with ``path``, ``type_tag`` and ``value``; at most 1,000."""
@@ -315,7 +359,7 @@ class Client:
 def split_project(client: Client, project: str) -> tuple[str, str]:
     """The workspace and the project that ``project`` names; without a slash it is in the key's default workspace."""
     workspace, slash, name = project.partition("/")
-    return (workspace, name) if slash else (client.me(), project)
+    return (workspace, name) if slash else (client.me().workspace, project)
 
 
 def compressed_points(points: Sequence[str]) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from goodseed.config import is_web_address
 from goodseed.errors import ConfigurationError, GoodseedError, RemoteError
 from goodseed.plugins import call_first
-from goodseed.remote.client import Capabilities, Client
+from goodseed.remote.client import Capabilities, Client, Identity
 from goodseed.remote.transport import Transport
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class _DestinationClient(Client):
         """It takes whatever a run may hold."""
         return Capabilities(is_hub=True, float_steps=True, non_finite=True, times=True)
 
-    def me(self) -> str:
-        """There are no workspaces but those that are named."""
-        return ""
+    def me(self) -> Identity:
+        """There are no users, and no workspaces but those that are named."""
+        return Identity("", None)
 
     def create_run(
         self,
@@ -71,6 +71,7 @@ class _DestinationClient(Client):
         run_id: str,
         *,
         name: str | None,
+        is_written: bool,
         created_at: str | None = None,
         modified_at: str | None = None,
     ) -> str:

@@ -40,7 +40,7 @@ class RemoteRun:
         details = next((run for run in client.runs(workspace, name) if run["run_id"] == run_id), None)
         if details is None:
             raise RunNotFoundError(f"{client.api_url} has no run {run_id!r} in project {project!r}.")
-        return cls(client, client.create_run(workspace, name, run_id, name=None), details)
+        return cls(client, client.create_run(workspace, name, run_id, name=None, is_written=False), details)
 
     def configs(self) -> list[dict[str, Any]]:
         """Every config by path, each with ``path``, ``type_tag``, ``value`` and ``updated_at``."""

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.values import as_step, decode_config
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from goodseed.run.source import Source
 
 __all__ = ["RunData"]
 
+_logger: Final = logging.getLogger("goodseed")
+
 
 class RunData:
     """The methods of `goodseed.Run` that read."""
+
+    def __init__(self) -> None:
+        self._unknown_paths: Final[set[str]] = set()
 
     def _source(self) -> Source:
         """What the run is read from, with all that was logged in it."""
@@ -37,7 +45,7 @@ class RunData:
         """One metric, by step.
 
         Args:
-            path: Its path; one without points gives none.
+            path: Its path; one that no metric has gives no points, and a warning that names the nearest.
             step_min: The first step wanted; may be infinite.
             step_max: The last step wanted; may be infinite.
             max_points: Where there are more points than that, give at most so many buckets instead.
@@ -54,7 +62,11 @@ class RunData:
         """
         path, limit = check_attribute_path(path), _count("max_points", max_points, 1)
         low, high = _bound(step_min), _bound(step_max)
-        return self._source().metric_data(path, step_min=low, step_max=high, max_points=limit)
+        source = self._source()
+        data = source.metric_data(path, step_min=low, step_max=high, max_points=limit)
+        if data.get("raw_points") == []:
+            self._warn_if_unknown(path, "metric", source.metric_paths)
+        return data
 
     def get_string_paths(self) -> list[str]:
         """The paths of the string series, sorted.
@@ -71,7 +83,7 @@ class RunData:
         """The points of a string series by step, each with ``step`` and ``value``.
 
         Args:
-            path: Its path; one without points gives none.
+            path: Its path; one that no series has gives no points, and a warning that names the nearest.
             limit: At most so many.
             offset: Leave out the first so many.
 
@@ -81,7 +93,25 @@ class RunData:
             RemoteError: The run is one of the remote, which is not to be had.
         """
         path, count, skip = check_attribute_path(path), _count("limit", limit, 0), _count("offset", offset, 0)
-        return list(self._source().string_data(path, limit=count, offset=skip or 0))
+        source = self._source()
+        data = list(source.string_data(path, limit=count, offset=skip or 0))
+        if not data:
+            self._warn_if_unknown(path, "string series", source.string_paths)
+        return data
+
+    def _warn_if_unknown(self, path: str, kind: str, known_paths: Callable[[], list[str]]) -> None:
+        """Say once that there is no such series, and which one may be meant: a typing error looks like no data."""
+        if path in self._unknown_paths:
+            return
+        known = known_paths()
+        if path in known:
+            return
+        self._unknown_paths.add(path)
+        from difflib import get_close_matches
+
+        close = get_close_matches(path, known, n=1)
+        hint = f"Did you mean {close[0]!r}?" if close else f"It has {len(known):,} of them."
+        _logger.warning("goodseed: the run has no %s %r. %s", kind, path, hint)
 
     def get_configs(self) -> list[dict[str, Any]]:
         """Every config by path, each with ``path``, ``type_tag``, ``value`` (as stored) and ``updated_at``.

@@ -41,6 +41,7 @@ class RunWriting(RunData):
     """The methods of `goodseed.Run` that write, for a subclass that opens and closes the run."""
 
     def __init__(self, backend: Backend) -> None:
+        super().__init__()
         self._backend: Final = backend
         self._log_metrics: Final = backend.log_metrics
         self._log_number: Final = backend.log_number

@@ -8,7 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from goodseed.paths import INBOX_SUFFIX, LOCK_SUFFIX, RUN_SUFFIX
+from goodseed.errors import InvalidValueError
+from goodseed.paths import INBOX_SUFFIX, LOCK_SUFFIX, RUN_SUFFIX, check_run_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +73,8 @@ def scan(root: Path) -> Scan:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(f"{prefix}{name}/")
+                        if name.endswith(RUN_SUFFIX) and prefix.endswith(f"{_RUNS}/"):
+                            result.problems[prefix + name] = "is a directory, and no run"
                     else:
                         files[name] = entry
         except FileNotFoundError:
@@ -95,6 +98,7 @@ def _look_at_files(prefix: str, files: dict[str, os.DirEntry[str]], result: Scan
                 kind = "a symbolic link, which is not followed" if entry.is_symlink() else "not a regular file"
                 result.problems[path] = f"is {kind}"
                 continue
+            check_run_id(name.removesuffix(RUN_SUFFIX))
             changed_ns = found.st_mtime_ns
             fingerprint = f"{changed_ns} {found.st_size} {found.st_ino}"
             log = files.get(f"{name}-wal")
@@ -109,4 +113,7 @@ def _look_at_files(prefix: str, files: dict[str, os.DirEntry[str]], result: Scan
                 fingerprint += f"{INBOX_SUFFIX} {inbox.stat(follow_symlinks=False).st_mtime_ns}"
         except OSError:
             continue  # removed since, or just being closed: the next look has it
+        except InvalidValueError:
+            result.problems[path] = "has a name that can be no run id; rename it"
+            continue
         result.runs[path] = FoundRun(path, fingerprint, changed_ns < recent_ns)

@@ -64,6 +64,7 @@ class Registration:
             project,
             self.run_id,
             name=self.name,
+            is_written=True,
             created_at=self.created_at,
             modified_at=self.modified_at,
         )

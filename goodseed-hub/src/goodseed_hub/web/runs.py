@@ -44,7 +44,7 @@ def make_run(call: Call) -> Reply:
         modified_at=_time(content, "modified_at"),
     )
     state = call.hub.open_run(call.caller, wanted)
-    return Reply({"id": state.record.id})
+    return Reply({"id": state.record.id, "role": call.caller.roles.get(wanted.workspace)})
 
 
 def _time(content: dict[str, Any], name: str) -> str | None:
