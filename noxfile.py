@@ -14,6 +14,7 @@ nox.options.error_on_missing_interpreters = True
 
 TEST_REQUIREMENTS = [
     "pytest>=8.2",  # the test runner
+    "pytest-xdist>=3.6",  # uses all cores; 3.6 gives tests to whoever is idle
     "hypothesis>=6.100",  # finds the values that nobody thinks of
     "numpy>=1.24",  # its numbers are what people log
     "rich>=13.7",  # a progress display that moves up and down
@@ -53,6 +54,8 @@ HUB_REQUIREMENTS = [
 ]
 # What needs other environments has sessions of its own: frameworks, hub, web.
 CORE_TESTS = ["tests/core", *(str(path) for path in sorted(Path("tests").glob("test_*.py")))]
+ALL_CORES = ["-n", "auto", "--dist", "worksteal"]
+DISTRIBUTIONS = ["goodseed-core", "goodseed-hub", "goodseed-lightning", "goodseed-hf", "goodseed-keras"]
 WEB_REQUIREMENTS = [
     "pytest>=8.2",  # the test runner
     "playwright>=1.49",  # drives Chromium as a user does
@@ -70,17 +73,27 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Take the README's pictures of the demo's runs, with the page as it is now."""
+    session.install("./goodseed-core", "scikit-learn>=1.3", "tqdm>=4.66", "playwright>=1.49")
+    home = Path(session.create_tmp()).resolve() / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    session.run("python", "examples/digits.py", "--home", str(home), silent=True)
+    session.run("python", "examples/pictures.py", str(home / "projects"), "docs/pictures")
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the test suite on this Python."""
     session.install("-e", "./goodseed-core", *TEST_REQUIREMENTS)
-    session.run("python", "-m", "pytest", *(session.posargs or CORE_TESTS))
+    session.run("python", "-m", "pytest", *(session.posargs or (*ALL_CORES, *CORE_TESTS)))
 
 
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"], default=False)
 def versions(session: nox.Session) -> None:
     """Run the test suite on every supported Python."""
     session.install("-e", "./goodseed-core", *TEST_REQUIREMENTS)
-    session.run("python", "-m", "pytest", *(session.posargs or CORE_TESTS))
+    session.run("python", "-m", "pytest", *(session.posargs or (*ALL_CORES, *CORE_TESTS)))
 
 
 @nox.session
@@ -172,6 +185,29 @@ def _is_same(one: Path, other: Path) -> bool:
         sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file()) for folder in (one, other)
     ]
     return files[0] == files[1] and not any(filecmp.cmpfiles(one, other, files[0], shallow=False)[1:])
+
+
+@nox.session
+def dist(session: nox.Session) -> None:
+    """Build all packages into dist/; ``-- --with-dependencies`` adds what core and hub need, for this machine."""
+    session.install("build>=1.2", "pip>=24")
+    target = Path("dist").resolve()
+    for old in (*target.glob("goodseed*.whl"), *target.glob("goodseed*.tar.gz")):
+        old.unlink()
+    for name in DISTRIBUTIONS:
+        session.run("python", "-m", "build", "--outdir", str(target), name, silent=True)
+    if "--with-dependencies" in session.posargs:
+        hub = next(target.glob("goodseed_hub-*.whl"))
+        download = ["download", "--quiet", "--dest", str(target), "--find-links", str(target)]
+        session.run("python", "-m", "pip", *download, f"{hub}[postgres]")
+    session.log("\n".join(sorted(path.name for path in target.iterdir())))
+
+
+@nox.session
+def install(session: nox.Session) -> None:
+    """Run every install and start command of README and docs, each in a fresh environment."""
+    session.install("pytest>=8.2", "virtualenv>=20.26", "build>=1.2")
+    session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "tests/install", *session.posargs)
 
 
 @nox.session

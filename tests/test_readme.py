@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import subprocess
@@ -9,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from goodseed.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -88,12 +92,10 @@ def test_commands_exist() -> None:
     for name, *rest in commands:
         if name == "hub":
             continue  # a plugin's command, with commands of its own: tests/hub gives them
-        listed = subprocess.run(
-            [sys.executable, "-m", "goodseed", *([] if name.startswith("-") else [name]), "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
+        shown = io.StringIO()
+        with contextlib.redirect_stdout(shown):
+            assert 0 == main([*([] if name.startswith("-") else [name]), "--help"])
+        listed = shown.getvalue()
 
         assert {word for word in (name, *rest) if word.startswith("-")} <= set(
             re.findall(r"--?[a-z][a-z-]*", listed)
@@ -134,3 +136,21 @@ def test_torture_scenarios_of_the_guarantees_exist() -> None:
     named = {name for names in re.findall(r"--only ([a-z -]+)`", page) for name in names.split()}
 
     assert named == set(re.findall(r'^    "([a-z-]+)":', script, re.MULTILINE))
+
+
+def test_figures_are_those_of_the_benchmark() -> None:
+    """Every duration that the README claims is one that was measured last, as the benchmarks' page has it."""
+    measured = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    claimed = re.findall(r"\d[\d.,]* (?:µs|ms)", (ROOT / "README.md").read_text(encoding="utf-8"))
+
+    assert len(claimed) >= 6
+    assert [] == [figure for figure in claimed if figure not in measured]
+
+
+def test_pictures_are_small() -> None:
+    """The README's pictures are there, in both themes, and load quickly."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    pictures = re.findall(r'(?:srcset|src)="([^"]+)"', text)
+
+    assert 2 == len(pictures)
+    assert all(0 < (ROOT / picture).stat().st_size < 300_000 for picture in pictures)

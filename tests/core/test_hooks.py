@@ -191,17 +191,18 @@ threads = [threading.Thread(target=work, args=(k,)) for k in range(2)]
 def test_slow_plugin_is_left_behind(machine: Machine) -> None:
     """Points that a plugin is too slow for are in the file all the same, and it is said once."""
     machine.install(
-        "import time\nfrom goodseed.hookspecs import hookimpl\n"
-        "@hookimpl\ndef goodseed_points_stored(run, points):\n    time.sleep(1.5)\n"
+        "import sys, time\nfrom goodseed.hookspecs import hookimpl\n"
+        "@hookimpl\ndef goodseed_points_stored(run, points):\n"
+        "    while not hasattr(sys, 'all_is_stored'):\n        time.sleep(0.01)\n"
     )
     done = machine.script(
         """
-import time
+import sys
 data = {f"m{k}": 1.0 for k in range(1000)}
 for step in range(2500):
     run.log_metrics(data, step=step)
-    if step % 500 == 0:
-        time.sleep(0.4)
+run.flush()
+sys.all_is_stored = True
 """
     )
 
