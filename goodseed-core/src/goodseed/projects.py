@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.config import Settings, Storage, is_web_address
 from goodseed.credentials import find_key
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from goodseed.remote.client import Client
 
 __all__ = ["list_projects", "list_runs"]
+
+_FIELDS: Final = (
+    *("run_id", "project", "name", "state", "end_reason", "created_at", "closed_at"),
+    "duration_seconds",
+)
 
 
 def list_projects(
@@ -73,8 +78,9 @@ def list_runs(
 
     Returns:
         One dictionary a run, wherever it is: ``run_id`` (what ``run_id=`` takes), ``project``, ``name``, ``state``
-        (``running``, ``finished``, ``failed`` or ``crashed``) and ``created_at`` (ISO 8601, UTC). What a remote does
-        not say is None.
+        (``running``, ``finished``, ``failed`` or ``crashed``), ``end_reason`` (None where it ended well, or nobody
+        knows), ``created_at`` and ``closed_at`` (ISO 8601, UTC) and ``duration_seconds``. What a remote does not say
+        is None.
 
     Raises:
         InvalidTypeError, InvalidValueError: ``project`` can't be.
@@ -94,22 +100,13 @@ def list_runs(
 
     with Catalog(home_directory(goodseed_home) / "projects", is_exact=True) as catalog:
         runs = catalog.runs(project)
-    return [
-        {
-            "run_id": run.run_id,
-            "project": run.project,
-            "name": run.name,
-            "state": run.state,
-            "created_at": run.created_at,
-        }
-        for run in runs
-    ]
+    return [{name: getattr(run, name) for name in _FIELDS} for run in runs]
 
 
 def _remote_run(project: str, run: dict[str, Any]) -> dict[str, Any]:
     """A run that the remote lists, as `list_runs` gives it."""
     said = {key: value for key, value in run.items() if isinstance(value, str)}
-    return {
+    return dict.fromkeys(_FIELDS) | {
         "run_id": run["run_id"],
         "project": project,
         "name": said.get("experiment_name") or said.get("name"),

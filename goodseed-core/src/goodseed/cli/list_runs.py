@@ -135,6 +135,7 @@ def _run_as_json(run: RunSummary) -> dict[str, Any]:
         "project": run.project,
         "name": run.name,
         "state": run.state,
+        "end_reason": run.end_reason,
         "created_at": run.created_at,
         "modified_at": run.modified_at,
         "closed_at": run.closed_at,

@@ -45,7 +45,7 @@ def runs_table(runs: Sequence[RunSummary]) -> list[str]:
     shown = [run for run in runs if not run.trashed]
     columns = [
         Column("run", [run.run_id for run in shown], least_width=10),
-        Column("state", [run.state for run in shown], colours=[_STATE_COLOURS.get(run.state) for run in shown]),
+        Column("state", [_state(run) for run in shown], colours=[_STATE_COLOURS.get(run.state) for run in shown]),
         Column("name", [run.name or "" for run in shown], spare_width=20, least_width=8),
         Column("age", [ago(now - run.created_seconds) for run in shown], is_number=True),
         Column("duration", [duration(run.duration_seconds) for run in shown], is_number=True),
@@ -55,6 +55,11 @@ def runs_table(runs: Sequence[RunSummary]) -> list[str]:
     if len(shown) < len(runs):
         lines += ["", f"{len(runs) - len(shown):,} more in the trash"]
     return lines
+
+
+def _state(run: RunSummary) -> str:
+    """The state, and that a trial was pruned: what makes a run fail is longer than a column."""
+    return f"{run.state} (pruned)" if run.end_reason == "pruned" else run.state
 
 
 def _metric_columns(runs: Sequence[RunSummary]) -> list[Column]:

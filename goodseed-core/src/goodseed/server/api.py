@@ -70,6 +70,8 @@ def _run_as_json(run: RunSummary, paths: SeriesPaths) -> str:
             "created_at": run.created_at,
             "closed_at": run.closed_at,
             "status": run.status,
+            "state": run.state,
+            "end_reason": run.end_reason,
             "trashed": bool(run.trashed),  # the index has numbers
             "string_series_paths": paths.texts,
             "metric_paths": paths.metrics,

@@ -19,19 +19,20 @@ if TYPE_CHECKING:
 __all__ = ["INDEX_NAME", "CatalogIndex", "IndexEntry", "ProjectSummary"]
 
 INDEX_NAME: Final = ".goodseed-index.sqlite"
-_VERSION: Final = 2
+_VERSION: Final = 3
 _APPLICATION_ID: Final = 0x67736478
 _BUSY_SECONDS: Final = 5.0
 
 # In the order of RunSummary's fields, without those that the path tells. File names need not be valid text: BLOB.
 _COLUMNS: Final = """
     project BLOB, name TEXT, state TEXT, created_at TEXT, modified_at TEXT, closed_at TEXT, created_seconds REAL,
-    modified_seconds REAL, duration_seconds REAL, trashed INTEGER, config_count INTEGER, metric_count INTEGER,
-    text_count INTEGER, tags_text TEXT, metrics_text TEXT"""
+    modified_seconds REAL, started_seconds REAL, earlier_seconds REAL, duration_seconds REAL, end_reason TEXT,
+    trashed INTEGER, config_count INTEGER, metric_count INTEGER, text_count INTEGER, tags_text TEXT,
+    metrics_text TEXT"""
 _TABLE: Final = f"""
     CREATE TABLE entry (relative_path BLOB PRIMARY KEY, token TEXT NOT NULL, problem TEXT, {_COLUMNS}) WITHOUT ROWID"""
-_TRASHED: Final = 8  # where `trashed` is among the columns after `project`; SQLite has no bool
-_UPSERT: Final = f"INSERT OR REPLACE INTO entry VALUES ({', '.join('?' * 18)})"
+_TRASHED: Final = 11  # where `trashed` is among the columns after `project`; SQLite has no bool
+_UPSERT: Final = f"INSERT OR REPLACE INTO entry VALUES ({', '.join('?' * 21)})"
 _PROJECTS: Final = """
     SELECT project, count(*), sum(state = 'running'), sum(trashed), max(modified_seconds)
     FROM entry WHERE problem IS NULL GROUP BY project ORDER BY max(modified_seconds) DESC, project"""
@@ -174,11 +175,12 @@ class CatalogIndex:
 def _row(entry: IndexEntry) -> tuple[object, ...]:
     path, run = os.fsencode(entry.relative_path), entry.content
     if isinstance(run, str):
-        return (path, entry.token, run, *[None] * 15)
+        return (path, entry.token, run, *[None] * 18)
     return (
         *(path, entry.token, None),
         *(os.fsencode(run.project), run.name, run.state, run.created_at, run.modified_at, run.closed_at),
-        *(run.created_seconds, run.modified_seconds, run.duration_seconds, run.trashed),
+        *(run.created_seconds, run.modified_seconds, run.started_seconds, run.earlier_seconds, run.duration_seconds),
+        *(run.end_reason, run.trashed),
         *(run.config_count, run.metric_count, run.text_count, run.tags_text, run.metrics_text),
     )
 

@@ -17,11 +17,12 @@ try:
 except ImportError:  # Windows
     import msvcrt
 
-__all__ = ["WriterLock", "is_locked"]
+__all__ = ["WriterLock", "heard_seconds", "is_locked"]
 
 # A reader that asks whether a writer lives holds a shared lock for microseconds: try again that long.
 _ACQUIRE_SECONDS: Final = 0.5
 _DROP_SECONDS: Final = 0.03
+_MOST_AHEAD_SECONDS: Final = 86_400.0  # of another machine's clock
 
 
 class WriterLock:
@@ -30,7 +31,10 @@ class WriterLock:
     A forked child must call `abandon`: the lock belongs to an open file, which fork shares.
     """
 
-    __slots__ = ("_descriptor", "_path")
+    __slots__ = ("_descriptor", "_path", "found_seconds")
+
+    found_seconds: float
+    """When whoever held the lock before was last heard of; 0.0 where nobody was."""
 
     def __init__(self, path: Path) -> None:
         """Take the lock at ``path``.
@@ -54,9 +58,17 @@ class WriterLock:
                 raise RunInUseError(f"The run {path.name.split('.sqlite')[0]!r} is being written by {holder}.")
             time.sleep(0.01)
         self._descriptor: int | None = descriptor
+        self.found_seconds = _heard_seconds(descriptor)
         with contextlib.suppress(OSError):  # a full disk: the lock itself needs no room, and who holds it stays unknown
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()} {_host()}\n".encode(), 0)
+
+    def beat(self) -> None:
+        """Say that we are alive now, for whoever finds the lock when we are not."""
+        if self._descriptor is not None:
+            start = len(f"{os.getpid()} {_host()}\n".encode())
+            with contextlib.suppress(OSError):  # a full disk
+                os.pwrite(self._descriptor, f"{time.time():.3f}\n".encode(), start)
 
     def release(self) -> None:
         """Remove the lock file and drop the lock."""
@@ -72,6 +84,18 @@ class WriterLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def heard_seconds(path: Path) -> float:
+    """When the holder of the lock at ``path`` was last heard of, in seconds since the epoch; 0.0 for never."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return 0.0
+    try:
+        return _heard_seconds(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def is_locked(path: Path) -> bool:
@@ -137,10 +161,19 @@ def _host() -> str:
 
 def _pid_and_host(descriptor: int) -> tuple[int, str]:
     try:
-        pid, _, host = os.pread(descriptor, 300, 0).decode(errors="replace").strip().partition(" ")
+        first_line = os.pread(descriptor, 300, 0).decode(errors="replace").partition("\n")[0]
+        pid, _, host = first_line.strip().partition(" ")
     except OSError:
         return 0, ""
     return (int(pid), host) if pid.isdecimal() and len(pid) < 10 else (0, "")
+
+
+def _heard_seconds(descriptor: int) -> float:
+    try:
+        heard = float(os.pread(descriptor, 300, 0).decode(errors="replace").split("\n")[1])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return heard if 0.0 < heard < time.time() + _MOST_AHEAD_SECONDS else 0.0
 
 
 def _holder(descriptor: int) -> str:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import RunInUseError
 from goodseed.storage.batch import Batch, Tables
+from goodseed.storage.life import last_sign
 from goodseed.storage.lock import WriterLock, is_locked
 from goodseed.storage.overlay import drained_generation
 from goodseed.storage.records import replay
 from goodseed.storage.schema import check_version, connect_writer, drop_inbox_table, migrate
 from goodseed.storage.segments import HEADER_BYTES, FoundSegment, read_segments
+from goodseed.times import utc_text
 
 if TYPE_CHECKING:
     from goodseed.paths import RunFiles
@@ -38,12 +40,24 @@ def recover_if_abandoned(files: RunFiles) -> None:
             connection = connect_writer(files.database, busy_seconds=1.0)
             try:
                 recover(connection, files)
+                _note_last_sign(connection, lock.found_seconds)
             finally:
                 connection.close()
     except (sqlite3.Error, OSError, ValueError) as error:
         _logger.info("goodseed: %s can't be brought into its run: %s", files.inbox, error)
     finally:
         lock.release()
+
+
+def _note_last_sign(connection: sqlite3.Connection, heard_seconds: float) -> None:
+    """Keep what the lock, which is about to go, says of the writer's last sign of life."""
+    (status,) = connection.execute("SELECT value FROM run_meta WHERE key = 'status'").fetchone() or ("running",)
+    if status == "running":
+        seconds = last_sign(connection, heard_seconds)
+        at = utc_text(seconds)
+        connection.execute(
+            "UPDATE configs SET value = ?1, updated_at = ?1 WHERE path = 'sys/modification_time' AND value < ?1", (at,)
+        )
 
 
 def recover(connection: sqlite3.Connection, files: RunFiles) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import sqlite3
 import time
@@ -12,6 +13,14 @@ from typing import TYPE_CHECKING, Final
 from goodseed.paths import make_private_directory
 from goodseed.storage.batch import Batch, Tables
 from goodseed.storage.forks import GatedConnection
+from goodseed.storage.life import (
+    EARLIER_SECONDS,
+    RESUMED_AT,
+    earlier_seconds,
+    last_sign,
+    seconds_of,
+    started_seconds,
+)
 from goodseed.storage.records import replay
 from goodseed.storage.recovery import recover
 from goodseed.storage.schema import (
@@ -23,6 +32,7 @@ from goodseed.storage.schema import (
     create_tables,
     drop_inbox_table,
     migrate,
+    read_meta,
     refuse_if_open,
     set_drained,
 )
@@ -63,8 +73,14 @@ class Session:
         on_stored: Told each batch that is committed; None for nobody.
     """
 
-    def __init__(self, files: RunFiles, meta: Mapping[str, str], *, is_new: bool) -> None:
+    def __init__(self, files: RunFiles, meta: Mapping[str, str], *, is_new: bool, heard_seconds: float = 0.0) -> None:
         """Open the file and write ``meta``: make its tables, or take over what the last writer left.
+
+        Args:
+            files: Where it lies.
+            meta: For ``run_meta``.
+            is_new: There are no tables yet.
+            heard_seconds: When the last writer, should it have died, was last heard of.
 
         Raises:
             sqlite3.Error: It can't be opened or written.
@@ -88,6 +104,7 @@ class Session:
                 create_tables(self._connection)
             else:
                 create_inbox_table(self._connection)
+                self._resume(heard_seconds)
                 self._connection.execute("DELETE FROM run_meta WHERE key = 'closed_at'")
                 self._connection.execute("DELETE FROM configs WHERE path IN ('sys/end_reason', 'sys/closed_time')")
             self._connection.executemany(_UPSERT_META, meta.items())
@@ -102,6 +119,15 @@ class Session:
         self.is_wal_held = False
         self._are_tables_synced = not is_new
         self.on_stored: Callable[[Batch], None] | None = None
+
+    def _resume(self, heard_seconds: float) -> None:
+        """Add the life that has ended to those before it; what is said of its end goes."""
+        meta = read_meta(self._connection)
+        started = started_seconds(meta, math.inf)
+        ended = seconds_of(meta.get("closed_at"), 0.0) or last_sign(self._connection, heard_seconds)
+        lived = earlier_seconds(meta) + max(0.0, ended - started)
+        rows = [(EARLIER_SECONDS, f"{lived:.3f}"), (RESUMED_AT, now_text())]
+        self._connection.executemany(_UPSERT_META, rows)
 
     def sync_tables(self) -> None:
         """Bring a new file's tables to the disk itself: a machine that dies must not leave a file without them.

@@ -13,12 +13,20 @@ from typing import Final
 from goodseed.config import DEFAULT_PROJECT
 from goodseed.errors import FileFormatError
 from goodseed.paths import RUN_SUFFIX, RunFiles
-from goodseed.storage.lock import is_locked
+from goodseed.storage.life import (
+    EARLIER_SECONDS,
+    RESUMED_AT,
+    earlier_seconds,
+    last_sign,
+    seconds_of,
+    started_seconds,
+)
+from goodseed.storage.lock import heard_seconds, is_locked
 from goodseed.storage.overlay import show_unstored
 from goodseed.storage.reader import LastPoint, is_at_rest
 from goodseed.storage.recovery import recover_if_abandoned
 from goodseed.storage.schema import connect_read_only
-from goodseed.times import as_utc, parse_time, utc_text
+from goodseed.times import as_utc, utc_text
 from goodseed.values import decode_config
 
 __all__ = ["MAX_METRICS", "RunSummary", "read_summary"]
@@ -31,10 +39,11 @@ _META: Final = f"""
     SELECT key, substr(value, 1, {_MAX_TEXT_CHARACTERS}) FROM run_meta
     WHERE key IN
         ('status', 'project', 'name', 'experiment_name', 'created_at', 'modified_at', 'closed_at', 'trashed',
-         'schema_version')"""
+         'schema_version', '{EARLIER_SECONDS}', '{RESUMED_AT}')"""
 _FIELDS: Final = f"""
     SELECT path, value FROM configs
-    WHERE path IN ('sys/name', 'sys/tags', 'sys/modification_time') AND length(value) <= {_MAX_TAGS_CHARACTERS}"""
+    WHERE path IN ('sys/name', 'sys/tags', 'sys/modification_time', 'sys/end_reason')
+        AND length(value) <= {_MAX_TAGS_CHARACTERS}"""
 _COUNTS: Final = """
     SELECT (SELECT count(*) FROM configs), (SELECT count(*) FROM metric_series), (SELECT count(*) FROM string_series)"""
 # The first metrics that were logged, as the primary key has them; what monitoring logs ('0' follows '/') is left out.
@@ -64,7 +73,11 @@ class RunSummary:
         closed_at: When it was closed, likewise; None while it is open.
         created_seconds: `created_at` in seconds since the epoch; of the file where there is none.
         modified_seconds: `modified_at` in seconds since the epoch.
-        duration_seconds: From its making to its last change, or to now while it is running; never negative.
+        started_seconds: When it was made, or resumed the last time, in seconds since the epoch.
+        earlier_seconds: How long it lived before that.
+        duration_seconds: How long it has lived: to its end, to its last sign of life, or to now while it is running,
+            without the time between an end and a resumption; never negative.
+        end_reason: ``sys/end_reason``; None where it ended well, or nobody knows.
         trashed: Whether it was moved to the trash.
         config_count: How many configs it has.
         metric_count: How many metrics, those of monitoring included.
@@ -83,7 +96,10 @@ class RunSummary:
     closed_at: str | None
     created_seconds: float
     modified_seconds: float
+    started_seconds: float
+    earlier_seconds: float
     duration_seconds: float
+    end_reason: str | None
     trashed: bool
     config_count: int
     metric_count: int
@@ -117,13 +133,13 @@ class RunSummary:
     @property
     def closed_seconds(self) -> float | None:
         """When it was closed, in seconds since the epoch; None while it is open."""
-        return None if self.closed_at is None else _seconds(self.closed_at, self.modified_seconds)
+        return None if self.closed_at is None else seconds_of(self.closed_at, self.modified_seconds)
 
     def at(self, now_seconds: float) -> RunSummary:
         """The same, with the duration that a running run has at ``now_seconds`` since the epoch."""
         if self.state != "running":
             return self
-        return replace(self, duration_seconds=max(0.0, now_seconds - self.created_seconds))
+        return replace(self, duration_seconds=self.earlier_seconds + max(0.0, now_seconds - self.started_seconds))
 
 
 def read_summary(files: RunFiles, project: str | None) -> RunSummary:
@@ -150,6 +166,8 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
             fields = {path: value for path, value in connection.execute(_FIELDS) if isinstance(value, str)}
             configs, metrics, texts = connection.execute(_COUNTS).fetchone()
             points = connection.execute(_LAST_POINTS).fetchall()
+            is_closed = meta.get("status", "running") != "running"
+            heard = 0.0 if is_closed else last_sign(connection, heard_seconds(files.lock))
     except sqlite3.Error as error:
         raise FileFormatError(f"{files.database} can't be read: {error}.") from error
     state = meta.get("status", "running")
@@ -162,8 +180,10 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
     closed_at = None if state == "running" else _utc(meta.get("closed_at"))
     modified_at = _utc(fields.get("sys/modification_time")) or _utc(meta.get("modified_at")) or closed_at
     modified_at = modified_at or utc_text(file_seconds)
-    modified_seconds = _seconds(modified_at, file_seconds)
-    created_seconds = _seconds(created_at, modified_seconds)
+    modified_seconds = seconds_of(modified_at, file_seconds)
+    created_seconds = seconds_of(created_at, modified_seconds)
+    started, earlier = started_seconds(meta, modified_seconds), earlier_seconds(meta)
+    ended = max(modified_seconds, heard) if state == "crashed" else modified_seconds
     return RunSummary(
         path=str(files.database),
         run_id=files.database.name.removesuffix(RUN_SUFFIX),
@@ -176,7 +196,10 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
         closed_at=closed_at,
         created_seconds=created_seconds,
         modified_seconds=modified_seconds,
-        duration_seconds=max(0.0, modified_seconds - created_seconds),
+        started_seconds=started,
+        earlier_seconds=earlier,
+        duration_seconds=earlier + max(0.0, ended - started),
+        end_reason=None if state == "running" else (fields.get("sys/end_reason") or "")[:_MAX_TEXT_CHARACTERS] or None,
         trashed=meta.get("trashed") == "true",
         config_count=configs,
         metric_count=metrics,
@@ -188,15 +211,6 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
 
 def _decode_text(stored: bytes) -> str:
     return stored.decode("utf-8", "replace")
-
-
-def _seconds(text: str | None, fallback: float) -> float:
-    if text is None:
-        return fallback
-    try:
-        return parse_time(text).timestamp()
-    except (ValueError, OverflowError):
-        return fallback
 
 
 def _utc(text: str | None) -> str | None:

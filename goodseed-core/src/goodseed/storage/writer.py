@@ -37,6 +37,7 @@ _OPEN_SECONDS: Final = 60.0
 _HELD_INTERVAL_SECONDS: Final = 5.0
 _LONGEST_BACKOFF_SECONDS: Final = 5.0
 _DELETED_CHECK_SECONDS: Final = 2.0
+_BEAT_SECONDS: Final = 1.0
 _LAST_WAIT_SECONDS: Final = 1.0  # for what SQLite is in the middle of when the deadline comes
 
 
@@ -239,7 +240,7 @@ class RunWriter:
 
     def _work(self) -> None:
         try:
-            session = Session(self.files, self._meta, is_new=self._is_new)
+            session = Session(self.files, self._meta, is_new=self._is_new, heard_seconds=self._lock.found_seconds)
             session.modification_time = self._modification_time
             self.inbox = Inbox(self.files.inbox, self._wake, lambda error: self._warn("room", error))
         except BaseException as error:
@@ -256,11 +257,15 @@ class RunWriter:
 
     def _loop(self, session: Session) -> None:
         backoff = 0.0
+        beaten_at = 0.0
         checked_at = self._stored_at = time.monotonic()
         while True:
             self._wake.wait(backoff or _INTERVAL_SECONDS)
             ending = self._ending
             now = time.monotonic()
+            if now - beaten_at >= _BEAT_SECONDS:
+                beaten_at = now
+                self._lock.beat()
             is_urgent = (
                 ending or self._requests or self.inbox.is_large or now - self._stored_at >= _HELD_INTERVAL_SECONDS
             )

@@ -64,6 +64,6 @@ def progress_of(run: RunSummary, step: float | None, max_steps: float) -> Progre
     if step is None:
         return Progress(None, max_steps, None, None)
     part = min(1.0, max(0.0, step / max_steps))
-    took = run.modified_seconds - run.created_seconds
+    took = run.earlier_seconds + run.modified_seconds - run.started_seconds
     eta = max(0.0, max_steps - step) * took / step if run.state == "running" and step > 0 and took > 0 else None
     return Progress(step, max_steps, part, eta)
