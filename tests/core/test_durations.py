@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 import goodseed
 from goodseed.storage.catalog import Catalog
 
@@ -84,17 +86,14 @@ def test_of_a_run_that_was_closed_twice(home: Path) -> None:
 def test_one_vocabulary(home: Path) -> None:
     """Python, the command and the specification's field tell of a crash, a failure and a pruned trial alike."""
 
-    class TrialPruned(Exception):  # noqa: N818 - Optuna's name
+    class TrialPruned(Exception):
         """As Optuna has it."""
 
     crash()
     goodseed.Run(run_id="closed", storage="local").close("failed")
     for run_id, error in (("failed", ValueError("no")), ("pruned", TrialPruned())):
-        try:
-            with goodseed.Run(run_id=run_id, storage="local"):
-                raise error
-        except Exception as raised:
-            assert raised is error
+        with pytest.raises(type(error)), goodseed.Run(run_id=run_id, storage="local"):
+            raise error
     expected = {
         "r": ("crashed", None),
         "closed": ("failed", None),

@@ -55,6 +55,8 @@ def test_runs(client: Client) -> None:
         "run_id": "a",
         "experiment_name": "first",
         "status": "finished",
+        "state": "finished",
+        "end_reason": None,
         "trashed": False,
         "string_series_paths": ["notes", "other"],
         "metric_paths": ["acc", "loss", "odd"],

@@ -17,6 +17,7 @@ from goodseed.monitoring.taps import silenced, tap, untap
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from goodseed.monitoring.openers import Opener
     from goodseed.sink import Sink
 
 __all__ = ["Console"]
@@ -34,13 +35,21 @@ class Console:
         namespace: They become ``<namespace>/stdout`` and ``<namespace>/stderr``.
         names: ``"stdout"``, ``"stderr"``, both or none.
         capture_fd: Take what goes through file descriptors 1 and 2 too: from C libraries and child processes.
+        opener: Says whose lines they are; None for everybody's.
         hurry: Called when so much has been written that `drain` should be called at once.
     """
 
     def __init__(
-        self, sink: Sink, namespace: str, names: list[str], *, capture_fd: bool, hurry: Callable[[], None]
+        self,
+        sink: Sink,
+        namespace: str,
+        names: list[str],
+        *,
+        capture_fd: bool,
+        hurry: Callable[[], None],
+        opener: Opener | None = None,
     ) -> None:
-        self._channels: Final = [_Channel(sink, f"{namespace}/{name}", name, hurry) for name in names]
+        self._channels: Final = [_Channel(sink, f"{namespace}/{name}", name, hurry, opener) for name in names]
         self._capture_fd: Final = capture_fd
         self._lock: Final = threading.RLock()
         self._is_draining = False
@@ -95,11 +104,12 @@ class Console:
 class _Channel:
     """One stream on its way to one series."""
 
-    def __init__(self, sink: Sink, path: str, name: str, hurry: Callable[[], None]) -> None:
+    def __init__(self, sink: Sink, path: str, name: str, hurry: Callable[[], None], opener: Opener | None) -> None:
         self.name: Final = name
         self._sink: Final = sink
         self._path: Final = path
         self._backlog: Final = Backlog(hurry)
+        self._opener: Final = opener
         self._decoder: Final = codecs.getincrementaldecoder("utf-8")("replace")
         self._screen: Screen | None = None
         self._undo: Final[list[Callable[[], None]]] = []
@@ -110,10 +120,14 @@ class _Channel:
             return
         if is_twin:
             return
-        put = self._backlog.put
+        put = self._put
         tapped = tap(self.name, put)
         if tapped is not None:
             self._undo.append(lambda: untap(self.name, tapped, put))
+
+    def _put(self, text: str | bytes, at_seconds: float) -> None:
+        if self._opener is None or self._opener.is_concerned():
+            self._backlog.put(text, at_seconds)
 
     def _open_descriptor(self, descriptor: int) -> bool:
         if os.name != "posix":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from goodseed.monitoring.console import Console
 from goodseed.monitoring.facts import installed_packages, machine_facts, process_facts
 from goodseed.monitoring.hardware import Hardware
+from goodseed.monitoring.openers import Opener
 from goodseed.monitoring.thread import MonitoringThread, Task, importing
 from goodseed.monitoring.tools import kill_tool_of
 from goodseed.monitoring.traceback import formatted
@@ -82,7 +83,10 @@ class Monitoring:
         self._is_foreign = False
         self._next_traceback_step: int | None = None
         names = [name for name, is_wanted in (("stdout", options.stdout), ("stderr", options.stderr)) if is_wanted]
-        self._console: Final = Console(sink, self.namespace, names, capture_fd=options.capture_fd, hurry=self._hurry)
+        self._opener: Final = Opener()
+        self._console: Final = Console(
+            sink, self.namespace, names, capture_fd=options.capture_fd, hurry=self._hurry, opener=self._opener
+        )
         self._hardware: Final = Hardware(sink, self.namespace, lambda: self._thread.is_stopping)
         self._thread: Final = MonitoringThread(self._tasks())
 
@@ -95,6 +99,10 @@ class Monitoring:
                 self._thread.start()
         except Exception:
             _logger.warning("goodseed: monitoring could not start.", exc_info=True)
+
+    def is_concerned(self) -> bool:
+        """Whether what the calling thread does belongs to this run, and not to one that it has opened itself."""
+        return self._opener.is_concerned()
 
     def flush(self) -> None:
         """Hand over the console lines that have been written up to now."""
@@ -133,6 +141,7 @@ class Monitoring:
             self._console.stop()
         except Exception:
             _logger.warning("goodseed: the last console lines could not be stored.", exc_info=True)
+        self._opener.leave()
 
     def after_fork_in_child(self) -> None:
         """Leave everything to the parent: what the child prints goes to the terminal and is not stored."""

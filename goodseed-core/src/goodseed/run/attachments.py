@@ -153,6 +153,8 @@ class Attachments:
     ) -> None:
         if thread is None and issubclass(kind, KeyboardInterrupt):
             open_runs.interrupt = error
+        if thread is not None and not self._monitoring.is_concerned():
+            return  # it has opened runs of its own, which its exception ends
         if exit_status(kind, error) == "failed":
             self._note(kind, error, traceback, is_certain=thread is None)
         elif is_pruned(kind):
