@@ -445,11 +445,14 @@ def test_cloud_without_a_key(home: Path) -> None:
     assert not home.exists()
 
 
-def test_local_by_default_says_so(
+def test_a_missing_key_is_named_where_one_is_expected(
     home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a key and a choice the run is local, and one line says so and how to sync it later."""
+    """Without a key and a choice the run is local; where a remote is configured, one line says how to sync it later."""
     monkeypatch.delenv("GOODSEED_QUIET")
+    goodseed.Run(project="team/p", run_id="plain").close()
+    plain = capfd.readouterr().err
+    monkeypatch.setenv("GOODSEED_API_URL", "http://127.0.0.1:9")
     goodseed.Run(project="team/p", run_id="r").close()
     error = capfd.readouterr().err
     goodseed.Run(storage="local").close()
@@ -458,7 +461,7 @@ def test_local_by_default_says_so(
     (line,) = [line for line in error.splitlines() if "API key" in line]
     assert "goodseed upload -p team/p --run-id r" in line
     assert str(home / "projects/team/p/runs/r.sqlite") in error
-    assert "API key" not in chosen
+    assert ["API key" in text for text in (plain, chosen)] == [False, False]
 
 
 def test_arguments_that_contradict(home: Path) -> None:

@@ -63,7 +63,7 @@ class ForkedRunError(GoodseedError, RuntimeError):
 
 
 class ReadOnlyError(GoodseedError, RuntimeError):
-    """The run was opened with ``read_only=True``."""
+    """The run was opened with ``read_only=True``, or unpickled in another process than that which writes it."""
 
 
 class DisabledError(GoodseedError, RuntimeError):

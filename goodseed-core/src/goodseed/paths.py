@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from goodseed.errors import InvalidTypeError, InvalidValueError
+from goodseed.errors import ConfigurationError, InvalidTypeError, InvalidValueError
 
 if TYPE_CHECKING:
     from typing import TypeGuard
@@ -17,6 +20,7 @@ __all__ = [
     "MAX_PATH_CHARACTERS",
     "RUN_SUFFIX",
     "RunFiles",
+    "absolute_directory",
     "check_attribute_path",
     "check_project",
     "check_run_id",
@@ -29,6 +33,8 @@ RUN_SUFFIX: Final = ".sqlite"
 INBOX_SUFFIX: Final = "-inbox"
 LOCK_SUFFIX: Final = "-lock"
 MAX_PATH_CHARACTERS: Final = 4096
+_logger: Final = logging.getLogger("goodseed")
+_told: Final[set[Path]] = set()
 _MAX_RUN_ID_CHARACTERS: Final = 128
 _MAX_COMPONENT_BYTES: Final = 200  # a file name may hold 255, and ours carry suffixes
 
@@ -142,8 +148,60 @@ def _check_component(name: str, where: str) -> None:
 
 def home_directory(override: str | os.PathLike[str] | None = None) -> Path:
     """The base directory of all data: ``override``, else ``GOODSEED_HOME``, else ``~/.goodseed``."""
-    chosen = override if override is not None else os.environ.get("GOODSEED_HOME") or "~/.goodseed"
-    return Path(os.path.abspath(os.path.expanduser(os.fspath(chosen))))
+    chosen = override if override is not None else os.environ.get("GOODSEED_HOME")
+    return absolute_directory(chosen) if chosen else _default_home()
+
+
+def absolute_directory(chosen: str | os.PathLike[str]) -> Path:
+    """Return ``chosen`` as an absolute path, a leading ``~`` replaced by the user's home directory.
+
+    Raises:
+        ConfigurationError: There is no home directory; a directory called ``~`` is never made.
+    """
+    path = os.path.expanduser(os.fspath(chosen))
+    if path.startswith("~"):
+        raise ConfigurationError(
+            f"Invalid directory {os.fspath(chosen)!r}: the user {_user()} has no home directory for the '~'. "
+            "Give an absolute path, or set HOME."
+        )
+    return Path(os.path.abspath(path))
+
+
+def _default_home() -> Path:
+    """``~/.goodseed``; without a home to write to, as in many a container, a directory of the user's in ``/tmp``."""
+    path = nearest = os.path.expanduser("~/.goodseed")
+    while not os.path.exists(nearest):
+        nearest = os.path.dirname(nearest)
+        if not nearest:  # "~" stands for nothing
+            return _temporary_home(path)
+    return Path(path) if os.path.isdir(path) or os.access(nearest, os.W_OK) else _temporary_home(path)
+
+
+def _temporary_home(wanted: str) -> Path:
+    import tempfile
+
+    home = Path(tempfile.gettempdir(), f"goodseed-{_user()}")
+    with contextlib.suppress(OSError):
+        make_private_directory(home)
+    try:
+        found = home.lstat()
+    except OSError:
+        return home  # whoever writes there says so
+    if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "geteuid") and found.st_uid != os.geteuid()):
+        home = Path(tempfile.mkdtemp(prefix=f"goodseed-{_user()}-"))  # somebody else has taken the name
+        os.environ["GOODSEED_HOME"] = str(home)  # for the rest of this process, and its children
+    if home not in _told:
+        _told.add(home)
+        _logger.warning(
+            "goodseed: there is no home directory to write to (%s); runs are kept in %s, unless GOODSEED_HOME is set.",
+            wanted,
+            home,
+        )
+    return home
+
+
+def _user() -> str:
+    return str(os.geteuid()) if hasattr(os, "geteuid") else os.environ.get("USERNAME", "user")
 
 
 def run_files(
@@ -166,7 +224,7 @@ def run_files(
     """
     check_run_id(run_id)
     if log_dir is not None:
-        directory = Path(os.path.abspath(os.path.expanduser(os.fspath(log_dir))))
+        directory = absolute_directory(log_dir)
     else:
         directory = home_directory(home).joinpath("projects", *check_project(project).split("/"), "runs")
     return RunFiles(directory / f"{run_id}{RUN_SUFFIX}")

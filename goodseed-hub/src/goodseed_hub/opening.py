@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from goodseed.errors import GoodseedError
-from goodseed.paths import RunFiles, home_directory, make_private_directory
+from goodseed.paths import RunFiles, absolute_directory, home_directory, make_private_directory
 from goodseed.storage.lock import WriterLock
 from goodseed.storage.reader import RunReader
 from goodseed.storage.scan import scan
@@ -47,7 +47,7 @@ _MAX_CACHES: Final = 64
 def default_directory() -> Path:
     """``GOODSEED_HUB_DATA``, else ``hub`` in the home directory of Goodseed."""
     chosen = os.environ.get("GOODSEED_HUB_DATA")
-    return Path(os.path.abspath(os.path.expanduser(chosen))) if chosen else home_directory() / "hub"
+    return absolute_directory(chosen) if chosen else home_directory() / "hub"
 
 
 @contextlib.contextmanager

@@ -129,7 +129,11 @@ def test_the_same_lists(theirs: Client, serve: Serve) -> None:
     for target in ("/api/runs", "/api/runs?project=ws%2Fp", "/api/runs?project=none", "/api/nothing"):
         expected, actual = theirs.get(target), ours.get(target)
 
-        assert (expected.status, expected.json) == (actual.status, actual.json)
+        listed = actual.json
+        for run in listed.get("runs", []):
+            assert ("finished", None) == (run.pop("state"), run.pop("end_reason")), run  # the specification has neither
+
+        assert (expected.status, expected.json) == (actual.status, listed)
     (expected_project,), (project,) = (client.get("/api/projects").json["projects"] for client in (theirs, ours))
     expected_time, actual_time = (
         datetime.fromisoformat(one.pop("last_modified")) for one in (expected_project, project)

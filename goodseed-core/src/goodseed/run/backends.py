@@ -182,11 +182,13 @@ class _Silent:
 class ReadOnlyBackend(_Silent):
     """A run that is read."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(
+        self, source: Source, reason: str = "The run was opened with read_only=True. To write it, use resume_run_id."
+    ) -> None:
         self._source: Final = source
 
-        def refuse(*_: object) -> None:
-            raise ReadOnlyError("The run was opened with read_only=True. To write it, use resume_run_id.")
+        def refuse(*_: object, **__: object) -> None:
+            raise ReadOnlyError(reason)
 
         self.log_metrics = self.log_number = self.add_metrics = refuse
         self.add_text = self.add_texts = self.add_configs = refuse

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING
+
+from goodseed.paths import check_attribute_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +32,26 @@ class Field:
     def path(self) -> str:
         """The attribute path."""
         return self._path
+
+    def __getitem__(self, path: str) -> Field:
+        """The attribute at ``path`` below this one: ``run["a"]["b"]`` is ``run["a/b"]``."""
+        return self._run[self._below(path)]
+
+    def __setitem__(self, path: str, value: object) -> None:
+        """Set the config at ``path`` below this attribute, as ``run["a/b"] = value`` does."""
+        self._run[self._below(path)] = value
+
+    def _below(self, path: str) -> str:
+        return f"{self._path.rstrip('/')}/{check_attribute_path(path)}"
+
+    def __copy__(self) -> Field:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Field:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return operator.getitem, (self._run, self._path)
 
     def log(self, value: float | str, *, step: float) -> None:
         """Add a point to the series of this path: a number to a metric, a string to a string series.

@@ -2,9 +2,52 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-__all__ = ["notice"]
+from goodseed.config import DEFAULT_API_URL, Storage, is_web_address
+from goodseed.paths import home_directory
+
+if TYPE_CHECKING:
+    from goodseed.run.opening import Opened, Request
+
+__all__ = ["closing_line", "missing_key_line", "notice", "opening_line"]
+
+_DEFAULT_PAGE = "https://goodseed.ai"
+
+
+def opening_line(request: Request, opened: Opened) -> str:
+    """Which run it is, and where it goes."""
+    verb = "Run" if opened.is_new else "Resumed run"
+    where = f", synced to {request.api_url}" if request.storage is Storage.CLOUD else ""
+    return f"{verb} {opened.run_id} in project {opened.project}: {opened.path}{where}"
+
+
+def missing_key_line(request: Request, run_id: str) -> str:
+    """Why the run is not synced to the remote that is configured, and how to do it later."""
+    upload = f"goodseed upload -p {request.project} --run-id {run_id}"
+    return f"No API key for {request.api_url}, so the run stays on this machine. Later: goodseed login, then {upload}"
+
+
+def closing_line(request: Request, opened: Opened, status: str) -> str:
+    """How the run ended, and how to look at it."""
+    return f"Closed run {opened.run_id} ({status}). To see it: {_view(request, opened)}"
+
+
+def _view(request: Request, opened: Opened) -> str:
+    if request.storage is Storage.CLOUD and is_web_address(request.api_url):
+        if request.api_url == DEFAULT_API_URL:
+            return _DEFAULT_PAGE
+        base = request.api_url.rstrip("/")
+        # A project without a workspace is in that of the key, which is not known here.
+        return f"{base}/p/{quote(opened.project)}/-/run/{quote(opened.run_id)}" if "/" in opened.project else base
+    assert opened.path is not None
+    if home_directory() / "projects" in opened.path.parents:
+        return "goodseed serve"
+    place = next((parent for parent in opened.path.parents if parent.name == "projects"), opened.path.parent)
+    return f"goodseed serve {shlex.quote(str(place))}"
 
 
 def notice(text: str, *, is_quiet: bool) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from goodseed import names
-from goodseed.config import DEFAULT_PROJECT, Settings, Storage
+from goodseed.config import DEFAULT_API_URL, DEFAULT_PROJECT, Settings, Storage
 from goodseed.credentials import find_key
 from goodseed.errors import (
     AuthenticationError,
@@ -48,7 +48,7 @@ class Request:
         api_key: The key for the remote; not shown by ``repr``.
         api_url: The remote's address.
         is_http_allowed: The key may be sent without encryption.
-        is_storage_chosen: By an argument or the environment, not by default.
+        is_key_missing: A remote is configured, and there is no key for it, so that the run stays on this machine.
         home: The base directory; None for the default.
         log_dir: The directory of the file itself; None for the default.
         created_at: ISO 8601 time at which an imported run was made; None for now.
@@ -66,7 +66,7 @@ class Request:
     api_key: str | None = field(repr=False)
     api_url: str
     is_http_allowed: bool
-    is_storage_chosen: bool
+    is_key_missing: bool
     home: str | os.PathLike[str] | None
     log_dir: str | os.PathLike[str] | None
     created_at: str | None
@@ -136,7 +136,7 @@ def resolve(
         api_key=key,
         api_url=settings.api_url,
         is_http_allowed=settings.is_http_allowed,
-        is_storage_chosen=chosen is not None,
+        is_key_missing=chosen is None and key is None and settings.api_url != DEFAULT_API_URL,
         home=goodseed_home,
         log_dir=log_dir,
         created_at=None if created_at is None else time_argument("created_at", created_at),

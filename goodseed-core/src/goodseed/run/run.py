@@ -7,13 +7,13 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from goodseed.config import Storage
 from goodseed.errors import GoodseedError, InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.run.arguments import check_git_ref, check_seconds, check_switches, first_fields, renamed
 from goodseed.run.ending import open_runs
-from goodseed.run.notices import notice
+from goodseed.run.notices import closing_line, missing_key_line, notice, opening_line
 from goodseed.run.opening import open_backend, resolve
+from goodseed.run.pickling import found, pickled
 from goodseed.run.plugged import find_redactor
 from goodseed.run.writing import RunWriting
 from goodseed.times import now_text
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from goodseed.config import Storage
     from goodseed.run.attachments import Attachments
     from goodseed.run.exit_code import ProcessEnd
+    from goodseed.run.opening import Opened, Request
     from goodseed.run.source import Source
     from goodseed.source_code import GitRef
 
@@ -182,14 +184,9 @@ class Run(RunWriting):
             rows.append(("sys/creation_time", "datetime", self._opened.created_at, now_text()))
         self._backend.add_configs(rows)
         request = self._request
-        verb = "Run" if self._opened.is_new else "Resumed run"
-        notice(f"{verb} {self.run_id} in project {self.project}: {self.path}", is_quiet=request.is_quiet)
-        sync = f"goodseed upload -p {self.project} --run-id {self.run_id}"
-        if not request.is_storage_chosen and request.storage is Storage.LOCAL:
-            text = f"No API key, so the run stays on this machine. To sync it later: goodseed login, then {sync}"
-            notice(text, is_quiet=request.is_quiet)
-        elif request.storage is Storage.CLOUD:
-            notice(f"Syncing to {request.api_url}", is_quiet=request.is_quiet)
+        notice(opening_line(request, self._opened), is_quiet=request.is_quiet)
+        if request.is_key_missing:
+            notice(missing_key_line(request, self.run_id), is_quiet=request.is_quiet)
 
     # -- what it is -----------------------------------------------------------------------------------------------
 
@@ -222,6 +219,27 @@ class Run(RunWriting):
     def monitoring_namespace(self) -> str | None:
         """Where what is monitored is stored, ``monitoring/<hash>``; None where nothing is."""
         return None if self._attachments is None else self._attachments.namespace
+
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Run:
+        """The run itself: what holds a run, such as an estimator's callback, can be cloned."""
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """In this process the run itself; in another a handle that knows which run it is, and can't write to it."""
+        return found, (pickled(self, self._request, self._opened),)
+
+    @classmethod
+    def _elsewhere(cls, request: Request, opened: Opened) -> Run:
+        """The handle that another process has of a run."""
+        run = cls.__new__(cls)
+        run._request, run._opened = request, opened  # type: ignore[misc]
+        run._is_closed, run._is_closing, run._is_foreign = True, True, False
+        run._noted = run._end = run._attachments = None
+        RunWriting.__init__(run, opened.backend)
+        return run
 
     def __repr__(self) -> str:
         return f"<goodseed.Run {self.run_id!r} in project {self.project!r}, {self.storage}>"
@@ -331,7 +349,7 @@ class Run(RunWriting):
             )
         if report.dropped:
             _logger.warning("goodseed: %d log calls of run %s found no room and are lost.", report.dropped, self.run_id)
-        notice(f"Closed run {self.run_id} ({self._end.status})", is_quiet=self._request.is_quiet)
+        notice(closing_line(self._request, self._opened, self._end.status), is_quiet=self._request.is_quiet)
         if self._attachments is not None:
             self._attachments.closed(self._end.status, is_patient=is_patient)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goodseed.paths import absolute_directory
 from goodseed_hub.opening import default_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 __all__ = ["add_command", "place", "print_table"]
 
@@ -40,7 +41,7 @@ def add_command(
 
 def place(arguments: argparse.Namespace) -> tuple[Path, str | None]:
     """The data directory, and the database if there is to be one."""
-    directory = Path(os.path.abspath(os.path.expanduser(arguments.data))) if arguments.data else default_directory()
+    directory = absolute_directory(arguments.data) if arguments.data else default_directory()
     return directory, arguments.database or os.environ.get("GOODSEED_HUB_DATABASE") or None
 
 
