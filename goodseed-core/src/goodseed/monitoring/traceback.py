@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     OnException = Callable[[type[BaseException], BaseException | None, TracebackType | None, str | None], None]
 
-__all__ = ["PRUNED", "ExceptionWatch", "exit_status", "formatted", "is_pruned", "process_exception_watch"]
+__all__ = [
+    "PRUNED",
+    "ExceptionWatch",
+    "exit_status",
+    "formatted",
+    "is_preempted",
+    "is_pruned",
+    "process_exception_watch",
+]
 
 _logger: Final = logging.getLogger("goodseed")
 _MAX_CHARS: Final = 200_000
@@ -31,8 +39,11 @@ def exit_status(exc_type: type[BaseException], exc: BaseException | None) -> Lit
     """The status of a run that this exception leaves.
 
     ``sys.exit()``, ``sys.exit(0)`` and ``sys.exit(None)`` finish it, as do the closing of a generator and the pruning
-    of a trial; everything else fails it, ``KeyboardInterrupt`` included.
+    of a trial; everything else fails it, ``KeyboardInterrupt`` included, and the exception by which Lightning ends a
+    training that is preempted, although the process then has the exit code 0.
     """
+    if is_preempted(exc_type):
+        return "failed"
     if issubclass(exc_type, SystemExit):
         return "finished" if getattr(exc, "code", None) in (None, 0) else "failed"
     return "finished" if issubclass(exc_type, GeneratorExit) or is_pruned(exc_type) else "failed"
@@ -41,6 +52,11 @@ def exit_status(exc_type: type[BaseException], exc: BaseException | None) -> Lit
 def is_pruned(exc_type: type[BaseException]) -> bool:
     """Whether an exception says that a search has given a trial up, as ``optuna.TrialPruned`` does; by its name."""
     return any(base.__name__ in _PRUNINGS for base in exc_type.__mro__)
+
+
+def is_preempted(exc_type: type[BaseException]) -> bool:
+    """Whether an exception says that the process was told by SIGTERM to end, as Lightning's does; by its name."""
+    return any(base.__name__ == "SIGTERMException" for base in exc_type.__mro__)
 
 
 def formatted(exc_type: type[BaseException], exc: BaseException | None, tb: TracebackType | None) -> str:

@@ -15,7 +15,7 @@ import threading
 from traceback import format_exception_only
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from goodseed.monitoring.traceback import PRUNED, formatted, is_pruned
+from goodseed.monitoring.traceback import PRUNED, formatted, is_preempted, is_pruned
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -48,6 +48,8 @@ class ProcessEnd(NamedTuple):
 
 def reason_of(kind: type[BaseException], error: BaseException | None) -> str:
     """An exception as ``sys/end_reason`` has it: ``ValueError: no``."""
+    if is_preempted(kind):
+        return "SIGTERM"
     return "".join(format_exception_only(kind, error)).strip()[:_MAX_REASON_CHARACTERS]
 
 

@@ -70,7 +70,8 @@ def _backend(given: _Pickled) -> Backend:
         return DisabledBackend()
     reason = (
         f"The run {given.run_id!r} belongs to process {given.process}, and this is process {os.getpid()}: a run is "
-        "written by the process that has opened it. Return what is to be logged to that process, or open a run of its own here."
+        "written by the process that has opened it. Return what is to be logged to that process, or open another run "
+        "here."
     )
     return ReadOnlyBackend(_source(given), reason)
 

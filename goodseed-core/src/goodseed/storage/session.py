@@ -106,7 +106,7 @@ class Session:
                 create_inbox_table(self._connection)
                 self._resume(heard_seconds)
                 self._connection.execute("DELETE FROM run_meta WHERE key = 'closed_at'")
-                self._connection.execute("DELETE FROM configs WHERE path IN ('sys/end_reason', 'sys/closed_time')")
+                self._forget_end()
             self._connection.executemany(_UPSERT_META, meta.items())
             self._connection.execute("COMMIT")
             self._tables = Tables(self._connection)
@@ -128,6 +128,15 @@ class Session:
         lived = earlier_seconds(meta) + max(0.0, ended - started)
         rows = [(EARLIER_SECONDS, f"{lived:.3f}"), (RESUMED_AT, now_text())]
         self._connection.executemany(_UPSERT_META, rows)
+
+    def _forget_end(self) -> None:
+        """What is said of the last end goes; where the remote has been told of it, a null tells it so."""
+        self._connection.execute("DELETE FROM configs WHERE path = 'sys/closed_time'")
+        self._connection.execute("DELETE FROM configs WHERE path = ? AND NOT uploaded", (_END_REASON,))
+        self._connection.execute(
+            "UPDATE configs SET type_tag = 'null', value = '', updated_at = ?, uploaded = 0 WHERE path = ?",
+            (now_text(), _END_REASON),
+        )
 
     def sync_tables(self) -> None:
         """Bring a new file's tables to the disk itself: a machine that dies must not leave a file without them.

@@ -43,7 +43,9 @@ _META: Final = f"""
 _FIELDS: Final = f"""
     SELECT path, value FROM configs
     WHERE path IN ('sys/name', 'sys/tags', 'sys/modification_time', 'sys/end_reason')
-        AND length(value) <= {_MAX_TAGS_CHARACTERS}"""
+        AND length(value) <= {_MAX_TAGS_CHARACTERS}
+        AND (path <> 'sys/end_reason'
+            OR updated_at >= coalesce((SELECT value FROM configs WHERE path = 'sys/closed_time'), ''))"""
 _COUNTS: Final = """
     SELECT (SELECT count(*) FROM configs), (SELECT count(*) FROM metric_series), (SELECT count(*) FROM string_series)"""
 # The first metrics that were logged, as the primary key has them; what monitoring logs ('0' follows '/') is left out.
