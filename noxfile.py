@@ -45,6 +45,8 @@ FRAMEWORK_REQUIREMENTS = [
     "accelerate>=1",  # what a Trainer runs on, and whose tracker is tested
     "peft>=0.13",  # adapters
     "optuna>=4",  # hyperparameter search
+    "keras-tuner>=1.4",  # its trials
+    "trl>=0.20",  # its completions and timings
 ]
 HUB_REQUIREMENTS = [
     "pytest>=8.2",  # the test runner

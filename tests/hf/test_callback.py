@@ -118,13 +118,14 @@ def test_evaluate_and_predict_land_in_the_same_run(tmp_path: Path) -> None:
     assert list(points(alone.run, "eval/loss")) == [0]
 
 
-def test_slashed_names_are_left_alone_and_the_dictionary_too(tmp_path: Path) -> None:
-    """A name with a slash is its own path; what the Trainer shares is not changed."""
+def test_names_are_rewritten_as_by_transformers(tmp_path: Path) -> None:
+    """Names get their prefix as Transformers' own integrations write them; what the Trainer shares is not changed."""
     callback = GoodseedCallback()
     made = trainer(tmp_path, callback)
-    logs = {"rewards/chosen": 0.5, "loss": torch.tensor(1.5), "note": "text"}
+    logs = {"rewards/chosen": 0.5, "eval_rewards/chosen": 0.25, "loss": torch.tensor(1.5), "note": "text"}
     made.log(logs)
-    assert points(callback.run, "rewards/chosen") == {0: 0.5}
+    assert points(callback.run, "train/rewards/chosen") == {0: 0.5}
+    assert points(callback.run, "eval/rewards/chosen") == {0: 0.25}
     assert points(callback.run, "train/loss") == {0: 1.5}
     assert callback.run.get_string_data("train/note")[0]["value"] == "text"
 

@@ -432,3 +432,88 @@ def test_example_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert "accuracy" in done.stdout
     assert len(list(tmp_path.rglob("*.sqlite"))) == 1
+
+
+def test_evaluations_during_a_fit(digits: Any) -> None:
+    """What another callback evaluates with this one during a fit is stored, and the fit's validation stays where it is."""
+    x, y = digits
+    callback = GoodseedCallback()
+    found: list[float] = []
+
+    class HoldOut(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            for part in (slice(0, 32), slice(32, 64)):
+                found.append(self.model.evaluate(x[part], y[part], callbacks=[callback], verbose=0)[0])
+            self.model.predict(x[:8], callbacks=[callback], verbose=0)
+
+    history = model().fit(x, y, epochs=2, validation_split=0.25, callbacks=[callback, HoldOut()], verbose=0).history
+    assert list(points(callback.run, "test/loss").values()) == pytest.approx(found)
+    assert list(points(callback.run, "val/loss").values()) == pytest.approx(history["val_loss"])
+    assert configs(callback.run)["fit/max_steps"] == "2"
+    assert len(points(callback.run, "predict/seconds")) == 2
+
+
+def test_an_evaluation_after_a_failed_fit(digits: Any) -> None:
+    """An evaluation that follows a fit which raised is stored, and so is the next fit with its own parameters."""
+    x, y = digits
+    callback = GoodseedCallback()
+
+    class Fails(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            raise ValueError("on purpose")
+
+    made = model()
+    with pytest.raises(ValueError, match="on purpose"):
+        made.fit(x, y, epochs=3, callbacks=[callback, Fails()], verbose=0)
+    made.evaluate(x, y, callbacks=[callback], verbose=0)
+    made.fit(x, y, epochs=2, validation_data=(x, y), callbacks=[callback], verbose=0)
+    assert len(points(callback.run, "test/loss")) == 1
+    assert len(points(callback.run, "val/loss")) == 2
+    assert configs(callback.run)["fit/epochs"] == "2"
+
+
+def test_trials_of_keras_tuner(digits: Any, tmp_path: Path) -> None:
+    """A trial of keras-tuner has a run with its number, its hyperparameters and a name that can be read."""
+    tuner = pytest.importorskip("keras_tuner")
+    x, y = digits
+
+    def build(choices: Any) -> Any:
+        choices.Float("rate", 0.1, 0.5)
+        return model()
+
+    search = tuner.RandomSearch(build, "val_loss", max_trials=2, directory=tmp_path, project_name="x")
+    search.search(x, y, epochs=1, validation_split=0.5, verbose=0, callbacks=[GoodseedCallback(project="p")])
+    gc.collect()
+    listed = goodseed.list_runs("p", storage="local")
+    assert {run["name"] for run in listed} == {"trial 0", "trial 1"}
+    with goodseed.Run(project="p", run_id=listed[0]["run_id"], read_only=True, storage="local") as run:
+        assert {"trial/number", "trial/rate"} <= set(configs(run))
+
+
+def test_trials_of_optuna(digits: Any) -> None:
+    """Each trial of an objective has a run of its own, also with one callback for all; a pruned one is no failure."""
+    optuna = pytest.importorskip("optuna")
+    x, y = digits
+    callback = GoodseedCallback(project="p")
+
+    class Prunes(keras.callbacks.Callback):  # type: ignore[misc]
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if self.number == 0:
+                raise optuna.TrialPruned
+            if self.number == 1:
+                raise ValueError("on purpose")
+
+    def objective(trial: Any) -> float:
+        trial.suggest_float("rate", 0.1, 0.5)
+        history = model().fit(x, y, epochs=1, callbacks=[callback, Prunes(trial.number)], verbose=0)
+        return float(history.history["loss"][0])
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    optuna.create_study().optimize(objective, n_trials=3, catch=(ValueError,))
+    callback.close()
+    listed = {run["name"]: run["state"] for run in goodseed.list_runs("p", storage="local")}
+    assert listed == {"trial 0": "finished", "trial 1": "failed", "trial 2": "finished"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import weakref
 from pathlib import Path
@@ -11,56 +10,36 @@ from typing import TYPE_CHECKING, Any, Final
 from transformers import TrainerCallback
 
 import goodseed
-from goodseed_hf.facts import training_configs
-from goodseed_hf.values import Writer, last_step, renamed
+from goodseed.trials import current_trial
+from goodseed_hf import trl
+from goodseed_hf.facts import checkpoint_step, training_configs
+from goodseed_hf.held import Held
+from goodseed_hf.values import Steps, Writer, last_step, renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["GoodseedCallback"]
+    from goodseed.trials import Trial
+
+__all__ = ["GoodseedCallback", "GoodseedCallbackByName"]
 
 _NOTE: Final = "goodseed.json"
 _IDS: Final = ("run_id", "resume_run_id")
 _OURS: Final = ("train/", "eval/", "test/")
-_holders: Final[weakref.WeakValueDictionary[str, _Held]] = weakref.WeakValueDictionary()
-
-
-class _Held:
-    """The run that a callback has opened, and whether a training is going on: what its end depends on."""
-
-    def __init__(self) -> None:
-        self.run: goodseed.Run | None = None
-        self.is_training = False
-
-    def open(self, **arguments: Any) -> goodseed.Run:
-        # Another callback of this process may have the run open still, though its training is over.
-        other = _holders.get(str(arguments.get("resume_run_id") or arguments.get("run_id")))
-        if other is not None and other is not self and not other.is_training:
-            other.close()
-        self.run = goodseed.Run(**arguments)
-        _holders[self.run.run_id] = self
-        atexit.unregister(self._at_exit)
-        atexit.register(self._at_exit)  # behind what goodseed itself does then, which makes it come before
-        return self.run
-
-    def close(self, status: str | None = None) -> None:
-        atexit.unregister(self._at_exit)
-        if self.run is not None and not self.run.is_closed:
-            self.run.close(status or ("failed" if self.is_training else "finished"))
-
-    def _at_exit(self) -> None:
-        if self.is_training:  # else the run closes itself, and knows why the process ended
-            self.close()
+_EPOCH: Final = "train/epoch"  # comes with whatever is logged, several times a step
+_chosen: Final[weakref.WeakValueDictionary[int, Any]] = weakref.WeakValueDictionary()
 
 
 class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
     """Logs what ``Trainer`` logs to a run.
 
-    Everything in ``state.log_history`` at its global step, under ``train/``, ``eval/`` and ``test/``; arguments, model
-    configuration, adapters and sizes as configs. Evaluations and predictions land in the same run, with a training or
-    without. A second ``train()`` goes on behind the first; one that resumes a checkpoint continues the run that wrote
-    the checkpoint, and overwrites the steps that are made again. A hyperparameter search gets a run a trial. Only the
-    first of all processes logs, and nothing is written before there is something to log.
+    Everything in ``state.log_history`` at its global step, under ``train/``, ``eval/`` and ``test/``; what comes again
+    at a step, such as an ``evaluate()`` after the training, stands half a step behind it. Completions and timings of
+    TRL's trainers; arguments, model configuration, adapters and sizes as configs. Evaluations and predictions land in
+    the same run, with a training or without. A second ``train()`` goes on behind the first; one that resumes a
+    checkpoint continues the run that wrote the checkpoint, and overwrites the steps that are made again. A trial of a
+    hyperparameter search has a run of its own. Only the first of all processes logs, and nothing is written before
+    there is something to log.
 
     The run that the callback opens is closed by `close`, when the callback is gone, or when the process ends.
 
@@ -72,6 +51,8 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         goodseed.InvalidTypeError: ``run`` is no run, or comes with other arguments.
     """
 
+    is_by_name = False
+
     def __init__(self, run: goodseed.Run | None = None, **run_kwargs: Any) -> None:
         if run is not None and not isinstance(run, goodseed.Run):
             raise goodseed.InvalidTypeError(f"run must be a goodseed.Run, not a {type(run).__name__}.")
@@ -79,13 +60,15 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
             raise goodseed.InvalidTypeError(f"Give either run or what to make one of, not both: {min(run_kwargs)}.")
         self._given: Final = run
         self._run_kwargs: Final = dict(run_kwargs)
-        self._held: Final = _Held()
+        self._held: Final = Held()
         finalizer = weakref.finalize(self, self._held.close)
         finalizer.atexit = False
         self._writer: Final = Writer()
         self._offset = 0
         self._last_step = -1
+        self._steps: Final = Steps()
         self._trial: str | None = None
+        self._completions: Final = trl.Completions()
 
     @property
     def run(self) -> goodseed.Run:
@@ -114,48 +97,62 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
 
     # -- events of a Trainer -----------------------------------------------------------------------------------------
 
+    def on_init_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Tell the callback that ``report_to="all"`` makes that there is one with arguments already."""
+        if not self.is_by_name:
+            _chosen[id(args)] = args
+
+    def _is_silent(self, args: Any, state: Any) -> bool:
+        return not state.is_world_process_zero or (self.is_by_name and _chosen.get(id(args)) is args)
+
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         """Open the run, or find the one that is to be continued, and store what the training is about."""
-        if not state.is_world_process_zero:
+        if self._is_silent(args, state):
             return
         # A batch that was too large is tried again with a smaller one, from the start and in the place of the first.
         is_again = self._held.is_training and bool(getattr(args, "auto_find_batch_size", False))
-        trial = _trial_of(state)
+        trial, before = current_trial(), self._trial
+        self._trial = _trial_of(state, trial)
         # Trials may have equal parameters: another training of a search is another trial.
-        if self._given is None and self._trial is not None and state.global_step == 0 and not is_again:
-            self._held.close()  # a trial that did not end has failed
+        is_other = before != self._trial or getattr(state, "is_hyper_param_search", False)
+        if self._given is None and before is not None and is_other and state.global_step == 0 and not is_again:
+            self._held.close()  # a trial that did not end has failed, unless it was pruned
             self._held.run = None
             self._last_step = -1
-        self._trial = trial
+        self._held.trial = trial
+        self._steps.forget()
         note = self._note_of(args, state.global_step)
         found = self._first_arguments(args) | {key: note[key] for key in ("project", "resume_run_id") if key in note}
         run = self._open(found if self._held.run is None else {})
         if state.global_step > 0:
             self._offset = note.get("offset", 0)
         elif not is_again:
-            if self._last_step < 0 and (self._given is not None or any(name in self._run_kwargs for name in _IDS)):
+            if self._last_step < 0 and self._is_anothers:
                 self._safely("earlier steps", lambda: self._see_steps(run))
             self._offset = self._last_step + 1 if self._last_step > 0 else 0
         self._held.is_training = True
+        trl.watch(self)
         self._safely("configs", lambda: self._store_configs(run, args, model, state))
 
     def _see_steps(self, run: goodseed.Run) -> None:
         """The run may have been somebody else's before."""
         self._last_step = int(last_step(run, _OURS))
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, model: Any = None, **_: Any
+    ) -> None:
         """Log what the Trainer logs, at its global step."""
-        if state.is_world_process_zero and logs:
-            self._log(args, state, {renamed(str(name)): value for name, value in logs.items()})
+        if logs and not self._is_silent(args, state):
+            self._log(args, state, {renamed(str(name)): value for name, value in logs.items()}, model)
 
-    def on_predict(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
+    def on_predict(self, args: Any, state: Any, control: Any, metrics: Any = None, model: Any = None, **_: Any) -> None:
         """Log the metrics of a prediction, which the Trainer itself does not log."""
-        if state.is_world_process_zero and metrics:
-            self._log(args, state, {renamed(str(name)): value for name, value in metrics.items()})
+        if metrics and not self._is_silent(args, state):
+            self._log(args, state, {renamed(str(name)): value for name, value in metrics.items()}, model)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Leave a note in the checkpoint of whose run it is."""
-        if not state.is_world_process_zero:
+        if self._is_silent(args, state):
             return
         folder = _checkpoint(args, state.global_step)
         if folder.is_dir():
@@ -169,14 +166,35 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
 
     # -- storing ----------------------------------------------------------------------------------------------------
 
-    def _log(self, args: Any, state: Any, values: Mapping[str, Any]) -> None:
-        step = state.global_step + self._offset
-        self._last_step = max(self._last_step, step)
+    def profiled(self, name: str, seconds: float) -> None:
+        """Log how long a part of a trainer of TRL took, at the step that is going on."""
+        if self._held.run is not None or self._given is not None:
+            step = self._steps.free({name: seconds}, max(self._last_step, 0))
+            self._safely(name, lambda: self._writer.log(self.run, {name: seconds}, step))
+
+    def _log(self, args: Any, state: Any, values: Mapping[str, Any], model: Any) -> None:
         run = self._open(self._first_arguments(args))
-        self._safely("metrics", lambda: self._writer.log(run, values, step))
+        is_training = self._held.is_training
+        step = state.global_step + self._offset
+        if step == 0 and not is_training:
+            step = checkpoint_step(model)
+        self._last_step = max(self._last_step, step)
+        own = {path: value for path, value in values.items() if path != _EPOCH}
+        if not is_training and self._is_anothers:
+            self._safely("earlier points", lambda: self._steps.see(run, own, step))
+        free = self._steps.free(own, step)
+        self._safely("metrics", lambda: self._writer.log(run, values, free))
+        self._safely("completions", lambda: self._writer.log(run, self._completions.rows(), step))
+
+    @property
+    def _is_anothers(self) -> bool:
+        """Whether the run may have been written by another callback, or in another process."""
+        return self._given is not None or any(name in self._run_kwargs for name in _IDS)
 
     def _first_arguments(self, args: Any) -> dict[str, Any]:
-        name = self._trial or getattr(args, "run_name", None)
+        name = getattr(args, "run_name", None)
+        if self._held.trial is None or not name or name == getattr(args, "output_dir", None):
+            name = self._trial or name
         return {"name": str(name)} if name and name != getattr(args, "output_dir", None) else {}
 
     def _note_of(self, args: Any, step: int) -> dict[str, Any]:
@@ -214,6 +232,8 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         configs = training_configs(args, model, self._writer)
         if getattr(state, "is_hyper_param_search", False):
             configs |= self._writer.leaves(state.trial_params or {}, "trial")
+        if self._held.trial is not None:
+            configs |= self._writer.leaves(self._held.trial.configs(), "")
         # What was asked for may be epochs; this is what the Trainer makes of it, and the dashboard an ETA.
         configs["training/max_steps"] = state.max_steps + self._offset
         self._writer.log_configs(run, configs)
@@ -228,11 +248,17 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
             self._writer.refuse(what, error)
 
 
-def _trial_of(state: Any) -> str | None:
+class GoodseedCallbackByName(GoodseedCallback):
+    """The callback that ``report_to`` makes. It leaves a Trainer to one that was passed in with arguments."""
+
+    is_by_name = True
+
+
+def _trial_of(state: Any, trial: Trial | None) -> str | None:
     """What names a trial; None outside of a search."""
     if not getattr(state, "is_hyper_param_search", False):
-        return None
-    return str(state.trial_name or state.trial_params)
+        return None if trial is None else trial.name
+    return str(state.trial_name or (state.trial_params if trial is None else trial.name))
 
 
 def _checkpoint(args: Any, step: int) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import transformers
@@ -10,7 +12,7 @@ import transformers
 if TYPE_CHECKING:
     from goodseed_hf.values import Writer
 
-__all__ = ["training_configs"]
+__all__ = ["checkpoint_step", "training_configs"]
 
 
 def training_configs(args: Any, model: Any, writer: Writer) -> dict[str, object]:
@@ -61,3 +63,12 @@ def _plain(config: Any) -> Mapping[str, Any] | None:
         made = config.to_dict()
         return made if isinstance(made, Mapping) else None
     return vars(config) if hasattr(config, "__dict__") else {"value": str(config)}
+
+
+def checkpoint_step(model: Any) -> int:
+    """The global step of the checkpoint that ``model`` was loaded from; 0 where it was loaded from none."""
+    try:
+        folder = Path(str(model.config._name_or_path))
+        return int(json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))["global_step"])
+    except (AttributeError, OSError, ValueError, LookupError, TypeError):
+        return 0

@@ -11,9 +11,9 @@ from goodseed.config_values import config_leaves
 from goodseed.values import as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["Writer", "last_step", "renamed"]
+__all__ = ["Steps", "Writer", "last_step", "renamed"]
 
 _logger: Final = logging.getLogger("goodseed")
 _PREFIXES: Final = ("eval_", "test_")
@@ -33,13 +33,39 @@ def _masked(key: str, text: str) -> str:
 
 
 def renamed(name: str) -> str:
-    """``eval_loss`` is ``eval/loss``, ``loss`` is ``train/loss``; what has a slash stays as it is."""
-    if "/" in name:
-        return name
+    """``eval_loss`` is ``eval/loss``, ``rewards/chosen`` is ``train/rewards/chosen``: as Transformers rewrites them."""
     for prefix in _PREFIXES:
         if name.startswith(prefix) and len(name) > len(prefix):
             return f"{prefix[:-1]}/{name[len(prefix) :]}"
     return f"train/{name}"
+
+
+class Steps:
+    """Finds a step for values whose step has others already, so that none replaces another."""
+
+    def __init__(self) -> None:
+        self._last: Final[dict[str, tuple[float, int, object]]] = {}
+
+    def forget(self) -> None:
+        """What comes now takes the place of what was logged at its step."""
+        self._last.clear()
+
+    def see(self, run: goodseed.Run, paths: Iterable[str], step: float) -> None:
+        """Look which of ``paths`` the run has points of, at ``step`` and up to the next."""
+        for path in paths:
+            if path not in self._last:
+                found = run.get_metric_data(path, step_min=step, step_max=step + 0.999_999)["raw_points"]
+                if found:
+                    self._last[path] = (step, len(found) - 1, found[-1]["y"])
+
+    def free(self, values: Mapping[str, Any], step: float) -> float:
+        """Return ``step``, or one behind it where it has another value already: 4, then 4.5, 4.67, 4.75."""
+        plain = {path: value for path, value in values.items() if isinstance(value, (int, float, str))}
+        known = [(*self._last[path], value) for path, value in plain.items() if path in self._last]
+        taken = [(count, last != value) for at, count, last, value in known if at == step]
+        count = max((count for count, _ in taken), default=0) + any(differs for _, differs in taken)
+        self._last.update({path: (step, count, value) for path, value in plain.items()})
+        return step + count / (count + 1)
 
 
 class Writer:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import logging
 import sys
 import time
 import weakref
@@ -12,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import keras
 
 import goodseed
+from goodseed.config_values import config_leaves
+from goodseed.trials import current_trial
 from goodseed_keras.facts import learning_rate, model_configs
+from goodseed_keras.held import Held, checked_frequency
 from goodseed_keras.values import Numbers, last_step
 
 if TYPE_CHECKING:
@@ -20,37 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GoodseedCallback"]
 
-_logger: Final = logging.getLogger("goodseed")
 _OURS: Final = ("run_id", "resume_run_id")
-_holders: Final[weakref.WeakValueDictionary[str, _Held]] = weakref.WeakValueDictionary()
-
-
-class _Held:
-    """The run that a callback has opened, and whether a fit is going on: what its end depends on."""
-
-    def __init__(self) -> None:
-        self.run: goodseed.Run | None = None
-        self.is_fitting = False
-
-    def open(self, **arguments: Any) -> goodseed.Run:
-        # Another callback of this process may have the run open still, though its fit is over.
-        other = _holders.get(str(arguments.get("resume_run_id") or arguments.get("run_id")))
-        if other is not None and other is not self and not other.is_fitting:
-            other.close()
-        self.run = goodseed.Run(**arguments)
-        _holders[self.run.run_id] = self
-        atexit.unregister(self._at_exit)
-        atexit.register(self._at_exit)  # behind what goodseed itself does then, which makes it come before
-        return self.run
-
-    def close(self, status: str | None = None) -> None:
-        atexit.unregister(self._at_exit)
-        if self.run is not None and not self.run.is_closed:
-            self.run.close(status or ("failed" if self.is_fitting else "finished"))
-
-    def _at_exit(self) -> None:
-        if self.is_fitting:  # else the run closes itself, and knows why the process ended
-            self.close()
 
 
 class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
@@ -58,7 +29,8 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     Epoch values go to ``train/…`` and ``val/…`` at the epoch that Keras gives, the learning rate to
     ``train/learning_rate``, what ``evaluate`` returns to ``test/…``; the model, its optimizer and the fit's parameters
-    become configs. A second ``fit`` that begins at epoch 0 again goes on behind the first. Nothing is written before
+    become configs. A trial of Optuna or keras-tuner has a run of its own, with its number and hyperparameters under
+    ``trial/``. A second ``fit`` that begins at epoch 0 again goes on behind the first. Nothing is written before
     the first of them begins. Of several processes only the first logs.
 
     The run that the callback opens is closed by `close`, when the callback is gone, or when the process ends. A copy
@@ -83,13 +55,21 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
             raise goodseed.InvalidTypeError(f"run must be a goodseed.Run, not a {type(run).__name__}.")
         if run is not None and run_kwargs:
             raise goodseed.InvalidTypeError(f"Give either run or what to make one of, not both: {min(run_kwargs)}.")
-        self._every: Final = _checked_frequency(log_freq)
+        self._every: Final = checked_frequency(log_freq)
         self._given: Final = run
         self._run_kwargs: Final = dict(run_kwargs)
-        self._held: Final = _Held()
+        self._held: Final = Held()
         self._finalizer: Final = weakref.finalize(self, self._held.close)
         self._finalizer.atexit = False
         self._numbers: Final = Numbers()
+        self._forget()
+        if self._every:
+            # Keras waits for every batch as soon as a callback has this method: per epoch it must not be there.
+            self.on_train_batch_begin: Callable[..., None] = self._begin_batch
+            self.on_train_batch_end: Callable[..., None] = self._log_batch
+
+    def _forget(self) -> None:
+        """Count from the beginning."""
         self._offset = 0
         self._last_epoch = -1
         self._batches = 0
@@ -102,11 +82,8 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._has_facts = False
         self._is_again = False
         self._began = 0.0
+        self._inner_params: dict[str, Any] | None = None
         self._predicted = 0
-        if self._every:
-            # Keras waits for every batch as soon as a callback has this method: per epoch it must not be there.
-            self.on_train_batch_begin: Callable[..., None] = self._begin_batch
-            self.on_train_batch_end: Callable[..., None] = self._log_batch
 
     @property
     def run(self) -> goodseed.Run:
@@ -116,6 +93,8 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if self._held.run is None or self._held.run.is_closed:
             reopened: dict[str, Any] = {} if self._held.run is None else {"resume_run_id": self._held.run.run_id}
             kwargs = {k: v for k, v in self._run_kwargs.items() if not (reopened and k in _OURS)}
+            if not reopened and self._held.trial is not None:
+                kwargs.setdefault("name", self._held.trial.name)
             return self._held.open(**kwargs, **reopened)
         return self._held.run
 
@@ -136,16 +115,40 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     # -- fit -----------------------------------------------------------------------------------------------------------
 
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Keep a fit's parameters while an evaluation or a prediction within it brings its own."""
+        if self._held.is_fitting:
+            self._inner_params = params
+        else:
+            super().set_params(params)
+
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Open the run, and store what it is about."""
         if not _is_first_process():
             return
+        if self._inner_params is not None:
+            super().set_params(self._inner_params)
+            self._inner_params = None
+        self._find_trial()
         self._is_first_epoch = True
         self._is_again = self._held.is_fitting
         self._held.is_fitting = True
         self._has_facts = False
         self._safely("configs", self._store_facts)
         self._look_back()
+
+    def _find_trial(self) -> None:
+        """Give the fit of another trial of a search a run of its own, with the trial's number and hyperparameters."""
+        held, trial = self._held, current_trial()
+        is_ours = self._given is None and not any(name in self._run_kwargs for name in _OURS)
+        if trial is not None and held.trial is not None and held.trial.number != trial.number and is_ours:
+            held.close()
+            held.run, held.is_fitting = None, False
+            self._forget()
+        held.trial = trial
+        if trial is not None:
+            leaves = config_leaves(trial.configs(), on_refused=self._numbers.refuse)
+            self._safely("trial", lambda: self.run.log_configs(leaves, flatten=False))
 
     def _look_back(self) -> None:
         """A run that there was before has epochs, batches and evaluations already: they stay."""
@@ -211,8 +214,13 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
     # -- evaluate, predict ------------------------------------------------------------------------------------------
 
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Log an evaluation of its own; that inside a fit comes with its epoch."""
-        if self._held.is_fitting or not _is_first_process():
+        """Log an evaluation of its own, also one that another callback makes during a fit.
+
+        The fit's validation comes with its epoch. It has no parameters of its own.
+        """
+        is_validation = self._held.is_fitting and self._inner_params is None
+        self._inner_params = None
+        if is_validation or not _is_first_process():
             return
         self._look_back()
         self._log(self._numbers.of(logs or {}, "test/"), self._tests)
@@ -224,6 +232,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_predict_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Log how long a prediction took."""
+        self._inner_params = None
         if _is_first_process():
             self._look_back()
             self._log({"predict/seconds": time.monotonic() - self._began}, self._predicted)
@@ -280,15 +289,6 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
             raise
         except Exception as error:  # whatever a model's or an optimizer's own code may raise
             self._numbers.refuse(what, error)
-
-
-def _checked_frequency(log_freq: object) -> int:
-    """Every how many batches; 0 for none."""
-    if log_freq in ("epoch", "batch"):
-        return 1 if log_freq == "batch" else 0
-    if isinstance(log_freq, int) and not isinstance(log_freq, bool) and log_freq > 0:
-        return log_freq
-    raise goodseed.InvalidValueError(f'log_freq must be "epoch", "batch" or a positive integer, not {log_freq!r:.80}.')
 
 
 def _is_first_process() -> bool:

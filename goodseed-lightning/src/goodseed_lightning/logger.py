@@ -15,7 +15,7 @@ from goodseed_lightning.handle import RunHandle
 from goodseed_lightning.length import Length
 from goodseed_lightning.places import file_name, save_directory
 from goodseed_lightning.silent import SilentRun
-from goodseed_lightning.steps import StepCounter
+from goodseed_lightning.steps import Evaluation, StepCounter
 from goodseed_lightning.values import sort_values
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class GoodseedLogger(LoggerBase):
         self._checkpoints: Final = Checkpoints()
         self._steps: Final = StepCounter()
         self._length: Final = Length()
+        self._evaluation: Final = Evaluation()
         self._reported: Final[set[str]] = set()
 
     # -- what it is ------------------------------------------------------------------------------------------------
@@ -131,16 +132,25 @@ class GoodseedLogger(LoggerBase):
         Args:
             metrics: Values by name: numbers, tensors and arrays of one element, texts. What can't be stored is warned
                 of once, by its name.
-            step: Where in the series; None for the step after the last of these metrics.
+            step: Where in the series; None for the step after the last of these metrics. ``validate`` and ``test`` of
+                a checkpoint store at its step, and of a model that is new to the Trainer behind the last one.
         """
         if not is_rank_zero():
             return
         run = self._handle.get()
         if self._length.is_awaited and (max_steps := self._length.tell()) is not None:
             self._set_configs({f"{self._prefix}trainer/max_steps": max_steps})
+        evaluation = self._evaluation if step is not None and "epoch" in metrics else None
+        if evaluation is not None:
+            metrics = evaluation.named(metrics)
         values = sort_values(metrics, self._prefix)
-        if step is None:
+        if evaluation is not None and evaluation.step is not None:
+            step = evaluation.step
+        elif step is None:
             step = self._next_step(run, (*values.numbers, *values.texts))
+        elif evaluation is not None and evaluation.is_of_new_trainer:
+            own = {*values.numbers, *values.texts} - {f"{self._prefix}epoch"}
+            step = max(step, self._next_step(run, own))
         try:
             if values.numbers:
                 run.log_metrics(values.numbers, step)
@@ -169,6 +179,7 @@ class GoodseedLogger(LoggerBase):
         if not is_rank_zero():
             return
         self._length.begin(model)
+        self._evaluation.begin(model)
         try:
             sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
         except Exception as error:  # a lazy module has no sizes yet; whatever else a model may be

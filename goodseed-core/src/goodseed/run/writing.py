@@ -86,6 +86,14 @@ class RunWriting(RunData):
         for path, text in texts.items():
             self._backend.add_text(path, text, number, None)
 
+    def _log_row(
+        self, numbers: Mapping[str, float], texts: Mapping[str, str], step: float, at_seconds: float | None
+    ) -> None:
+        """What importers log: points of checked paths and a checked step, at the time at which they were made."""
+        self._backend.add_metrics(numbers, step, at_seconds)
+        for path, text in texts.items():
+            self._backend.add_text(path, self._text(path, text), step, at_seconds)
+
     def log_string_series(self, data: Mapping[str, object], step: float) -> None:
         """Old name of `log_strings`."""
         warnings.warn("log_string_series is now log_strings.", DeprecationWarning, stacklevel=2)

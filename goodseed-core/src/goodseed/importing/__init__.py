@@ -1,0 +1,1 @@
+"""Runs out of files that other tools have written; a source each."""

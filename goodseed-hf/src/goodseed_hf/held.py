@@ -1,0 +1,57 @@
+"""The run that a callback has opened."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+import goodseed
+
+if TYPE_CHECKING:
+    from goodseed.trials import Trial
+
+__all__ = ["Held"]
+
+_logger: Final = logging.getLogger("goodseed")
+_holders: Final[weakref.WeakValueDictionary[str, Held]] = weakref.WeakValueDictionary()
+
+
+class Held:
+    """The run that a callback has opened, and whether a training is going on: what its end depends on."""
+
+    def __init__(self) -> None:
+        self.run: goodseed.Run | None = None
+        self.is_training = False
+        self.trial: Trial | None = None
+
+    def open(self, **arguments: Any) -> goodseed.Run:
+        """Open the run with what `goodseed.Run` takes."""
+        # Another callback of this process may have the run open still, though its training is over.
+        other = _holders.get(str(arguments.get("resume_run_id") or arguments.get("run_id")))
+        if other is not None and other is not self and not other.is_training:
+            other.close()
+        self.run = goodseed.Run(**arguments)
+        _holders[self.run.run_id] = self
+        atexit.unregister(self._at_exit)
+        atexit.register(self._at_exit)  # behind what goodseed itself does then, which makes it come before
+        return self.run
+
+    def close(self, status: str | None = None) -> None:
+        """Close the run; without a status as ``failed`` where a training has not ended, unless it was pruned."""
+        atexit.unregister(self._at_exit)
+        if self.run is not None and not self.run.is_closed:
+            self.run.close(status or ("failed" if self.is_training and not self._was_pruned() else "finished"))
+
+    def _was_pruned(self) -> bool:
+        """A trial that its search has ended early is no failure."""
+        try:
+            return self.trial is not None and self.trial.was_pruned()
+        except Exception as error:  # whatever the search's storage may raise
+            _logger.debug("goodseed: whether a trial was pruned is not known: %r", error)
+            return False
+
+    def _at_exit(self) -> None:
+        if self.is_training:  # else the run closes itself, and knows why the process ended
+            self.close()
