@@ -31,7 +31,7 @@ def train(report_to, callbacks=()):
 TRACKER = """\
 from accelerate import Accelerator
 def track(log_with):
-    accelerator = Accelerator(cpu=True, log_with=log_with)
+    accelerator = Accelerator(cpu=True, log_with=log_with, project_dir="out")
     accelerator.init_trackers("named", config={"lr": 0.1})
     accelerator.log({"loss": 0.5}, step=3)
     accelerator.end_training()

@@ -17,26 +17,25 @@ if TYPE_CHECKING:
 __all__ = ["Completions", "watch"]
 
 _logger: Final = logging.getLogger("goodseed")
-_training: weakref.ref[GoodseedCallback] | None = None
+_training: Final[list[weakref.ref[GoodseedCallback]]] = []  # the last is the callback of the training that goes on
 _MAX_FRAMES: Final = 12
 _MARK: Final = "_goodseed_log_metrics"
 
 
 def watch(callback: GoodseedCallback) -> None:
     """Log the timings of the training that begins to ``callback``, if TRL is what trains."""
-    global _training
     kind: Any = getattr(sys.modules.get("trl.extras.profiling"), "ProfilingContext", None)
     original = getattr(kind, "_log_metrics", None)
     if original is None:
         return
-    _training = weakref.ref(callback)
+    _training[:] = [weakref.ref(callback)]
     if hasattr(kind, _MARK):
         return
 
     def log_metrics(self: Any, duration: float) -> None:
         original(self, duration)
         try:
-            current = _training() if _training is not None else None
+            current = _training[-1]()
             if current is not None and self.is_main_process:
                 current.profiled(f"{self.metric_prefix}: {self.name}", duration)
         except Exception as error:  # a training is worth more than its timings
