@@ -16,7 +16,6 @@ from pathlib import Path
 from runs import open_run, read
 
 
-
 class _Warnings(logging.Handler):
     """Collects what goodseed warns of."""
 
