@@ -1,0 +1,77 @@
+"""skorch: what each batch and each epoch has in the net's history.
+
+Source: https://skorch.readthedocs.io/en/stable/user/callbacks.html
+"""
+
+from __future__ import annotations
+
+from numbers import Number
+from typing import TYPE_CHECKING, Any, Final
+
+from skorch.callbacks import Callback
+
+if TYPE_CHECKING:
+    from goodseed.run.run import Run
+
+__all__ = ["GoodseedCallback"]
+
+_NOT_LOGGED: Final = ("batches", "epoch")
+
+
+class GoodseedCallback(Callback):  # type: ignore[misc,unused-ignore]
+    """Logs a net's history to an open run, and its parameters under ``parameters``.
+
+    Epoch values such as ``train_loss``, ``valid_acc`` and ``dur`` have the epoch as their step; the loss of each batch
+    is ``batch/train_loss`` or ``batch/valid_loss``.
+
+    Args:
+        run: The run; it stays open.
+        prefix: Comes before every path.
+        log_batches: Log the loss of each batch, too.
+
+    Examples:
+        >>> NeuralNetClassifier(Module, callbacks=[GoodseedCallback(run)]).fit(x, y)
+    """
+
+    def __init__(self, run: Run, prefix: str = "", log_batches: bool = True) -> None:
+        self.run = run
+        self.prefix = prefix
+        self.log_batches = log_batches
+
+    def initialize(self) -> GoodseedCallback:
+        """Begin to count batches."""
+        self.batch_counts_ = {"train": 0, "valid": 0}
+        return self
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
+        """Store the net's parameters; those of callbacks are objects of this process."""
+        parameters = {name: value for name, value in net.get_params(deep=False).items() if name != "callbacks"}
+        self.run.log_configs(
+            {f"{self.prefix}parameters/{name}": _described(value) for name, value in parameters.items()}, flatten=False
+        )
+
+    def on_batch_end(self, net: Any, batch: Any = None, training: bool = False, **_: Any) -> None:
+        """Log the batch's loss."""
+        kind = "train" if training else "valid"
+        value = net.history[-1]["batches"][-1].get(f"{kind}_loss")
+        if self.log_batches and value is not None:
+            self.run[f"{self.prefix}batch/{kind}_loss"].log(value, step=self.batch_counts_[kind])
+        self.batch_counts_[kind] += 1
+
+    def on_epoch_end(self, net: Any, **_: Any) -> None:
+        """Log the numbers of the epoch."""
+        epoch = net.history[-1]
+        values = {
+            f"{self.prefix}{name}": value
+            for name, value in epoch.items()
+            if name not in _NOT_LOGGED and not name.startswith("event_") and not name.endswith("_best")
+            and isinstance(value, Number) and not isinstance(value, bool)
+        }  # fmt: skip
+        if values:
+            self.run.log_metrics(values, step=epoch["epoch"])
+
+
+def _described(value: Any) -> object:
+    if isinstance(value, type) or callable(value):
+        return getattr(value, "__qualname__", repr(value))
+    return value if isinstance(value, (bool, int, float, str, type(None))) else repr(value)

@@ -1,0 +1,43 @@
+"""Ultralytics YOLO: losses, metrics and learning rates of each epoch, and the arguments of the training.
+
+Source: https://docs.ultralytics.com/usage/callbacks/
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from goodseed.run.run import Run
+
+__all__ = ["callbacks"]
+
+
+def callbacks(run: Run, prefix: str = "") -> dict[str, Callable[[Any], None]]:
+    """The callbacks that log a training to an open run, by the event that each is for.
+
+    ``train/box_loss``, ``metrics/mAP50(B)``, ``val/box_loss``, ``lr/pg0``, … have the epoch as their step, from 1; the
+    arguments become configs under ``parameters``, the path of the best weights ``best``.
+
+    Args:
+        run: The run; it stays open.
+        prefix: Comes before every path.
+
+    Examples:
+        >>> for event, function in callbacks(run).items():
+        ...     model.add_callback(event, function)
+    """
+
+    def start(trainer: Any) -> None:
+        run[f"{prefix}parameters"] = {name: value for name, value in vars(trainer.args).items() if value is not None}
+
+    def epoch_end(trainer: Any) -> None:
+        values = {**trainer.label_loss_items(trainer.tloss, prefix="train"), **trainer.lr, **trainer.metrics}
+        run.log_metrics({f"{prefix}{name}": value for name, value in values.items()}, step=trainer.epoch + 1)
+
+    def end(trainer: Any) -> None:
+        run[f"{prefix}best"] = str(trainer.best)
+
+    return {"on_pretrain_routine_start": start, "on_fit_epoch_end": epoch_end, "on_train_end": end}
