@@ -48,6 +48,18 @@ FRAMEWORK_REQUIREMENTS = [
     "keras-tuner>=1.4",  # its trials
     "trl>=0.20",  # its completions and timings
 ]
+INTEGRATION_REQUIREMENTS = [
+    "pytest>=8.2",  # the test runner
+    "scikit-learn>=1.3",  # clones and cross-validates estimators that hold a run
+    "xgboost-cpu>=2",
+    "lightgbm>=4",
+    "catboost>=1.2",
+    "skorch>=1",
+    "fastai>=2.7",
+    "stable-baselines3>=2.3",
+    "ray[tune]>=2.40",
+    "optuna>=4",
+]
 HUB_REQUIREMENTS = [
     "pytest>=8.2",  # the test runner
     "hypothesis>=6.100",  # finds the values that nobody thinks of
@@ -128,6 +140,14 @@ def frameworks(session: nox.Session) -> None:
     for backend in ("torch", "jax"):
         session.run("python", "-m", "pytest", "tests/keras", *session.posargs, env={"KERAS_BACKEND": backend})
     session.run("python", "-m", "pytest", "tests/hf", *session.posargs)
+
+
+@nox.session
+def integrations(session: nox.Session) -> None:
+    """Test the callbacks of `goodseed.integrations` with the real libraries."""
+    session.install("torch==2.13.0")
+    session.install("-e", "./goodseed-core", *INTEGRATION_REQUIREMENTS)
+    session.run("python", "-m", "pytest", "tests/integrations", *session.posargs)
 
 
 @nox.session(python="3.11", default=False)

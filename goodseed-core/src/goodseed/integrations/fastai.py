@@ -5,7 +5,7 @@ Source: https://docs.fast.ai/callback.core.html
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fastai.callback.core import Callback
 from fastai.learner import Recorder
@@ -40,8 +40,13 @@ class GoodseedCallback(Callback):  # type: ignore[misc,unused-ignore]
 
     def before_fit(self) -> None:
         """Store what the learner was made with."""
-        arguments = {name: value for name, value in self.learn.gather_args().items() if _is_plain(value)}
-        self.run.log_configs({f"{self.prefix}parameters/{name}": value for name, value in arguments.items()})
+        self.run[f"{self.prefix}parameters"] = {
+            "epochs": self.n_epoch,
+            "batch_size": self.dls.bs,
+            "lr": self.learn.lr,
+            "model": type(self.model).__name__,
+            "loss": getattr(self.loss_func, "__name__", type(self.loss_func).__name__),
+        }
 
     def after_batch(self) -> None:
         """Log the batch."""
@@ -61,7 +66,3 @@ class GoodseedCallback(Callback):  # type: ignore[misc,unused-ignore]
         values = {f"{self.prefix}{name}": float(value) for name, value in pairs}
         if values:
             self.run.log_metrics(values, step=self._steps)
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, (bool, int, float, str))

@@ -6,12 +6,14 @@ Source: https://docs.ray.io/en/latest/tune/api/callbacks.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ray.tune.logger import LoggerCallback
 
 from goodseed.integrations.trials import open_trial
-from goodseed.run.run import Run
+
+if TYPE_CHECKING:
+    from goodseed.run.run import Run
 
 __all__ = ["GoodseedLoggerCallback"]
 

@@ -5,8 +5,8 @@ Source: https://skorch.readthedocs.io/en/stable/user/callbacks.html
 
 from __future__ import annotations
 
-from numbers import Number
-from typing import TYPE_CHECKING, Any, Final
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 from skorch.callbacks import Callback
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from goodseed.run.run import Run
 
 __all__ = ["GoodseedCallback"]
-
-_NOT_LOGGED: Final = ("batches", "epoch")
 
 
 class GoodseedCallback(Callback):  # type: ignore[misc,unused-ignore]
@@ -43,7 +41,7 @@ class GoodseedCallback(Callback):  # type: ignore[misc,unused-ignore]
         self.batch_counts_ = {"train": 0, "valid": 0}
         return self
 
-    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
+    def on_train_begin(self, net: Any, **_: Any) -> None:
         """Store the net's parameters; those of callbacks are objects of this process."""
         parameters = {name: value for name, value in net.get_params(deep=False).items() if name != "callbacks"}
         self.run.log_configs(
@@ -62,11 +60,11 @@ class GoodseedCallback(Callback):  # type: ignore[misc,unused-ignore]
         """Log the numbers of the epoch."""
         epoch = net.history[-1]
         values = {
-            f"{self.prefix}{name}": value
+            f"{self.prefix}{name}": float(value)
             for name, value in epoch.items()
-            if name not in _NOT_LOGGED and not name.startswith("event_") and not name.endswith("_best")
-            and isinstance(value, Number) and not isinstance(value, bool)
-        }  # fmt: skip
+            if isinstance(value, Real) and not isinstance(value, bool) and not name.startswith("event_")
+        }
+        values.pop(f"{self.prefix}epoch")
         if values:
             self.run.log_metrics(values, step=epoch["epoch"])
 

@@ -21,8 +21,8 @@ __all__ = ["GoodseedCallback"]
 class GoodseedCallback(BaseCallback):  # type: ignore[misc,unused-ignore]
     """Logs to an open run what the algorithm, its callbacks and yours record.
 
-    ``rollout/ep_rew_mean``, ``train/loss``, … have the number of timesteps as their step; texts become string series. The
-    algorithm's hyperparameters become configs under ``parameters``.
+    ``rollout/ep_rew_mean``, ``train/loss``, … have the number of timesteps as their step; texts become string series.
+    The algorithm's hyperparameters become configs under ``parameters``.
 
     Args:
         run: The run; it stays open.
