@@ -13,7 +13,7 @@ import { rememberSettings } from "./state/settings";
 import { applyTheme, toggleTheme } from "./state/theme";
 import { useKeys } from "./ui/keys";
 import { areKeysShown, isPaletteOpen, Palette } from "./ui/palette";
-import { toast } from "./ui/parts";
+import { toast } from "./ui/say";
 import { Shortcuts } from "./ui/shortcuts";
 import { pageLink, TopBar } from "./ui/topbar";
 

@@ -15,10 +15,11 @@ import { BASE_COLUMNS, RunTable } from "../state/table";
 import { ColumnsMenu } from "../ui/columns";
 import { FilterBox } from "../ui/filter";
 import { Icon } from "../ui/icons";
-import { attempt, useAnswer } from "../ui/parts";
+import { useAnswer } from "../ui/parts";
+import { attempt } from "../ui/say";
 import { Grid } from "../ui/grid";
 import { Selection, SelectionBar } from "../ui/selection";
-import { Grouping } from "../ui/toolbar";
+import { Grouping } from "../ui/grouping";
 
 const MAX_COLUMNS = 80;
 const PAGE = 1000;

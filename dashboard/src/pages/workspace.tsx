@@ -10,7 +10,8 @@ import { FullScreenChart } from "../ui/chart-card";
 import { NoRuns } from "../ui/empty";
 import { current, moveRow, useKeys } from "../ui/keys";
 import { MomentDialog } from "../ui/moment";
-import { RunsList, toggleShown } from "../ui/runs-list";
+import { RunsList } from "../ui/runs-list";
+import { toggleShown } from "../ui/runs-row";
 import { Sections } from "../ui/sections";
 import { Toolbar } from "../ui/toolbar";
 

@@ -12,7 +12,10 @@ import { setParams, withParams } from "../state/location";
 import * as settings from "../state/settings";
 import type { Best } from "./chart-view";
 import { ChartView } from "./chart-view";
-import { Dialog, IconButton, Item, Menu, PathText, copy } from "./parts";
+import { IconButton, PathText } from "./parts";
+import { Dialog } from "./dialog";
+import { Item, Menu } from "./menu";
+import { copy } from "./say";
 
 // Cards this far outside the view are already drawn, so that scrolling finds them ready.
 const MARGIN = "300px";

@@ -6,7 +6,8 @@ import { api } from "../api";
 import { setParams } from "../state/location";
 import type { Project } from "../state/project";
 import { Icon } from "./icons";
-import { Item, Menu, useAnswer } from "./parts";
+import { useAnswer } from "./parts";
+import { Item, Menu } from "./menu";
 
 const SYSTEM = [
   "sys/state",

@@ -4,7 +4,9 @@ import { useState } from "preact/hooks";
 import { api } from "../api";
 import { tagsIn, tagsText } from "../lib/words";
 import type { Project } from "../state/project";
-import { Dialog, IconButton, attempt } from "./parts";
+import { IconButton } from "./parts";
+import { Dialog } from "./dialog";
+import { attempt } from "./say";
 
 export interface Edited {
   id: string;

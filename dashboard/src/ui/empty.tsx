@@ -1,7 +1,7 @@
 /** What is shown where nothing is yet: how to begin. */
 import type { JSX } from "preact";
 import { Icon } from "./icons";
-import { copy } from "./parts";
+import { copy } from "./say";
 
 const script = (project: string): string => `import goodseed
 

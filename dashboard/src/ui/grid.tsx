@@ -2,34 +2,21 @@
 import { follow } from "../state/follow";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { counted, duration, number, short, splitPath, time } from "../lib/format";
-import { direction, toNumber, toText } from "../lib/values";
-import { runPath, setParams, many } from "../state/location";
+import { counted, number, splitPath } from "../lib/format";
+import { toNumber, toText } from "../lib/values";
 import type { Project } from "../state/project";
 import * as settings from "../state/settings";
 import type { RunRow, RunTable } from "../state/table";
-import { isDark, runColor } from "../state/theme";
-import { moved } from "./columns";
-import { Icon } from "./icons";
+import { isDark } from "../state/theme";
 import { current, rowKeys } from "./keys";
-import { IconButton, StateMark } from "./parts";
-import { sortBy } from "./runs-list";
 import type { Selection } from "./selection";
 import { placed, useView } from "./virtual";
+import { Header } from "./grid-header";
+import { GridRow } from "./grid-row";
+import type { Laid } from "./grid-layout";
+import { ROW, WIDTHS_KEY, pinnedColumns, layOut, reordered, readWidths } from "./grid-layout";
 
-const ROW = 32;
-const NAME_WIDTH = 250;
 const MARGIN = 10 * ROW;
-const WIDTHS_KEY = "goodseed-column-widths";
-
-const pinnedColumns = (): string[] => many("pincol");
-
-interface Laid {
-  path: string;
-  left: number;
-  width: number;
-}
-
 interface GridProps {
   project: Project;
   table: RunTable;
@@ -177,295 +164,11 @@ interface Drawn {
   element: JSX.Element;
 }
 
-interface Parts {
+export interface Parts {
   project: Project;
   table: RunTable;
   selection: Selection;
   fixed: Laid[];
   fixedWidth: number;
   visible: Laid[];
-}
-
-function Header(
-  props: Parts & {
-    isAll: boolean;
-    resize: (path: string, to: number) => void;
-    onReorder: (from: string, to: string) => void;
-  },
-): JSX.Element {
-  const { table, selection, isAll } = props;
-  const sort = settings.sort.value[0];
-  const cell = ({ path, left, width }: Laid, isFixed: boolean): JSX.Element => {
-    const isSorted = sort?.[0] === path;
-    const [before, name] = splitPath(path);
-    return (
-      <div
-        key={path}
-        class={`tc h${numeric(path, table) ? " n" : ""}${isSorted ? " srt" : ""}`}
-        role="columnheader"
-        aria-sort={isSorted ? (sort[1] === "desc" ? "descending" : "ascending") : "none"}
-        style={{ left: `${left}px`, width: `${width}px` }}
-        draggable
-        onDragStart={(event) => event.dataTransfer?.setData("text/plain", path)}
-        onDragOver={(event) => event.preventDefault()}
-        onDrop={(event) => {
-          event.preventDefault();
-          const from = event.dataTransfer?.getData("text/plain");
-          if (from) props.onReorder(from, path);
-        }}
-      >
-        <button
-          type="button"
-          title={`Sort by ${path}; drag to move; Alt-click to ${isFixed ? "unpin" : "pin"}`}
-          onClick={(event) => (event.altKey ? togglePinned(path) : sortBy(path))}
-        >
-          {before && !path.startsWith("sys/") && <span class="dim">{before}</span>}
-          {LABELS[path] ?? name}
-          {isSorted ? (sort[1] === "desc" ? " ↓" : " ↑") : ""}
-        </button>
-        <span
-          class="grip"
-          aria-hidden="true"
-          onPointerDown={(event) => dragWidth(event, width, (to) => props.resize(path, to))}
-        />
-      </div>
-    );
-  };
-  const isByName = sort?.[0] === "sys/name";
-  return (
-    <>
-      <div
-        class={props.fixed.length ? "fixed edge" : "fixed"}
-        role="presentation"
-        style={{ "--w": `${props.fixedWidth}px` }}
-      >
-        <div
-          class="tc name h"
-          role="columnheader"
-          style={{ left: 0, width: `${NAME_WIDTH}px`, padding: "0 10px" }}
-          aria-sort={isByName ? (sort[1] === "desc" ? "descending" : "ascending") : "none"}
-        >
-          <button
-            type="button"
-            role="checkbox"
-            aria-checked={isAll}
-            aria-label="Select all loaded runs"
-            onClick={() => (isAll ? selection.clear() : selection.add(table.loaded.map((row) => row.id)))}
-            style={{ width: "auto", padding: 0 }}
-          >
-            <span class="cb">
-              <Icon name="check" />
-            </span>
-          </button>
-          <button type="button" title="Sort by name" onClick={() => sortBy("sys/name")}>
-            Name{isByName ? (sort[1] === "desc" ? " ↓" : " ↑") : ""}
-          </button>
-        </div>
-        {props.fixed.map((one) => cell(one, true))}
-      </div>
-      {props.visible.map((one) => cell(one, false))}
-    </>
-  );
-}
-
-interface RowParts extends Parts {
-  row: RunRow | undefined;
-  y: number;
-  index: number;
-  /** Told, not asked for: a component that gets what it had is not drawn anew. */
-  isSelected: boolean;
-  isCurrent: boolean;
-}
-
-function GridRow(props: RowParts): JSX.Element {
-  const { row, table, selection, project, isSelected } = props;
-  if (!row) return <div class="trow" role="row" style={{ transform: `translateY(${props.y}px)` }} />;
-  const cell = ({ path, left, width }: Laid): JSX.Element => (
-    <Value key={path} project={project} row={row} path={path} left={left} width={width} table={table} />
-  );
-  return (
-    <div
-      class={`trow${isSelected ? " sel" : ""}${props.isCurrent ? " cur" : ""}`}
-      role="row"
-      id={props.index < 0 ? undefined : `row-${props.index}`}
-      aria-selected={isSelected}
-      aria-rowindex={props.index + 2}
-      style={{ transform: `translateY(${props.y}px)` }}
-    >
-      <div
-        class={props.fixed.length ? "fixed edge" : "fixed"}
-        role="presentation"
-        style={{ "--w": `${props.fixedWidth}px` }}
-      >
-        <div class="tc name" role="rowheader" style={{ left: 0, width: `${NAME_WIDTH}px` }}>
-          <button
-            type="button"
-            role="checkbox"
-            aria-checked={isSelected}
-            aria-label={`Select ${row.name}`}
-            onClick={(event) => selection.toggle(row.id, props.index, event.shiftKey ? table : null)}
-          >
-            <span class="cb">
-              <Icon name="check" />
-            </span>
-          </button>
-          <span class="sw" style={{ "--c": runColor(row) }} />
-          <a href={runPath(project.name, row.id)} title={row.name}>
-            {row.name}
-          </a>
-          {row.tags.slice(0, 2).map((tag) => (
-            <span class="tag" key={tag}>
-              {tag}
-            </span>
-          ))}
-          {props.index < 0 && (
-            <IconButton
-              icon="close"
-              label={`Unpin ${row.name}`}
-              isSmall
-              onClick={() => setParams({ pinrun: settings.pinnedRuns.peek().filter((id) => id !== row.id) })}
-            />
-          )}
-        </div>
-        {props.fixed.map(cell)}
-      </div>
-      {props.visible.map(cell)}
-    </div>
-  );
-}
-
-const LABELS: Record<string, string> = {
-  "sys/state": "State",
-  "sys/id": "ID",
-  "sys/creation_time": "Created",
-  "sys/modification_time": "Changed",
-  "sys/running_time": "Duration",
-  "sys/progress": "Progress",
-  "sys/eta": "ETA",
-  "sys/tags": "Tags",
-  "sys/description": "Note",
-};
-
-function Value({
-  project,
-  row,
-  path,
-  left,
-  width,
-  table,
-}: Laid & { project: Project; row: RunRow; table: RunTable }): JSX.Element {
-  const cell = row.cells[path];
-  const value = toNumber(cell);
-  const style = { left: `${left}px`, width: `${width}px` };
-  if (path === "sys/state") {
-    return (
-      <div class="tc x" role="gridcell" style={style}>
-        <StateMark state={row.state} /> {row.state}
-        {row.state === "running" && row.progress !== null && (
-          <span class="dim" title={row.eta === null ? undefined : `${duration(row.eta)} left`}>
-            {` ${Math.round(row.progress * 100)} %`}
-          </span>
-        )}
-      </div>
-    );
-  }
-  if (value === null || (typeof cell === "string" && !Number.isFinite(value) && !numeric(path, table))) {
-    return (
-      <div class="tc" role="gridcell" style={style} title={toText(cell)}>
-        {toText(cell)}
-      </div>
-    );
-  }
-  const isMetric = path.includes(":") || project.metricSet.value.has(path);
-  const text =
-    path === "sys/running_time" || path === "sys/eta"
-      ? duration(value)
-      : path === "sys/progress"
-        ? `${Math.round(value * 100)} %`
-        : path.endsWith("_time")
-          ? time(value)
-          : isMetric
-            ? number(value)
-            : short(value);
-  return (
-    <div class="tc n" role="gridcell" style={style} title={path.endsWith("_time") ? "" : String(value)}>
-      {isMetric && direction(path) !== 0 && <Bar value={value} stats={table.stats.peek()[path]} width={width} />}
-      {text}
-    </div>
-  );
-}
-
-/** How high a value of a metric is among all. */
-function Bar({
-  value,
-  stats,
-  width,
-}: {
-  value: number;
-  stats: RunTable["stats"]["value"][string] | undefined;
-  width: number;
-}): JSX.Element | null {
-  const [low, high] = [toNumber(stats?.min), toNumber(stats?.max)];
-  if (low === null || high === null || !(high > low) || !Number.isFinite(value)) return null;
-  return <span class="bar" style={{ width: `${Math.max(2, ((value - low) / (high - low)) * (width - 14))}px` }} />;
-}
-
-function numeric(path: string, table: RunTable): boolean {
-  return path.endsWith("_time") || table.stats.peek()[path]?.max !== null;
-}
-
-function layOut(
-  columns: readonly string[],
-  pins: readonly string[],
-  widths: Record<string, number>,
-): { fixed: Laid[]; fixedWidth: number; free: Laid[] } {
-  const fixed = lay(pins, widths, NAME_WIDTH);
-  const fixedWidth = NAME_WIDTH + fixed.reduce((sum, one) => sum + one.width, 0);
-  return {
-    fixed,
-    fixedWidth,
-    free: lay(
-      columns.filter((path) => !pins.includes(path)),
-      widths,
-      fixedWidth,
-    ),
-  };
-}
-
-function lay(paths: readonly string[], widths: Record<string, number>, from: number): Laid[] {
-  let left = from;
-  return paths.map((path) => {
-    const width = widths[path] ?? (path === "sys/state" ? 112 : Math.max(86, Math.min(220, path.length * 7 + 26)));
-    const laid = { path, left, width };
-    left += width;
-    return laid;
-  });
-}
-
-function togglePinned(path: string): void {
-  const now = pinnedColumns();
-  setParams({ pincol: now.includes(path) ? now.filter((one) => one !== path) : [...now, path] });
-}
-
-function reordered(columns: readonly string[], from: string, to: string): string[] {
-  const [a, b] = [columns.indexOf(from), columns.indexOf(to)];
-  return a < 0 || b < 0 ? [...columns] : moved(columns, a, b);
-}
-
-function dragWidth(event: PointerEvent, width: number, resize: (to: number) => void): void {
-  event.preventDefault();
-  event.stopPropagation();
-  const from = event.clientX;
-  const move = (e: PointerEvent): void => resize(width + e.clientX - from);
-  addEventListener("pointermove", move);
-  addEventListener("pointerup", () => removeEventListener("pointermove", move), { once: true });
-}
-
-function readWidths(): Record<string, number> {
-  try {
-    const found: unknown = JSON.parse(localStorage.getItem(WIDTHS_KEY) ?? "{}");
-    return typeof found === "object" && found !== null ? (found as Record<string, number>) : {};
-  } catch {
-    return {};
-  }
 }

@@ -9,7 +9,8 @@ import { nearest } from "../lib/series";
 import type { Series } from "../lib/series";
 import { runPath } from "../state/location";
 import { LogLines } from "./log-lines";
-import { Dialog, IconButton, useAnswer } from "./parts";
+import { IconButton, useAnswer } from "./parts";
+import { Dialog } from "./dialog";
 
 const SECONDS = 30;
 const LINES = 40;

@@ -12,7 +12,8 @@ import { BASE_COLUMNS, rowFrom } from "../state/table";
 import { runColor, toggleTheme } from "../state/theme";
 import { Icon } from "./icons";
 import type { IconName } from "./icons";
-import { Dialog, StateMark, useAnswer } from "./parts";
+import { StateMark, useAnswer } from "./parts";
+import { Dialog } from "./dialog";
 
 export const isPaletteOpen = signal(false);
 export const areKeysShown = signal(false);

@@ -6,7 +6,8 @@ import type { RunRow } from "../state/table";
 import { BASE_COLUMNS, rowFrom } from "../state/table";
 import { runColor } from "../state/theme";
 import { ago } from "../lib/format";
-import { Item, useAnswer } from "./parts";
+import { useAnswer } from "./parts";
+import { Item } from "./menu";
 
 export function RunPicker({
   project,

@@ -14,7 +14,8 @@ import { runColor } from "../state/theme";
 import type { Edited } from "./edit";
 import { EditDialog } from "./edit";
 import { Icon } from "./icons";
-import { attempt, Menu, say } from "./parts";
+import { attempt, say } from "./say";
+import { Menu } from "./menu";
 import { MAX_COMPARED } from "./topbar";
 
 export class Selection {

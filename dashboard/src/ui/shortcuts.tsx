@@ -1,7 +1,8 @@
 /** All keys of the page. */
 import type { JSX } from "preact";
 import { areKeysShown } from "./palette";
-import { Dialog, IconButton } from "./parts";
+import { IconButton } from "./parts";
+import { Dialog } from "./dialog";
 
 const KEYS: readonly (readonly [string, ...string[]])[] = [
   ["Filter runs", "/"],

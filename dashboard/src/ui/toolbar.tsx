@@ -1,15 +1,14 @@
 /** What holds for all charts of the page: which metrics, which x, how smooth, grouped by what. */
-import { useEffect, useState } from "preact/hooks";
 import type { JSX } from "preact";
-import type { Attribute } from "../api";
-import { api } from "../api";
 import { PLAIN_AXES, useCharts } from "../chart/model";
 import { xText } from "../chart/axes";
-import { nameOf, natural } from "../lib/metrics";
 import { setParams } from "../state/location";
 import * as settings from "../state/settings";
 import { Icon } from "./icons";
-import { IconButton, Item, Menu, Seg, useAnswer } from "./parts";
+import { IconButton, Seg } from "./parts";
+import { Item, Menu } from "./menu";
+import { Grouping } from "./grouping";
+import { MetricChoice, PanelMenu } from "./metric-choice";
 
 export function Toolbar({ metrics }: { metrics: readonly string[] }): JSX.Element {
   const model = useCharts();
@@ -120,39 +119,6 @@ function XAxisChoice({ metrics }: { metrics: readonly string[] }): JSX.Element {
   );
 }
 
-function MetricChoice(props: {
-  metrics: readonly string[];
-  label: string;
-  chosen?: readonly string[];
-  onChoose: (path: string) => void;
-}): JSX.Element {
-  const [text, setText] = useState("");
-  const found = props.metrics.filter((path) => path.toLowerCase().includes(text.toLowerCase()));
-  return (
-    <>
-      <div class="pad">
-        <input
-          class="field"
-          placeholder={props.label}
-          aria-label={props.label}
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-      </div>
-      {found.slice(0, 100).map((path) => (
-        <Item
-          key={path}
-          {...(props.chosen ? { isChecked: props.chosen.includes(path) } : {})}
-          onClick={() => props.onChoose(path)}
-        >
-          {path}
-        </Item>
-      ))}
-      {!found.length && <div class="hd">No such metric</div>}
-    </>
-  );
-}
-
 const KINDS = [
   ["ema", "Exponential"],
   ["gauss", "Gaussian"],
@@ -213,133 +179,5 @@ function ZoomChip(): JSX.Element | null {
       {text}
       <IconButton icon="close" label="Reset zoom" isSmall onClick={() => setParams({ z: null, full: null })} />
     </span>
-  );
-}
-
-const SPREADS = [
-  ["std", "± std"],
-  ["sem", "± sem"],
-  ["minmax", "min–max"],
-] as const;
-
-/** Group the runs by up to four configs: a chart then shows means with a band. */
-export function Grouping({ project }: { project: string }): JSX.Element {
-  const chosen = settings.groupBy.value;
-  return (
-    <Menu
-      label="Group runs"
-      button={(toggle, isOpen) => (
-        <button
-          type="button"
-          id="group"
-          class={chosen.length ? "btn on" : "btn"}
-          aria-expanded={isOpen}
-          onClick={toggle}
-        >
-          <Icon name="group" isSmall />
-          <span class="v">Group</span>
-          {chosen.length ? chosen.map((path) => path.slice(path.lastIndexOf("/") + 1)).join(", ") : "none"}
-        </button>
-      )}
-    >
-      {() => <GroupChoice project={project} chosen={chosen} />}
-    </Menu>
-  );
-}
-
-const ASIDE = /^(source_code|monitoring|sys)\//;
-
-/** What is another value in nearly every run, or the same in all, makes no groups; who searches for it gets it. */
-const makesGroups = (item: Attribute): boolean =>
-  !/^monitoring\/|^sys\/.*_time$/.test(item.path) && (item.n_distinct ?? 0) > 1 && (item.n_distinct ?? 0) <= 100;
-
-function GroupChoice({ project, chosen }: { project: string; chosen: readonly string[] }): JSX.Element {
-  const [text, setText] = useState("");
-  const { data } = useAnswer(() => api.attributes(project, { kind: "config", q: text, limit: 200 }), [project, text]);
-  const useful = (data?.items ?? []).filter(
-    (item) => item.path !== "sys/state" && (text || chosen.includes(item.path) || makesGroups(item)),
-  );
-  useful.sort((a, b) => Number(ASIDE.test(a.path)) - Number(ASIDE.test(b.path)) || natural(a.path, b.path));
-  return (
-    <>
-      <div class="pad">
-        <input
-          class="field"
-          placeholder="A config"
-          aria-label="Search configs"
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-      </div>
-      {chosen.length > 0 && (
-        <>
-          <div class="pad">
-            <Seg
-              label="Band of a group"
-              value={settings.spread.value}
-              options={SPREADS}
-              onChange={(value) => setParams({ band: value === "std" ? null : value })}
-            />
-          </div>
-          <Item icon="close" onClick={() => setParams({ g: null, band: null })}>
-            No groups
-          </Item>
-          <div class="hd">Failed and crashed runs are left out of the means.</div>
-        </>
-      )}
-      {["sys/state", ...useful.map((item) => item.path)].map((path) => (
-        <Item
-          key={path}
-          isChecked={chosen.includes(path)}
-          right={useful.find((item) => item.path === path)?.n_distinct}
-          onClick={() =>
-            setParams({ g: chosen.includes(path) ? chosen.filter((p) => p !== path) : [...chosen, path].slice(-4) })
-          }
-        >
-          {path}
-        </Item>
-      ))}
-    </>
-  );
-}
-
-function PanelMenu({ metrics }: { metrics: readonly string[] }): JSX.Element {
-  const [chosen, setChosen] = useState<string[]>([]);
-  const panels = settings.panels.value;
-  useEffect(() => setChosen([]), [panels.length]);
-  return (
-    <Menu
-      label="A chart of several metrics"
-      button={(toggle, isOpen) => (
-        <button type="button" class="btn" aria-expanded={isOpen} onClick={toggle}>
-          <Icon name="plus" isSmall />
-          Panel
-        </button>
-      )}
-    >
-      {(close) => (
-        <>
-          <div class="pad">
-            <button
-              type="button"
-              class="btn pri"
-              disabled={chosen.length < 2}
-              onClick={() => {
-                setParams({ panel: [...panels.map(nameOf), nameOf(chosen)] });
-                close();
-              }}
-            >
-              {chosen.length < 2 ? "Choose metrics for one chart" : `One chart of ${chosen.length} metrics`}
-            </button>
-          </div>
-          <MetricChoice
-            metrics={metrics}
-            label="Search metrics"
-            chosen={chosen}
-            onChoose={(path) => setChosen(chosen.includes(path) ? chosen.filter((p) => p !== path) : [...chosen, path])}
-          />
-        </>
-      )}
-    </Menu>
   );
 }

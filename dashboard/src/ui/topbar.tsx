@@ -9,7 +9,9 @@ import { project } from "../state/project";
 import { isDark, toggleTheme } from "../state/theme";
 import { Icon, Logo } from "./icons";
 import { areKeysShown, isPaletteOpen } from "./palette";
-import { attempt, IconButton, Item, Menu, say, useAnswer } from "./parts";
+import { IconButton, useAnswer } from "./parts";
+import { attempt, say } from "./say";
+import { Item, Menu } from "./menu";
 
 // Set on one page, it would mean something else on the next.
 const OWN = ["f", "runs", "base", "at", "trash", "axes", "sx", "sy", "color", "plot", "all"];

@@ -9,7 +9,8 @@ import type { Cell } from "../../lib/values";
 import { toText } from "../../lib/values";
 import { one, setParams } from "../../state/location";
 import { Icon } from "../../ui/icons";
-import { attempt, copy, Fault, Seg, useAnswer } from "../../ui/parts";
+import { Fault, Seg, useAnswer } from "../../ui/parts";
+import { attempt, copy } from "../../ui/say";
 import { runVersion } from "./page";
 
 const PAGE = 5000;

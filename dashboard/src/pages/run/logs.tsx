@@ -1,18 +1,17 @@
 /** The console of a run: any number of lines, of which those in view are fetched. */
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { LogLine, Logs } from "../../api";
-import { api } from "../../api";
 import { download, fileName } from "../../chart/export";
 import { count } from "../../lib/format";
 import { one, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
 import { Icon } from "../../ui/icons";
 import { Line } from "../../ui/log-lines";
-import { attempt, explain, IconButton, Seg } from "../../ui/parts";
+import { IconButton, Seg } from "../../ui/parts";
+import { attempt, explain } from "../../ui/say";
+import type { Stream } from "./log-model";
+import { PAGE, LogModel } from "./log-model";
 
-const PAGE = 500;
-const UPDATE_LINES = 5000;
 const ROW = 19;
 // A browser lays out no more than 33 million pixels: of longer logs there is a part at a time.
 const PART = 500_000;
@@ -20,80 +19,9 @@ const HALF = PART / 2;
 
 /** The first line of the part that has line `n` well inside. */
 const partOf = (n: number): number => Math.max(0, Math.round((n - HALF) / HALF) * HALF);
-const EXPORT_PAGE = 5000;
 const SEARCH_MS = 250;
 // Wrapped lines have heights of their own: this many around the place in view are laid out.
 const WRAPPED = 1500;
-
-type Stream = "all" | "out" | "err";
-
-/** Lines by number, fetched by pages. */
-class LogModel {
-  lines = new Map<number, LogLine>();
-  total = 0;
-  folded = 0;
-  streams: Logs["streams"] = [];
-  cursor = "";
-  /** Lines of which only the beginning was sent. */
-  readonly cut = new Set<number>();
-  private asked = new Set<number>();
-
-  constructor(
-    private readonly project: string,
-    private readonly id: string,
-    private readonly stream: Stream,
-    private readonly changed: () => void,
-  ) {}
-
-  private get fields(): { stream?: string } {
-    return { stream: this.stream === "all" ? "out,err" : this.stream };
-  }
-
-  async page(index: number): Promise<void> {
-    if (this.asked.has(index) || index < 0) return;
-    this.asked.add(index);
-    this.take(await api.logs(this.project, this.id, { ...this.fields, from: index * PAGE, limit: PAGE }));
-  }
-
-  async around(ms: number): Promise<number> {
-    const logs = await api.logs(this.project, this.id, { ...this.fields, around_ms: ms, limit: PAGE });
-    this.take(logs);
-    return logs.lines.findLast((line) => (line[1] ?? 0) <= ms)?.[0] ?? logs.first;
-  }
-
-  async search(q: string): Promise<{ matches: number[]; total: number }> {
-    if (!q) return { matches: [], total: 0 };
-    const logs = await api.logs(this.project, this.id, { ...this.fields, q, limit: 1 });
-    return { matches: logs.matches, total: logs.match_total };
-  }
-
-  /** Lines that are new, or that have been written over. */
-  async more(): Promise<void> {
-    if (this.cursor)
-      this.take(
-        await api.logs(this.project, this.id, { ...this.fields, cursor: this.cursor, limit: UPDATE_LINES }),
-        true,
-      );
-  }
-
-  async *all(): AsyncGenerator<LogLine[]> {
-    for (let from = 0; from < Math.max(1, this.total);) {
-      const logs = await api.logs(this.project, this.id, { ...this.fields, from, limit: EXPORT_PAGE, full: 1 });
-      if (!logs.lines.length) return;
-      yield logs.lines;
-      from = logs.lines.at(-1)![0] + 1;
-    }
-  }
-
-  private take(logs: Logs, isUpdate = false): void {
-    for (const line of logs.lines) this.lines.set(line[0], line);
-    for (const n of logs.cut ?? []) this.cut.add(n);
-    // What came after the end of a page is in the update, unless that was too much for one.
-    if (isUpdate && logs.lines.length >= UPDATE_LINES) this.asked.clear();
-    [this.total, this.folded, this.streams, this.cursor] = [logs.total, logs.folded, logs.streams, logs.cursor];
-    this.changed();
-  }
-}
 
 export function LogsTab({ project, id }: { project: Project; id: string }): JSX.Element {
   const stream = (["out", "err"].includes(one("stream")) ? one("stream") : "all") as Stream;

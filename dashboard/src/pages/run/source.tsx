@@ -7,7 +7,8 @@ import type { DiffFile } from "../../lib/diff";
 import { parseDiff } from "../../lib/diff";
 import { one, setParams } from "../../state/location";
 import { Icon } from "../../ui/icons";
-import { copy, Fault, Seg, useAnswer } from "../../ui/parts";
+import { Fault, Seg, useAnswer } from "../../ui/parts";
+import { copy } from "../../ui/say";
 
 const AGAINST = ["commit", "upstream", "run", "packages"] as const;
 type Against = (typeof AGAINST)[number];

@@ -1,0 +1,114 @@
+/** The head of the list of runs: its columns, and its order. */
+import type { JSX } from "preact";
+import { cursorPath } from "../chart/hover";
+import { splitPath } from "../lib/format";
+import { setParams } from "../state/location";
+import type { Project } from "../state/project";
+import { MAX_DRAWN } from "../state/project";
+import * as settings from "../state/settings";
+import { Icon } from "./icons";
+import { IconButton } from "./parts";
+import { Item, Menu } from "./menu";
+
+export function sortBy(path: string): void {
+  const [now] = settings.sort.peek();
+  const isSame = now?.[0] === path;
+  setParams({ sort: isSame && now[1] === "asc" ? null : isSame ? path : `-${path}` });
+}
+
+export function Header({ project, columns }: { project: Project; columns: readonly string[] }): JSX.Element {
+  const sort = settings.sort.value[0];
+  const cursor = cursorPath.value;
+  const cell = (path: string, name: string, className = ""): JSX.Element => {
+    const isSorted = sort?.[0] === path;
+    return (
+      <div key={path}>
+        <button
+          type="button"
+          class={`${className} ${isSorted ? "srt" : ""}`}
+          title={`Sort by ${path}`}
+          onClick={() => sortBy(path)}
+        >
+          {name}
+          {isSorted ? (sort[1] === "desc" ? " ↓" : " ↑") : ""}
+        </button>
+      </div>
+    );
+  };
+  const cycle = (): void => {
+    const drawn = project.drawn.peek().length;
+    const all = Math.min(MAX_DRAWN, project.table.total.peek());
+    setParams({
+      show: drawn === 0 ? null : drawn < all && drawn === settings.DEFAULT_SHOWN ? `auto:${MAX_DRAWN}` : "none",
+    });
+  };
+  return (
+    <div class="thead">
+      <div>
+        <button
+          type="button"
+          class="c"
+          title="Show none, the first 10, all"
+          aria-label="Show none, the first 10, all"
+          onClick={cycle}
+        >
+          <Icon name="eye" isSmall />
+        </button>
+      </div>
+      {cell("sys/name", "Name", "l")}
+      {columns.map((path, i) =>
+        cursor && i === columns.length - 1 ? (
+          <div key="cursor" class="num lg" title={`${cursor} at the cursor`}>
+            @ cursor
+          </div>
+        ) : (
+          cell(path, shortName(path))
+        ),
+      )}
+      {cell("sys/running_time", "Time")}
+    </div>
+  );
+}
+
+const shortName = (path: string): string => {
+  const [before, name] = splitPath(path);
+  const parent = before.split("/").at(-2);
+  return parent && name.length < 9 ? `${parent}/${name}` : name;
+};
+
+export function SortMenu({ project, columns }: { project: Project; columns: readonly string[] }): JSX.Element {
+  const now = settings.sort.value[0];
+  const options: [string, string][] = [
+    ["", "Newest first"],
+    ["sys/creation_time", "Oldest first"],
+    ["sys/name", "Name"],
+    ["-sys/running_time", "Longest first"],
+    ["-sys/modification_time", "Changed last"],
+    ...columns.flatMap((path): [string, string][] => [
+      [`-${path}`, `${path}, highest first`],
+      [path, `${path}, lowest first`],
+    ]),
+  ];
+  const chosen = now ? (now[1] === "desc" ? `-${now[0]}` : now[0]) : "";
+  return (
+    <Menu
+      label={`Sort the runs of ${project.name}`}
+      button={(toggle, isOpen) => <IconButton icon="sort" label="Sort" isSmall onClick={toggle} isExpanded={isOpen} />}
+    >
+      {(close) =>
+        options.map(([value, name]) => (
+          <Item
+            key={value}
+            isChecked={value === chosen}
+            onClick={() => {
+              setParams({ sort: value || null });
+              close();
+            }}
+          >
+            {name}
+          </Item>
+        ))
+      }
+    </Menu>
+  );
+}
