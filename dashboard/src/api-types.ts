@@ -37,8 +37,10 @@ export interface Query {
 export interface Group {
   key: Cell[];
   n: number;
+  /** Of them, those that did not fail: the aggregates are about these. */
+  counted: number;
   offset: number;
-  agg: Record<string, { mean: Cell; std: Cell; min: Cell; max: Cell }>;
+  agg: Record<string, { n: number; mean: Cell; std: Cell; min: Cell; max: Cell }>;
 }
 
 export interface Table {
@@ -87,6 +89,8 @@ export interface RunDetails {
   processes: Record<string, Cell>[];
   parent: string | null;
   progress: { step: number | null; max_steps: number | null; eta_seconds: number | null } | null;
+  /** Why it ended, where that was said. */
+  end_reason: string | null;
   failure: { reason: string; traceback: string | null } | null;
   /** What `goodseed.Run` needs besides project and id to read it. */
   reading: Record<string, string>;
@@ -106,7 +110,7 @@ export interface RunAttribute {
   kind: "series" | "text";
   step: Cell;
   last: Cell;
-  time: number | null;
+  time: string | null;
 }
 
 export interface Diff {

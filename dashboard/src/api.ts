@@ -17,6 +17,7 @@ import type {
 } from "./api-types";
 import type { Series } from "./lib/series";
 import { FrameDecoder } from "./lib/series";
+import { secondsOf } from "./lib/values";
 
 export type * from "./api-types";
 
@@ -58,7 +59,7 @@ async function answered(response: Response): Promise<Response> {
 }
 
 /** One request. A server that can't be reached raises ApiError with status 0. */
-async function ask(url: string, init: RequestInit = {}): Promise<Response> {
+async function ask(url: string, init: RequestInit = {}, isAgain = false): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(url, init);
@@ -66,7 +67,14 @@ async function ask(url: string, init: RequestInit = {}): Promise<Response> {
     if (problem instanceof DOMException && problem.name === "AbortError") throw problem;
     throw new ApiError(0, "unreachable", "The server can't be reached", "Is `goodseed serve` still running?", null);
   }
-  return answered(response);
+  try {
+    return await answered(response);
+  } catch (problem) {
+    if (!(problem instanceof ApiError) || problem.code !== "no_token" || isAgain || !init.method) throw problem;
+    // The server has started anew, and has another token: its page brings it, and the change is asked for once more.
+    await fetch(location.pathname, { cache: "no-store", headers: { Accept: "text/html" } });
+    return ask(url, init, true);
+  }
 }
 
 const json = async <T>(url: string, init?: RequestInit): Promise<T> => (await (await ask(url, init)).json()) as T;
@@ -88,8 +96,21 @@ function query(fields: Record<string, string | number | readonly string[] | unde
   return text ? `?${text}` : "";
 }
 
+/** What the server sends as ISO 8601 is reckoned with in seconds here. */
+const TIMES = ["sys/creation_time", "sys/modification_time", "sys/closed_time"];
+
+function withSeconds<T extends object>(row: T, names: readonly (keyof T)[]): T {
+  for (const name of names) if (name in row) row[name] = secondsOf(row[name]) as T[typeof name];
+  return row;
+}
+
+const runSeconds = (run: RunDetails): RunDetails => withSeconds(run, ["created", "modified", "closed"]);
+
 export const api = {
-  projects: (): Promise<ProjectInfo[]> => json(`${ROOT}/projects`),
+  projects: async (): Promise<ProjectInfo[]> => {
+    const all = await json<ProjectInfo[]>(`${ROOT}/projects`);
+    return all.map((one) => withSeconds(one, ["updated"]));
+  },
 
   attributes: (
     project: string,
@@ -98,8 +119,14 @@ export const api = {
   ): Promise<{ items: Attribute[]; total: number; next: string | null }> =>
     json(`${projectUrl(project)}/attrs${query(fields)}`, signal ? { signal } : {}),
 
-  runs: (project: string, body: Query, signal?: AbortSignal): Promise<Table> =>
-    json(`${projectUrl(project)}/runs/query`, send("POST", body, signal)),
+  hardware: (project: string, runs: readonly string[]): Promise<{ runs: Record<string, Record<string, string[]>> }> =>
+    json(`${projectUrl(project)}/hardware${query({ runs })}`),
+
+  runs: async (project: string, body: Query, signal?: AbortSignal): Promise<Table> => {
+    const table = await json<Table>(`${projectUrl(project)}/runs/query`, send("POST", body, signal));
+    for (const name of TIMES) if (table.columns[name]) table.columns[name] = table.columns[name].map(secondsOf);
+    return table;
+  },
 
   bulk: (
     project: string,
@@ -109,13 +136,13 @@ export const api = {
   ): Promise<{ done: string[]; failed: { id: string; code: string; message: string }[] }> =>
     json(`${projectUrl(project)}/runs/bulk`, send("POST", value === undefined ? { ids, op } : { ids, op, value })),
 
-  run: (project: string, id: string): Promise<RunDetails> => json(runUrl(project, id)),
+  run: async (project: string, id: string): Promise<RunDetails> => runSeconds(await json(runUrl(project, id))),
 
-  change: (
+  change: async (
     project: string,
     id: string,
     fields: Partial<Pick<RunDetails, "name" | "description" | "tags" | "color" | "archived" | "trashed">>,
-  ): Promise<RunDetails> => json(runUrl(project, id), send("PATCH", fields)),
+  ): Promise<RunDetails> => runSeconds(await json(runUrl(project, id), send("PATCH", fields))),
 
   config: (
     project: string,
@@ -131,8 +158,13 @@ export const api = {
   ): Promise<{ items: RunAttribute[]; total: number; next: string | null }> =>
     json(`${runUrl(project, id)}/attrs${query(fields)}`),
 
-  moment: (project: string, id: string, path: string, step: number): Promise<{ step: number; time: number | null }> =>
-    json(`${runUrl(project, id)}/moment${query({ path, step: String(step) })}`),
+  moment: async (
+    project: string,
+    id: string,
+    path: string,
+    step: number,
+  ): Promise<{ step: number; time: number | null }> =>
+    withSeconds(await json(`${runUrl(project, id)}/moment${query({ path, step: String(step) })}`), ["time"]),
 
   panels: (project: string, id: string): Promise<{ panels: Panel[] }> => json(`${runUrl(project, id)}/panels`),
 
@@ -155,11 +187,14 @@ export const api = {
     signal?: AbortSignal,
   ): Promise<Logs> => json(`${runUrl(project, id)}/logs${query(fields)}`, signal ? { signal } : {}),
 
-  texts: (
+  texts: async (
     project: string,
     id: string,
     fields: { path: readonly string[]; until?: string; step?: readonly string[]; q?: string },
-  ): Promise<Texts> => json(`${runUrl(project, id)}/texts${query(fields)}`),
+  ): Promise<Texts> => {
+    const texts = await json<Texts>(`${runUrl(project, id)}/texts${query(fields)}`);
+    return { ...texts, rows: texts.rows.map((row) => withSeconds(row, ["time"])) };
+  },
 
   source: (project: string, id: string): Promise<Source> => json(`${runUrl(project, id)}/source`),
   text: async (url: string): Promise<string> => (await ask(url)).text(),
@@ -183,7 +218,9 @@ export const api = {
     const response = await ask(`${projectUrl(project)}/changes${query(fields)}`, {
       headers: etag ? { "If-None-Match": etag } : {},
     });
-    return response.status === 304 ? null : ((await response.json()) as Changes);
+    if (response.status === 304) return null;
+    const changes = (await response.json()) as Changes;
+    return { ...changes, runs: changes.runs.map((row) => withSeconds(row, TIMES)) };
   },
 
   /** Series, each given to `take` as soon as it is here. */

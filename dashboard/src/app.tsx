@@ -3,19 +3,23 @@ import { useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
 import { repaintAll } from "./chart/chart";
 import { go, route } from "./state/location";
-import { Compare } from "./pages/compare";
 import { Projects } from "./pages/projects";
-import { RunPage } from "./pages/run/page";
-import { TablePage } from "./pages/table";
 import { Workspace } from "./pages/workspace";
 import { project } from "./state/project";
 import { rememberSettings } from "./state/settings";
 import { applyTheme, toggleTheme } from "./state/theme";
+import { Missing, MissingProject } from "./ui/empty";
 import { useKeys } from "./ui/keys";
+import { Later, later } from "./ui/later";
 import { areKeysShown, isPaletteOpen, Palette } from "./ui/palette";
 import { toast } from "./ui/say";
 import { Shortcuts } from "./ui/shortcuts";
 import { pageLink, TopBar } from "./ui/topbar";
+
+// What the first page does not need comes after it.
+const tablePage = later(async () => (await import("./pages/table")).TablePage);
+const comparePage = later(async () => (await import("./pages/compare")).Compare);
+const runPage = later(async () => (await import("./pages/run/page")).RunPage);
 
 export function App(): JSX.Element {
   useSignalEffect(() => {
@@ -57,12 +61,20 @@ export function App(): JSX.Element {
 }
 
 function CurrentPage(): JSX.Element {
-  const { page, run, tab } = route.value;
+  const { page, run, tab, project: name } = route.value;
   const now = project.value;
+  if (page === "missing")
+    return (
+      <Missing
+        what="There is no such page"
+        link={now ? [pageLink(now.name, "workspace"), `The workspace of ${name}`] : ["/", "All projects"]}
+      />
+    );
+  if (now?.isMissing.value) return <MissingProject project={now.name} />;
   if (!now || page === "projects") return <Projects />;
-  if (page === "table") return <TablePage key={now.name} project={now} />;
-  if (page === "compare") return <Compare key={now.name} project={now} />;
-  if (page === "run") return <RunPage key={`${now.name}\n${run}`} project={now} id={run} tab={tab} />;
+  if (page === "table") return <Later of={tablePage} key={now.name} project={now} />;
+  if (page === "compare") return <Later of={comparePage} key={now.name} project={now} />;
+  if (page === "run") return <Later of={runPage} key={`${now.name}\n${run}`} project={now} id={run} tab={tab} />;
   return <Workspace key={now.name} project={now} />;
 }
 

@@ -1,15 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { logSplits } from "../src/chart/axes";
 import { spans } from "../src/lib/ansi";
 import { brushTerms, plotAxis } from "../src/lib/axis";
 import { dashOf, ramp, slotColor } from "../src/lib/colors";
 import { csv, markdown } from "../src/lib/csv";
 import { parseDiff } from "../src/lib/diff";
+import { bestColumn, columnText, isMetricColumn } from "../src/lib/columns";
 import { suggestsLog, xDomain, yDomain } from "../src/lib/domain";
 import { ago, change, compact, duration, number, short, splitPath, step } from "../src/lib/format";
 import { at, grouped } from "../src/lib/group";
-import { metricFilter, sectionsOf, nameOf, pathsOf } from "../src/lib/metrics";
+import { fitted } from "../src/lib/fit";
+import { byImportance, metricFilter, sectionsOf, nameOf, pathsOf, sharedPath } from "../src/lib/metrics";
 import type { Series } from "../src/lib/series";
 import { direction, toNumber, toText } from "../src/lib/values";
 import { quotedPath, quotedValue, tagsIn, tagsText, wordAt } from "../src/lib/words";
@@ -182,36 +183,73 @@ test("the word under the caret", () => {
 
 describe("axes of plots", () => {
   test("few values are choices in order, many are a scale, wide ones a logarithmic scale", () => {
-    expect(plotAxis("lr", [0.01, 0.0001, 0.001]).ticks.map((tick) => tick.text)).toEqual(["0.0001", "0.001", "0.01"]);
-    expect(plotAxis("acc:max", [0.5, 0.9]).kind).toBe("linear");
-    expect(plotAxis("lr:last", [1e-5, 1e-3, 1e-1]).kind).toBe("log");
-    expect(plotAxis("x", [1, null, "a"]).place(null)).toBeNull();
+    expect(plotAxis("lr", [0.01, 0.0001, 0.001], false).ticks.map((tick) => tick.text)).toEqual([
+      "0.0001",
+      "0.001",
+      "0.01",
+    ]);
+    expect(plotAxis("acc:max", [0.5, 0.9], true).kind).toBe("linear");
+    expect(plotAxis("lr:last", [1e-5, 1e-3, 1e-1], true).kind).toBe("log");
+    expect(plotAxis("x", [1, null, "a"], false).place(null)).toBeNull();
   });
 
   test("a brush becomes a filter", () => {
-    const acc = plotAxis("acc:max", [0, 1]);
+    const acc = plotAxis("acc:max", [0, 1], true);
     expect(brushTerms(acc, 0.75, 0.25, quotedPath, quotedValue)).toEqual(["acc:max>=0.2500", "acc:max<=0.7500"]);
-    const optimizer = plotAxis("optimizer", ["adamw", "lion", "sgd"]);
+    const optimizer = plotAxis("optimizer", ["adamw", "lion", "sgd"], false);
     expect(brushTerms(optimizer, 0, 0.6, quotedPath, quotedValue)).toEqual(["(optimizer=adamw or optimizer=lion)"]);
   });
 });
 
-describe("ticks of a logarithmic axis", () => {
-  test("end, wherever the axis begins", () => {
-    const low = Math.fround(1e-9);
-    expect(logSplits(low, 3e-3).filter((v) => v > low)).toContain(1e-3);
-    expect(logSplits(1, Infinity)).toEqual([]);
-    fc.assert(
-      fc.property(fc.double({ noNaN: true }), fc.double({ noNaN: true }), (a, b) => {
-        const all = logSplits(a, b);
-        expect(all.every((v) => v >= a && v <= b)).toBe(true);
-        expect(all.length).toBeLessThan(650);
-      }),
-    );
+describe("columns", () => {
+  const metrics = new Set(["val/acc", "val/loss", "lr", "loss:max"]);
+  test("say what they are of a metric", () => {
+    expect(
+      ["val/acc:max", "val/acc", "parameters/lr", "loss:max", "loss:max:min"].map((c) => columnText(c, metrics)),
+    ).toEqual(["val/acc max", "val/acc last", "parameters/lr", "loss:max last", "loss:max min"]);
+    expect(["loss:max", "a:min", "parameters/lr"].map((c) => isMetricColumn(c, metrics))).toEqual([true, true, false]);
   });
-  test("are the multiples of powers of ten", () => {
-    expect(logSplits(0.5, 30)).toEqual([0.5, 0.6, 0.7, 0.8, 0.9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30]);
+  test("begin with the good direction of the metric", () => {
+    expect(["val/acc", "val/loss", "lr"].map(bestColumn)).toEqual(["val/acc:max", "val/loss:min", "lr:last"]);
   });
+});
+
+describe("metrics", () => {
+  test("validation and training come before parts of the model and the hardware", () => {
+    const all = [
+      "layers/00/grad_norm",
+      "monitoring/*/cpu",
+      "perf/wait",
+      "train/loss",
+      "val/acc",
+      "train/grad_norm",
+      "loss",
+    ];
+    expect(all.sort(byImportance)).toEqual([
+      "val/acc",
+      "train/loss",
+      "loss",
+      "perf/wait",
+      "layers/00/grad_norm",
+      "train/grad_norm",
+      "monitoring/*/cpu",
+    ]);
+  });
+  test("of the hardware have one name for all processes", () => {
+    expect(["monitoring/ab12/gpu0/memory", "monitoring/cd/cpu", "val/acc"].map(sharedPath)).toEqual([
+      "monitoring/*/gpu0/memory",
+      "monitoring/*/cpu",
+      "val/acc",
+    ]);
+  });
+});
+
+test("names are cut in their middle", () => {
+  const cut = fitted("vit-b16-imagenet100-adamw-lr0.0003-s2", 20, (text) => text.length);
+  expect(cut.length).toBe(20);
+  expect(cut.startsWith("vit-")).toBe(true);
+  expect(cut.endsWith("lr0.0003-s2".slice(-10))).toBe(true);
+  expect(fitted("short", 20, (text) => text.length)).toBe("short");
 });
 
 test("the name of a chart tells its metrics, whatever signs they have", () => {

@@ -105,9 +105,10 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Server:
     """A `goodseed serve` of its own process."""
 
-    def __init__(self, home: Path, **environment: str) -> None:
+    def __init__(self, home: Path, *, port: int = 0, **environment: str) -> None:
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         environment = os.environ | {"GOODSEED_QUIET": "1"} | environment

@@ -1,90 +1,80 @@
-/** How the axes are labelled. */
+/** The axes of a chart: where their ticks are, and how they are labelled. */
 import type uPlot from "uplot";
-import { clock, compact, day, duration, moment, number } from "../lib/format";
+import { duration, moment, number } from "../lib/format";
+import type { Tick } from "../lib/ticks";
+import { linearTicks, logTicks, timeTicks, wallTicks } from "../lib/ticks";
+import { hardwareName } from "../lib/metrics";
 
 export const FONT = "11px Geist, ui-sans-serif, system-ui, sans-serif";
-const SECONDS = [
-  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000,
-];
+const LETTER = 6.3; // pixels
+const Y_WIDTH = 46;
+const X_HEIGHT = 24;
+const TICK_HEIGHT = 34;
+const TICK_WIDTH = 64;
 
 export interface AxesLook {
   x: string;
   isLogX: boolean;
   isLogY: boolean;
+}
+
+/** About `count` ticks of an axis of x. */
+export function xTicks(look: AxesLook, low: number, high: number, width: number): Tick[] {
+  if (look.isLogX) return logTicks(low, high);
+  const count = (room: number): number => Math.max(1, Math.floor(width / room));
+  if (look.x === "time") return timeTicks(low, high, count(TICK_WIDTH));
+  if (look.x === "wall") return wallTicks(low, high, count(TICK_WIDTH));
+  const ticks = linearTicks(low, high, count(TICK_WIDTH));
+  const longest = Math.max(0, ...ticks.map((tick) => tick.text.length * LETTER + 16));
+  return longest > TICK_WIDTH ? linearTicks(low, high, count(longest)) : ticks;
+}
+
+/** About `count` ticks of an axis of y. */
+export const yTicks = (look: AxesLook, low: number, high: number, height: number): Tick[] =>
+  look.isLogY ? logTicks(low, high) : linearTicks(low, high, Math.max(1, Math.floor(height / TICK_HEIGHT)));
+
+/** How much room the labels of an axis of y need. */
+export const yWidth = (ticks: readonly Tick[]): number =>
+  Math.max(Y_WIDTH, Math.min(110, 12 + LETTER * Math.max(0, ...ticks.map((tick) => tick.text.length))));
+
+export interface AxesSource {
+  /** The ticks for a plot of this size, and the place of a value from 0 to 1. */
+  ticks: (axis: "x" | "y", size: number) => readonly Tick[];
+  place: (axis: "x" | "y", value: number) => number;
   text: () => string;
   grid: () => string;
 }
 
-const isDecade = (value: number): boolean => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6;
-const decade = (value: number): string =>
-  value >= 0.01 && value < 1e5 ? compact(value) : value.toExponential(0).replace("e+", "e");
-
-export function axesOf(look: AxesLook): uPlot.Axis[] {
-  const base: uPlot.Axis = { stroke: look.text, font: FONT, ticks: { show: false }, gap: 5, border: { show: false } };
-  const xAxis: uPlot.Axis = { ...base, grid: { show: false }, size: 24, space: 64 };
-  if (look.isLogX) {
-    xAxis.splits = (_, __, low, high) => logSplits(low, high);
-    xAxis.values = (_, splits) => splits.map((v) => (isDecade(v) ? decade(v) : ""));
-  } else if (look.x === "time") {
-    xAxis.incrs = [0.001, 0.01, 0.1, ...SECONDS];
-    xAxis.values = (_, splits) => splits.map((v) => (v ? duration(v) : "0"));
-  } else if (look.x === "wall") {
-    xAxis.values = (_, splits, __, ___, gap) => splits.map((v) => wallTick(v, gap));
-  } else xAxis.values = (_, splits) => splits.map((v) => compact(v) || "0");
-  const yAxis: uPlot.Axis = {
-    ...base,
-    size: 46,
-    space: look.isLogY ? 12 : 34,
-    grid: { stroke: look.grid, width: 1 },
-    values: (_, splits) => (look.isLogY ? decades(splits) : linear(splits)),
-  };
-  if (look.isLogY) {
-    yAxis.splits = (_, __, low, high) => logSplits(low, high);
-    yAxis.grid!.filter = (_, splits) => splits.map((v) => (isDecade(v) ? v : null));
-  }
-  return [xAxis, yAxis];
-}
-
-/** Where a logarithmic axis has ticks. uPlot's own never end where the axis begins a hair under a power of ten. */
-export function logSplits(low: number, high: number): number[] {
-  if (!(low > 0 && high > low && high < Infinity)) return [];
-  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
-  const digits = last - first > 20 ? [1] : [1, 2, 3, 4, 5, 6, 7, 8, 9];
-  const all: number[] = [];
-  for (let power = first; power <= last; power++) for (const digit of digits) all.push(Number(`${digit}e${power}`));
-  return all.filter((v) => v >= low && v <= high);
-}
-
-/** Only powers of ten, or all ticks where there is no power of ten in view. */
-function decades(splits: number[]): string[] {
-  const hasDecade = splits.filter(isDecade).length > 1;
-  return splits.map((v) => (!hasDecade ? number(v) : isDecade(v) ? decade(v) : ""));
-}
-
-function linear(splits: number[]): string[] {
-  const gap = splits.length > 1 ? Math.abs(splits[1]! - splits[0]!) : 1;
-  let digits = 0;
-  while (digits < 12 && Math.abs(gap * 10 ** digits - Math.round(gap * 10 ** digits)) > 1e-6 * 10 ** digits * gap)
-    digits++;
-  const largest = Math.max(...splits.map(Math.abs));
-  if (largest >= 1e4) {
-    const texts = splits.map((v) => compact(v) || "0");
-    const [first = 0] = splits;
-    // Where all look the same, how much each is above the first.
-    return new Set(texts).size === texts.length
-      ? texts
-      : splits.map((v, i) => (i ? `+${number(v - first)}` : texts[0]!));
-  }
-  if (largest > 0 && largest < 1e-3)
-    return splits.map((v) => (v === 0 ? "0" : v.toExponential(Math.abs(Math.round(v / gap)) >= 10 ? 1 : 0)));
-  return splits.map((v) => String(Number(v.toFixed(digits))).replace("-", "−"));
-}
-
-/** A tick of a wall clock: the time, and at midnight the day. */
-function wallTick(seconds: number, gap: number): string {
-  const at = clock(seconds * 1000);
-  if (gap < 1) return at + (seconds % 1).toFixed(Math.ceil(-Math.log10(gap))).slice(1);
-  return at === "00:00:00" ? day(seconds) : gap < 60 ? at : at.slice(0, 5);
+/** uPlot's axes over scales from 0 to 1: ranges of every size are divided by us. */
+export function axesOf(source: AxesSource): uPlot.Axis[] {
+  const base: uPlot.Axis = { stroke: source.text, font: FONT, ticks: { show: false }, gap: 5, border: { show: false } };
+  let [x, y]: [readonly Tick[], readonly Tick[]] = [[], []];
+  return [
+    {
+      ...base,
+      grid: { show: false },
+      size: X_HEIGHT,
+      splits: (plot) => {
+        x = source.ticks("x", plot.width - yWidth(y));
+        return x.map((tick) => source.place("x", tick.at));
+      },
+      values: () => x.map((tick) => tick.text),
+    },
+    {
+      ...base,
+      size: () => yWidth(y),
+      grid: {
+        stroke: source.grid,
+        width: 1,
+        filter: (_, splits) => splits.map((at, i) => (y[i]?.text ? at : null)),
+      },
+      splits: (plot) => {
+        y = source.ticks("y", plot.height - X_HEIGHT);
+        return y.map((tick) => source.place("y", tick.at));
+      },
+      values: () => y.map((tick) => tick.text),
+    },
+  ];
 }
 
 /** A place on the x axis, in words. */
@@ -95,3 +85,7 @@ export function xText(x: string, value: number): string {
   if (x === "wall") return moment(value);
   return `${x} ${number(value)}`;
 }
+
+/** What an axis of x is called. */
+export const xTitle = (x: string): string =>
+  x === "time" ? "relative time" : x === "wall" ? "wall time" : hardwareName(x.replace(/^metric:/, ""));

@@ -1,11 +1,13 @@
 /** Charts as files: PNG as seen, SVG as lines, CSV as numbers. */
 import { csv } from "../lib/csv";
-import { compact } from "../lib/format";
 import { token } from "../state/theme";
 import type { Chart } from "./chart";
 import type { Column } from "../lib/series";
 import type { Line } from "./lines";
 import type { Area } from "./painter";
+import type { AxesLook } from "./axes";
+import { fitted } from "../lib/fit";
+import { xTicks, xTitle, yTicks, yWidth } from "./axes";
 import { scalesOf } from "./painter";
 
 export function download(name: string, content: Blob): void {
@@ -18,18 +20,38 @@ export function download(name: string, content: Blob): void {
 
 export const fileName = (path: string, ending: string): string => `${path.replace(/[^\w.-]+/g, "_")}.${ending}`;
 
+const MAX_NAMES = 60;
+
+/** Names of lines in columns of one width, cut where they would run into the next. */
+function legendOf(
+  names: readonly string[],
+  width: number,
+  measure: (text: string) => number,
+): { columns: number; column: number; names: string[] } {
+  const widest = Math.max(60, ...names.map((name) => Math.ceil(measure(name))));
+  const columns = Math.max(1, Math.min(names.length, Math.floor(width / (Math.min(widest, width / 2) + 34))));
+  const column = width / columns;
+  return { columns, column, names: names.map((name) => fitted(name, column - 34, measure)) };
+}
+
+const namesOf = (lines: readonly Line[]): string[] => [
+  ...lines.slice(0, MAX_NAMES).map((line) => line.label),
+  ...(lines.length > MAX_NAMES ? [`and ${lines.length - MAX_NAMES} more`] : []),
+];
+
 export async function exportPng(chart: Chart, title: string): Promise<void> {
   const layers = chart.canvases();
   const first = layers[0];
   if (!first) return;
   const ratio = devicePixelRatio || 1;
-  const [head, row] = [30 * ratio, 18 * ratio];
-  const names = chart.lines.slice(0, 30);
-  const columns = Math.max(1, Math.floor(first.width / (220 * ratio)));
+  const [head, row, foot] = [30 * ratio, 18 * ratio, 20 * ratio];
   const canvas = document.createElement("canvas");
-  canvas.width = first.width;
-  canvas.height = first.height + head + Math.ceil(names.length / columns) * row + row / 2;
   const g = canvas.getContext("2d")!;
+  g.font = `${11 * ratio}px Geist, sans-serif`;
+  const measure = (text: string): number => g.measureText(text).width / ratio;
+  const legend = legendOf(namesOf(chart.lines), first.width / ratio - 24, measure);
+  canvas.width = first.width;
+  canvas.height = first.height + head + foot + Math.ceil(legend.names.length / legend.columns) * row + row / 2;
   g.fillStyle = token("--panel");
   g.fillRect(0, 0, canvas.width, canvas.height);
   g.fillStyle = token("--text");
@@ -37,54 +59,75 @@ export async function exportPng(chart: Chart, title: string): Promise<void> {
   g.fillText(title, 12 * ratio, 20 * ratio);
   for (const layer of layers) g.drawImage(layer, 0, head);
   g.font = `${11 * ratio}px Geist, sans-serif`;
-  names.forEach((line, i) => {
-    const [x, y] = [
-      12 * ratio + (i % columns) * 220 * ratio,
-      first.height + head + Math.floor(i / columns) * row + row / 2,
-    ];
-    g.fillStyle = line.color;
-    g.fillRect(x, y - 4 * ratio, 9 * ratio, 9 * ratio);
+  g.fillStyle = token("--text-3");
+  const { left, width } = chart.area();
+  g.textAlign = "center";
+  g.fillText(xTitle(chart.look.x), left + width / 2, first.height + head + 10 * ratio);
+  g.textAlign = "left";
+  legend.names.forEach((name, i) => {
+    const x = (12 + (i % legend.columns) * legend.column) * ratio;
+    const y = first.height + head + foot + Math.floor(i / legend.columns) * row + row / 2;
+    const line = i < MAX_NAMES ? chart.lines[i] : undefined;
+    if (line) {
+      g.fillStyle = line.color;
+      g.fillRect(x, y - 4 * ratio, 9 * ratio, 9 * ratio);
+    }
     g.fillStyle = token("--text-2");
-    g.fillText(line.label, x + 14 * ratio, y + 4 * ratio, 200 * ratio);
+    g.fillText(name, x + 14 * ratio, y + 4 * ratio);
   });
   const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/png"));
   if (blob) download(fileName(title, "png"), blob);
 }
 
 const xml = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+const LETTER = 6.2; // pixels of a letter of 11 pixels, on average
 
-export function svgOf(lines: readonly Line[], shown: Area, title: string): string {
-  const area: Area = { ...shown, left: 56, top: 40, width: 720, height: 360, ratio: 1 };
+export function svgOf(lines: readonly Line[], shown: Area, look: AxesLook, title: string): string {
+  const [plotWidth, plotHeight] = [720, 360];
+  const ys = yTicks(look, ...shown.y, plotHeight);
+  const left = Math.ceil(yWidth(ys)) + 26;
+  const area: Area = { ...shown, left, top: 40, width: plotWidth, height: plotHeight, ratio: 1 };
   const { X, Y } = scalesOf(area);
+  const bottom = area.top + area.height;
   const parts: string[] = [];
-  for (const [value, isX] of [
-    ...ticks(area.x, area.isLogX).map((v) => [v, true] as const),
-    ...ticks(area.y, area.isLogY).map((v) => [v, false] as const),
-  ]) {
-    if (isX)
-      parts.push(
-        `<text x="${X(value).toFixed(1)}" y="${area.top + area.height + 16}" text-anchor="middle">${compact(value) || "0"}</text>`,
-      );
-    else {
-      parts.push(`<path class="g" d="M${area.left} ${Y(value).toFixed(1)}h${area.width}"/>`);
-      parts.push(
-        `<text x="${area.left - 6}" y="${(Y(value) + 4).toFixed(1)}" text-anchor="end">${compact(value) || "0"}</text>`,
-      );
-    }
+  for (const { at, text } of xTicks(look, ...area.x, plotWidth))
+    if (text) parts.push(`<text x="${X(at).toFixed(1)}" y="${bottom + 16}" text-anchor="middle">${xml(text)}</text>`);
+  for (const { at, text } of ys) {
+    if (!text) continue;
+    parts.push(`<path class="g" d="M${left} ${Y(at).toFixed(1)}h${plotWidth}"/>`);
+    parts.push(`<text x="${left - 6}" y="${(Y(at) + 4).toFixed(1)}" text-anchor="end">${xml(text)}</text>`);
   }
-  lines.forEach((line, i) => {
+  parts.push(
+    `<text class="t" x="${left + plotWidth / 2}" y="${bottom + 34}" text-anchor="middle">${xml(xTitle(look.x))}</text>`,
+    `<text class="t" transform="translate(14 ${area.top + plotHeight / 2}) rotate(-90)" text-anchor="middle">${xml(title)}</text>`,
+  );
+  const legend = legendOf(namesOf(lines), plotWidth, (text) => text.length * LETTER);
+  lines.forEach((line) => {
     if (line.low && line.high)
       parts.push(`<path d="${bandPath(line, area)}" fill="${line.color}" fill-opacity=".15"/>`);
     const dash = line.dash.length ? ` stroke-dasharray="${line.dash.join(" ")}"` : "";
     parts.push(`<path d="${linePath(line, area)}" fill="none" stroke="${line.color}" stroke-width="1.5"${dash}/>`);
-    const y = area.top + area.height + 40 + Math.floor(i / 3) * 18;
-    parts.push(`<rect x="${area.left + (i % 3) * 240}" y="${y - 9}" width="10" height="10" fill="${line.color}"/>`);
-    parts.push(`<text x="${area.left + (i % 3) * 240 + 15}" y="${y}">${xml(line.label)}</text>`);
+    for (const span of line.spans) {
+      const [from, to] = [X(span.from), Math.max(X(span.from) + 2, X(span.to))];
+      parts.push(
+        `<path d="M${from.toFixed(1)} ${area.top}H${to.toFixed(1)}V${bottom}H${from.toFixed(1)}Z" fill="${line.color}" fill-opacity=".12"/>`,
+        `<text x="${(from + 3).toFixed(1)}" y="${area.top + 14}" fill="${line.color}">${xml(span.text)}</text>`,
+      );
+    }
   });
-  const height = area.top + area.height + 50 + Math.ceil(lines.length / 3) * 18;
+  legend.names.forEach((name, i) => {
+    const [x, y] = [left + (i % legend.columns) * legend.column, bottom + 58 + Math.floor(i / legend.columns) * 18];
+    const line = i < MAX_NAMES ? lines[i] : undefined;
+    if (line) parts.push(`<rect x="${x.toFixed(1)}" y="${y - 9}" width="10" height="10" fill="${line.color}"/>`);
+    parts.push(
+      `<text x="${(x + 15).toFixed(1)}" y="${y}">${line && line.label !== name ? `<title>${xml(line.label)}</title>` : ""}${xml(name)}</text>`,
+    );
+  });
+  const width = left + plotWidth + 24;
+  const height = bottom + 66 + Math.ceil(legend.names.length / legend.columns) * 18;
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 ${height}" width="800" height="${height}" font-family="Geist, sans-serif" font-size="11" fill="#50545b">` +
-    `<style>.g{stroke:#0002}</style><rect width="800" height="${height}" fill="#fff"/><clipPath id="c"><rect x="${area.left}" y="${area.top}" width="${area.width}" height="${area.height}"/></clipPath>` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="Geist, sans-serif" font-size="11" fill="#50545b">` +
+    `<style>.g{stroke:#0002}</style><rect width="${width}" height="${height}" fill="#fff"/><clipPath id="c"><rect x="${area.left}" y="${area.top}" width="${area.width}" height="${area.height}"/></clipPath>` +
     `<text x="${area.left}" y="22" font-size="14" font-weight="600" fill="#17181a">${xml(title)}</text>${parts.join("").replaceAll("<path d=", '<path clip-path="url(#c)" d=')}</svg>`
   );
 }
@@ -110,21 +153,6 @@ function bandPath(line: Line, area: Area): string {
   return `M${[...inner.map((i) => edge(i, line.high![i]!)), ...inner.reverse().map((i) => edge(i, line.low![i]!))].join("L")}Z`;
 }
 
-function ticks([low, high]: readonly [number, number], isLog: boolean): number[] {
-  if (isLog) {
-    const found: number[] = [];
-    for (let e = Math.ceil(Math.log10(low)); e <= Math.log10(high); e++) found.push(10 ** e);
-    return found;
-  }
-  const rough = (high - low) / 6;
-  const unit = 10 ** Math.floor(Math.log10(rough));
-  const gap = [1, 2, 5, 10].map((m) => m * unit).find((g) => g >= rough) ?? rough;
-  const found: number[] = [];
-  for (let v = Math.ceil(low / gap) * gap; v <= high; v += gap) found.push(Number(v.toPrecision(12)));
-  return found;
-}
-
-/** A row for each point as drawn: line, x, value, and the extremes of its bucket. */
 /** A number as short as it can be said: what is sent in four bytes has no more than nine digits. */
 export function plain(column: Column, i: number): number {
   const value = column[i]!;
@@ -136,6 +164,7 @@ export function plain(column: Column, i: number): number {
   return Number(value.toPrecision(9));
 }
 
+/** A row for each point as drawn: line, x, value, and the extremes of its bucket. */
 export function csvOf(lines: readonly Line[], x: string): string {
   const rows: (string | number)[][] = [];
   for (const line of lines) {

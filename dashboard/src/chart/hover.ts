@@ -5,7 +5,15 @@ import { computed, signal } from "@preact/signals";
 export const hovered = signal<string | null>(null);
 
 /** The values at the cursor, by run, for the list of runs; and whose they are. */
-export const atCursor = signal<{ path: string; values: Map<string, number> } | null>(null);
+export interface AtCursor {
+  path: string;
+  /** By run, group and line. */
+  values: Map<string, number>;
+  /** Of groups: how far their runs are apart, and how many there are. */
+  spread: Map<string, { std: number; n: number }>;
+}
+
+export const atCursor = signal<AtCursor | null>(null);
 
 // Nobody reads fifty numbers sixty times a second, and laying them out costs as much as drawing the cursor.
 const LIST_MS = 90;
@@ -13,7 +21,7 @@ let listAt = 0;
 let listTimer = 0;
 
 /** Tell the list of runs of the values at the cursor, some times a second; null, that there is no cursor, at once. */
-export function tellCursor(now: { path: string; values: Map<string, number> } | null): void {
+export function tellCursor(now: AtCursor | null): void {
   clearTimeout(listTimer);
   const wait = now ? listAt + LIST_MS - performance.now() : 0;
   const tell = (): void => {

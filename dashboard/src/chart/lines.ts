@@ -1,13 +1,15 @@
 /** What a chart draws: a line for each run, or for each group of runs. */
-import type { GroupLine, Spread } from "../lib/group";
-import { at, grouped } from "../lib/group";
+import type { Spread } from "../lib/group";
+import { at } from "../lib/group";
 import type { Column, Series } from "../lib/series";
 import type { Kind } from "../lib/smooth";
 import { constantOf, smooth } from "../lib/smooth";
 import type { Cell } from "../lib/values";
-import { toText } from "../lib/values";
 import { dashOf } from "../lib/colors";
-import { natural } from "../lib/metrics";
+import { processOf } from "../lib/metrics";
+import type { Span } from "../lib/spans";
+import { spansOf } from "../lib/spans";
+import { groupLines } from "./group-lines";
 
 export interface Line {
   /** The run's id, or the group's; with the path behind it where a chart has several. */
@@ -25,12 +27,18 @@ export interface Line {
   raw: Column | null;
   low: Column | null;
   high: Column | null;
-  nonfinite: Series["nonfinite"];
+  /** Where values are not finite. */
+  spans: Span[];
   isLive: boolean;
   /** Of a group: its runs, and how many of them reached each x. */
   members: Series[] | null;
+  /** Members that are counted and not drawn themselves. */
+  unseen: ReadonlySet<string> | null;
   count: Uint16Array | null;
+  std: Float64Array | null;
   stats: Series["stats"];
+  /** Of a group: the mean of its runs' best values, as the list has it. */
+  best: { mean: number; std: number; n: number } | null;
 }
 
 export interface LineRun {
@@ -39,6 +47,8 @@ export interface LineRun {
   state: string;
   color: string;
   ordinal: number;
+  /** Counted in its group, and not drawn itself. */
+  isHidden?: boolean;
   cells: Record<string, Cell>;
 }
 
@@ -52,6 +62,8 @@ export interface LinesInput {
   runs: readonly LineRun[];
   get: (run: string, path: string) => Series | undefined;
   whole: (run: string, path: string) => Series | undefined;
+  /** The run's own paths of a metric: one, but for the hardware of several processes. */
+  sources: (run: string, path: string) => readonly string[];
   smoothing: Smoothing;
   groupBy: readonly string[];
   spread: Spread;
@@ -59,7 +71,7 @@ export interface LinesInput {
 }
 
 const MIN_SMOOTHED = 10;
-const UNSMOOTHED = /(^|\/)(lr|learning_rate|epoch)$|lr-/i;
+export const UNSMOOTHED = /(^|\/)(lr|learning_rate|epoch)$|lr-/i;
 const smoothed = new WeakMap<Series, Map<string, Column>>();
 
 export function linesOf(input: LinesInput): Line[] {
@@ -73,18 +85,23 @@ function runLines(input: LinesInput): Line[] {
     const use = uses.get(run.color) ?? 0;
     uses.set(run.color, use + 1);
     input.paths.forEach((path, index) => {
-      const series = input.get(run.id, path);
-      if (!series || series.problem || !series.n) return;
       const several = input.paths.length > 1;
-      lines.push({
-        ...drawn(series, input, path, run.id),
-        key: several ? `${run.id}\n${path}` : run.id,
-        run: run.id,
-        path,
-        label: !several ? run.name : input.runs.length > 1 ? `${run.name} · ${path}` : path,
-        color: several && input.runs.length === 1 ? input.groupColor(index) : run.color,
-        dash: several && input.runs.length > 1 ? dashOf(index) : dashOf(use),
-        isLive: run.state === "running",
+      const sources = input.sources(run.id, path);
+      sources.forEach((source, k) => {
+        const series = input.get(run.id, source);
+        if (!series || series.problem || !series.n) return;
+        const name = !several ? run.name : input.runs.length > 1 ? `${run.name} · ${path}` : path;
+        const dash = several && input.runs.length > 1 ? index : sources.length > 1 ? k : use;
+        lines.push({
+          ...drawn(series, input, source, run.id),
+          key: several || sources.length > 1 ? `${run.id}\n${source}` : run.id,
+          run: run.id,
+          path: source,
+          label: sources.length > 1 ? `${name} · ${processOf(source)}` : name,
+          color: several && input.runs.length === 1 ? input.groupColor(index) : run.color,
+          dash: dashOf(dash),
+          isLive: run.state === "running",
+        });
       });
     });
   }
@@ -96,7 +113,10 @@ function drawn(
   input: LinesInput,
   path: string,
   run: string,
-): Pick<Line, "x" | "n" | "y" | "raw" | "low" | "high" | "nonfinite" | "members" | "count" | "stats"> {
+): Pick<
+  Line,
+  "x" | "n" | "y" | "raw" | "low" | "high" | "spans" | "members" | "unseen" | "count" | "std" | "stats" | "best"
+> {
   const base = series.raw ? series.last : series.mean;
   const isSmooth = input.smoothing.weight > 0 && series.total >= MIN_SMOOTHED && !UNSMOOTHED.test(path);
   const y = isSmooth ? smoothOf(series, base, input.smoothing, input.whole(run, path)) : base;
@@ -107,11 +127,21 @@ function drawn(
     raw: y === base ? null : base,
     low: series.raw ? null : series.min,
     high: series.raw ? null : series.max,
-    nonfinite: series.nonfinite,
+    spans: spansOfSeries(series),
     members: null,
+    unseen: null,
     count: null,
+    std: null,
+    best: null,
     stats: series.stats,
   };
+}
+
+const spans = new WeakMap<Series, Span[]>();
+function spansOfSeries(series: Series): Span[] {
+  let found = spans.get(series);
+  if (!found) spans.set(series, (found = spansOf(series)));
+  return found;
 }
 
 /** Smoothed once for each weight. In a zoom, what came before is taken from the whole series. */
@@ -137,74 +167,3 @@ function smoothOf(series: Series, base: Column, how: Smoothing, whole: Series | 
 }
 
 const extentOf = (series: Series): number => (series.n ? series.x[series.n - 1]! - series.x[0]! : 0);
-
-function groupLines(input: LinesInput): Line[] {
-  const groups = new Map<string, LineRun[]>();
-  for (const run of input.runs) {
-    const key = groupKey(run, input.groupBy);
-    const members = groups.get(key);
-    if (members) members.push(run);
-    else groups.set(key, [run]);
-  }
-  const names = [...groups.keys()].sort(natural);
-  const lines: Line[] = [];
-  names.forEach((name, index) => {
-    // A run that failed half-way would pull the mean of its group.
-    const members = groups.get(name)!.filter((run) => run.state !== "failed" && run.state !== "crashed");
-    input.paths.forEach((path, pathIndex) => {
-      const series = members.map((run) => input.get(run.id, path)).filter((s) => s && !s.problem && s.n) as Series[];
-      if (!series.length) return;
-      lines.push(groupLine(name, index, path, pathIndex, series, input));
-    });
-  });
-  return lines;
-}
-
-const means = new WeakMap<Series, { members: Series[]; spread: Spread; line: GroupLine }>();
-
-function groupLine(
-  name: string,
-  index: number,
-  path: string,
-  pathIndex: number,
-  members: Series[],
-  input: LinesInput,
-): Line {
-  const kept = means.get(members[0]!);
-  const isSame =
-    kept &&
-    kept.spread === input.spread &&
-    kept.members.length === members.length &&
-    kept.members.every((s, i) => s === members[i]);
-  const line = isSame ? kept.line : grouped(members, input.spread);
-  if (!isSame) means.set(members[0]!, { members, spread: input.spread, line });
-  const extent = line.n ? line.x[line.n - 1]! - line.x[0]! : 0;
-  const constant = UNSMOOTHED.test(path) ? 0 : constantOf(input.smoothing.weight, extent);
-  const several = input.paths.length > 1;
-  return {
-    key: several ? `${name}\n${path}` : name,
-    run: null,
-    path,
-    label: several ? `${name} · ${path}` : name,
-    color: input.groupColor(index),
-    dash: several ? dashOf(pathIndex) : [],
-    x: line.x,
-    n: line.n,
-    y: smooth(input.smoothing.kind, line.x, line.mean, constant),
-    raw: constant > 0 ? line.mean : null,
-    low: line.low,
-    high: line.high,
-    nonfinite: [],
-    isLive: false,
-    members,
-    count: line.count,
-    stats: null,
-  };
-}
-
-/** What a run's group is called: lr 0.001 · depth 12. */
-export function groupKey(run: { cells: Record<string, Cell> }, groupBy: readonly string[]): string {
-  return groupBy
-    .map((path) => `${path.slice(path.lastIndexOf("/") + 1)} ${toText(run.cells[path]) || "–"}`)
-    .join(" · ");
-}

@@ -8,7 +8,9 @@ import type { Project } from "../state/project";
 import * as settings from "../state/settings";
 import type { RunRow } from "../state/table";
 import { isDark, runColor } from "../state/theme";
-import type { Line, LineRun } from "./lines";
+import type { Picked } from "./chart";
+import { Hardware } from "./hardware";
+import type { LineRun } from "./lines";
 import { SeriesStore } from "./store";
 
 export const PLAIN_AXES = ["step", "time", "wall"];
@@ -17,7 +19,8 @@ export class ChartsModel {
   readonly store: SeriesStore;
   readonly runs: ReadonlySignal<LineRun[]>;
   /** A point of a run that was clicked. */
-  readonly picked = signal<{ line: Line; x: number; axis: string } | null>(null);
+  readonly picked = signal<(Picked & { axis: string }) | null>(null);
+  readonly hardware: Hardware;
   /** The chart under the pointer: its metrics, as `nameOf` has them. */
   readonly under = signal("");
   private readonly stops: (() => void)[] = [];
@@ -28,8 +31,11 @@ export class ChartsModel {
     rows: ReadonlySignal<RunRow[]>,
     /** Charts of one run are never grouped. */
     readonly isSingle: boolean,
+    /** Of groups: the runs that are shown themselves; all are counted. */
+    shown?: ReadonlySignal<ReadonlySet<string>>,
   ) {
     this.store = new SeriesStore(project.name);
+    this.hardware = new Hardware(project.name);
     this.runs = computed(() =>
       rows.value.map((row) => ({
         id: row.id,
@@ -38,6 +44,7 @@ export class ChartsModel {
         color: runColor(row),
         ordinal: row.ordinal,
         cells: row.cells,
+        isHidden: shown !== undefined && !shown.value.has(row.id),
       })),
     );
     this.stops.push(

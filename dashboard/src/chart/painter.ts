@@ -22,20 +22,33 @@ export interface Look {
   hasBands: boolean;
 }
 
-const TINY = 1e-300;
+const TINY = Number.MIN_VALUE;
 const log = (value: number): number => Math.log10(Math.max(value, TINY));
 
 /** Functions from values to pixels. */
 export function scalesOf(area: Area): { X: (v: number) => number; Y: (v: number) => number } {
   const [x0, x1] = area.isLogX ? [log(area.x[0]), log(area.x[1])] : area.x;
   const [y0, y1] = area.isLogY ? [log(area.y[0]), log(area.y[1])] : area.y;
-  const kx = area.width / (x1 - x0 || 1);
-  const ky = area.height / (y1 - y0 || 1);
-  const bottom = area.top + area.height;
+  // Divided before it is multiplied: no range is too small or too large for this.
+  const x = (v: number): number => area.left + ((v - x0) / (x1 - x0 || 1)) * area.width;
+  const y = (v: number): number => area.top + area.height - ((v - y0) / (y1 - y0 || 1)) * area.height;
   return {
-    X: area.isLogX ? (v) => area.left + (log(v) - x0) * kx : (v) => area.left + (v - x0) * kx,
-    Y: area.isLogY ? (v) => bottom - (log(v) - y0) * ky : (v) => bottom - (v - y0) * ky,
+    X: area.isLogX ? (v) => x(log(v)) : x,
+    Y: area.isLogY ? (v) => y(log(v)) : y,
   };
+}
+
+/** The value at a place between 0 and 1 of the axis of x. */
+export function valueAt(area: Pick<Area, "x" | "isLogX">, part: number): number {
+  const [low, high] = area.x;
+  if (!area.isLogX) return low + (high - low) * part;
+  return 10 ** (log(low) + (log(high) - log(low)) * part);
+}
+
+/** Where a value is on an axis, from 0 to 1. */
+export function partOf([low, high]: readonly [number, number], isLog: boolean, value: number): number {
+  if (!isLog) return (value - low) / (high - low || 1);
+  return (log(value) - log(low)) / (log(high) - log(low) || 1);
 }
 
 interface Paths {
@@ -60,7 +73,8 @@ export function drawLine(g: OffscreenCanvasRenderingContext2D, area: Area, line:
     g.lineWidth = area.ratio * 0.75;
     const scales = scalesOf(area);
     for (const member of line.members)
-      g.stroke(pathOf(member.x, member.raw ? member.last : member.mean, member.n, area, scales));
+      if (!line.unseen?.has(member.run))
+        g.stroke(pathOf(member.x, member.raw ? member.last : member.mean, member.n, area, scales));
   } else if (paths.raw) {
     g.globalAlpha = look.rawAlpha;
     g.lineWidth = area.ratio;
@@ -72,7 +86,6 @@ export function drawLine(g: OffscreenCanvasRenderingContext2D, area: Area, line:
   g.stroke(paths.line);
   g.setLineDash([]);
   drawEnd(g, area, line);
-  drawMarks(g, area, line);
 }
 
 function pathsOf(line: Line, area: Area): Paths {
@@ -210,41 +223,4 @@ function drawEnd(g: OffscreenCanvasRenderingContext2D, area: Area, line: Line): 
   g.lineWidth = 1.5 * area.ratio;
   g.stroke();
   g.globalAlpha = 1;
-}
-
-const NAMES = { nan: "NaN", inf: "+∞", "-inf": "−∞" } as const;
-const MAX_MARKS = 40;
-
-/** A triangle for each place where a value was not finite. */
-function drawMarks(g: OffscreenCanvasRenderingContext2D, area: Area, line: Line): void {
-  const { X } = scalesOf(area);
-  const r = area.ratio;
-  let labelled = -Infinity;
-  let left = MAX_MARKS;
-  for (const [at, , kind] of line.nonfinite) {
-    if (at < area.x[0] || at > area.x[1] || left-- <= 0) continue;
-    const [x, top] = [X(at), area.top];
-    g.setLineDash([2 * r, 3 * r]);
-    g.lineWidth = r;
-    g.globalAlpha = 0.5;
-    g.beginPath();
-    g.moveTo(x, top + 12 * r);
-    g.lineTo(x, top + area.height);
-    g.stroke();
-    g.setLineDash([]);
-    g.globalAlpha = 1;
-    g.beginPath();
-    g.moveTo(x - 5 * r, top + 10 * r);
-    g.lineTo(x + 5 * r, top + 10 * r);
-    g.lineTo(x, top + r);
-    g.closePath();
-    g.fill();
-    if (x - labelled > 40 * r) {
-      const isRight = x + 36 * r > area.left + area.width;
-      g.font = `500 ${10.5 * r}px Geist, sans-serif`;
-      g.textAlign = isRight ? "right" : "left";
-      g.fillText(NAMES[kind], x + (isRight ? -8 : 8) * r, top + 10 * r);
-      labelled = x;
-    }
-  }
 }

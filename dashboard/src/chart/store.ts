@@ -18,9 +18,15 @@ export interface Window {
   range: readonly [number, number] | null;
 }
 
+/** A series of a run. */
+export interface Wanted {
+  run: string;
+  path: string;
+}
+
 /** Somebody who shows series: what it wants, and what to do when some of it has come. */
 export interface Viewer {
-  wants: () => { paths: readonly string[]; runs: readonly string[] };
+  wants: () => readonly Wanted[];
   /** The smallest is served first. */
   distance: () => number;
   update: () => void;
@@ -87,9 +93,10 @@ export class SeriesStore {
   watched(): { runs: string[]; paths: string[] } {
     const [runs, paths] = [new Set<string>(), new Set<string>()];
     for (const viewer of this.viewers) {
-      const wants = viewer.wants();
-      for (const run of wants.runs) runs.add(run);
-      for (const path of wants.paths) paths.add(path);
+      for (const { run, path } of viewer.wants()) {
+        runs.add(run);
+        paths.add(path);
+      }
     }
     return { runs: [...runs], paths: [...paths] };
   }
@@ -150,16 +157,13 @@ export class SeriesStore {
     const now = performance.now();
     const viewers = [...this.viewers].map((v): [number, Viewer] => [v.distance(), v]).sort((a, b) => a[0] - b[0]);
     for (const [, viewer] of viewers) {
-      const { paths, runs } = viewer.wants();
-      for (const path of paths) {
-        for (const run of runs) {
-          const key = keyOf(window, run, path);
-          if (this.series.has(key) || this.pending.has(key) || (this.failed.get(key) ?? 0) > now) continue;
-          this.pending.add(key);
-          keys.push(key);
-          items.push({ run, path });
-          if (items.length >= MAX_SERIES) return { body: { ...askOf(window), items }, keys };
-        }
+      for (const { run, path } of viewer.wants()) {
+        const key = keyOf(window, run, path);
+        if (this.series.has(key) || this.pending.has(key) || (this.failed.get(key) ?? 0) > now) continue;
+        this.pending.add(key);
+        keys.push(key);
+        items.push({ run, path });
+        if (items.length >= MAX_SERIES) return { body: { ...askOf(window), items }, keys };
       }
     }
     return items.length ? { body: { ...askOf(window), items }, keys } : null;
@@ -199,7 +203,7 @@ export class SeriesStore {
     this.frame = 0;
     const paths = new Set(this.dirty);
     this.dirty.clear();
-    for (const viewer of this.viewers) if (viewer.wants().paths.some((path) => paths.has(path))) viewer.update();
+    for (const viewer of this.viewers) if (viewer.wants().some(({ path }) => paths.has(path))) viewer.update();
   }
 
   private evict(): void {

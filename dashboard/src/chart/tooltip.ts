@@ -1,5 +1,6 @@
 /** The values of all runs at the cursor. Plain DOM, as it changes with every move of the pointer. */
-import { counted, number } from "../lib/format";
+import { counted, meanText, number } from "../lib/format";
+import { SHIFT } from "../lib/platform";
 import { xText } from "./axes";
 import { isShift } from "./hover";
 import type { Line } from "./lines";
@@ -49,7 +50,7 @@ function make(name: string, className: string, ...children: (Node | string)[]): 
 
 function makeParts(): Parts {
   const [head, foot] = [document.createTextNode(""), document.createTextNode("")];
-  const hint = make("span", "", make("kbd", "", "⇧"), " all");
+  const hint = make("span", "", make("kbd", "", SHIFT), " all");
   const rows = make("div", "");
   const box = make(
     "div",
@@ -121,17 +122,17 @@ function fillRow(row: HTMLElement, shown: TipRow, tip: Tip): number {
   setText(name.firstChild as Text, line.label);
   const side = sideText(shown, tip);
   setText(text.firstElementChild!.firstChild as Text, side);
-  setText(text.lastChild as Text, number(value));
-  return line.label.length + side.length;
+  const written = line.std && line.count![shown.index]! > 1 ? meanText(value, line.std[shown.index]!) : number(value);
+  setText(text.lastChild as Text, written);
+  return line.label.length + side.length + written.length;
 }
 
-/** What belongs to the value: of a group its spread and size, of a smoothed line what was logged, of a bucket its extremes. */
+/** What belongs to the value: of a group how many runs it has there, of a smoothed line what was logged, of a bucket its extremes. */
 function sideText({ line, index, span: [first, last] }: TipRow, tip: Tip): string {
-  if (line.count)
-    return `${counted(line.count[index] ?? 0, "run")} · ${number(line.low![index])} to ${number(line.high![index])}`;
+  if (line.count) return `n ${line.count[index] ?? 0}`;
   if (line.key !== tip.key) return "";
-  const broken = line.nonfinite.find(([at]) => at >= line.x[first]! && at <= line.x[last]!);
-  if (broken) return `${broken[2] === "nan" ? "NaN" : broken[2]} here`;
+  const broken = line.spans.find((span) => span.to >= line.x[first]! && span.from <= line.x[last]!);
+  if (broken) return `${broken.text} here`;
   let [low, high] = [Infinity, -Infinity];
   for (let i = first; i <= last; i++) {
     low = Math.min(low, (line.low ?? line.raw ?? line.y)[i]!);

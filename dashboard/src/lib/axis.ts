@@ -1,5 +1,6 @@
 /** Axes of parallel coordinates and scatter plots: a number's place, or a text's among all texts. */
 import { number } from "./format";
+import { linearTicks } from "./ticks";
 import { natural } from "./metrics";
 import type { Cell } from "./values";
 import { toNumber, toText } from "./values";
@@ -17,13 +18,13 @@ export interface PlotAxis {
 const MAX_CHOICES = 30;
 
 /** The axis for some cells; numbers of which there are only a few are a choice, unless it `isScale`. */
-export function plotAxis(path: string, cells: readonly Cell[], isScale = path.includes(":")): PlotAxis {
+export function plotAxis(path: string, cells: readonly Cell[], isScale: boolean): PlotAxis {
   const present = cells.filter((cell) => cell !== null);
   const numbers = present.map(toNumber).filter((v): v is number => v !== null && Number.isFinite(v));
   const isNumeric = numbers.length > 0 && present.every((cell) => toNumber(cell) !== null);
   const distinct = new Set(numbers);
   if (!isNumeric || (distinct.size <= 6 && !isScale)) return choiceAxis(path, present);
-  const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
+  const [low, high] = [numbers.reduce((a, b) => Math.min(a, b)), numbers.reduce((a, b) => Math.max(a, b))];
   return low > 0 && high / low >= 50 ? logAxis(path, low, high) : linearAxis(path, low, high);
 }
 
@@ -43,13 +44,16 @@ function choiceAxis(path: string, cells: readonly Cell[]): PlotAxis {
 }
 
 function linearAxis(path: string, low: number, high: number): PlotAxis {
-  const span = high - low || 1;
+  // Halves, since the whole of the largest range is no number.
+  const span = high / 2 - low / 2 || 1;
+  const place = (v: number): number => (v / 2 - low / 2) / span;
+  const ticks = linearTicks(low, high, 4).map(({ at, text }) => ({ part: place(at), text }));
   return {
     path,
     kind: "linear",
-    place: (cell) => placed(toNumber(cell), (v) => (v - low) / span),
-    at: (part) => low + part * span,
-    ticks: [0, 0.5, 1].map((part) => ({ part, text: number(low + part * span) })),
+    place: (cell) => placed(toNumber(cell), place),
+    at: (part) => low + 2 * part * span,
+    ticks: ticks.length > 1 ? ticks : [{ part: 0, text: number(low) }],
   };
 }
 

@@ -7,6 +7,8 @@ export interface Domain {
   high: number;
   /** Values lie outside: the warm-up or a divergence would have flattened everything else. */
   isClipped: boolean;
+  /** There is nothing to show: the ends mean nothing. */
+  isEmpty?: boolean;
 }
 
 const SAMPLES = 200;
@@ -43,7 +45,7 @@ export function yDomain(
       if ((i - first) % stride === 0) values.push(a, b);
     }
   }
-  if (low > high) return { low: isLog ? 0.1 : 0, high: 1, isClipped: false };
+  if (low > high) return { low: isLog ? 0.1 : 0, high: 1, isClipped: false, isEmpty: true };
   if (isLog) return { low, high: low === high ? low * 10 : high, isClipped: false };
   let isClipped = false;
   if (!isFull && values.length >= 2 * MIN_CLIPPED) {

@@ -16,6 +16,10 @@ export function number(value: number | null | undefined): string {
   return sign(size < 0.01 ? trim(value.toPrecision(3)) : value.toFixed(digits));
 }
 
+/** The mean of several values and how far they are apart: 0.7443 ± 0.0276. */
+export const meanText = (mean: number, std: number | null): string =>
+  std === null || !Number.isFinite(std) ? number(mean) : `${number(mean)} ± ${number(std)}`;
+
 /** A config's number: as short as it can be said with six digits. */
 export const short = (value: number): string =>
   Number.isFinite(value) ? sign(String(Number(value.toPrecision(6)))) : number(value);

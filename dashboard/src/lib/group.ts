@@ -1,6 +1,7 @@
 /** Runs of a group as one line: the mean, and how far they spread. */
 import type { Series } from "./series";
 import { lowerBound } from "./series";
+import { meanAndDeviation } from "./sum";
 
 export type Spread = "std" | "sem" | "minmax";
 
@@ -8,6 +9,8 @@ export interface GroupLine {
   x: Float64Array;
   n: number;
   mean: Float64Array;
+  /** The sample's standard deviation, whatever the band shows. */
+  std: Float64Array;
   low: Float64Array;
   high: Float64Array;
   /** How many runs reached each x. */
@@ -24,28 +27,20 @@ export function grouped(members: readonly Series[], spread: Spread): GroupLine {
     x,
     n: x.length,
     mean: new Float64Array(x.length),
+    std: new Float64Array(x.length),
     low: new Float64Array(x.length),
     high: new Float64Array(x.length),
     count: new Uint16Array(x.length),
   };
   for (let i = 0; i < x.length; i++) {
-    let [n, mean, m2, low, high] = [0, 0, 0, Infinity, -Infinity];
-    for (const s of drawn) {
-      const value = at(s, x[i]!);
-      if (!Number.isFinite(value)) continue;
-      n += 1;
-      const delta = value - mean;
-      mean += delta / n;
-      m2 += delta * (value - mean);
-      low = Math.min(low, value);
-      high = Math.max(high, value);
-    }
-    const std = n > 1 ? Math.sqrt(m2 / (n - 1)) : 0;
-    const half = spread === "sem" ? std / Math.sqrt(Math.max(1, n)) : std;
-    line.count[i] = n;
-    line.mean[i] = n ? mean : NaN;
-    line.low[i] = n ? (spread === "minmax" ? low : mean - half) : NaN;
-    line.high[i] = n ? (spread === "minmax" ? high : mean + half) : NaN;
+    const values = drawn.map((s) => at(s, x[i]!)).filter(Number.isFinite);
+    const { mean, std } = meanAndDeviation(values);
+    const half = spread === "sem" ? std / Math.sqrt(values.length) : std;
+    line.count[i] = values.length;
+    line.mean[i] = mean;
+    line.std[i] = std;
+    line.low[i] = spread === "minmax" && values.length ? Math.min(...values) : mean - half;
+    line.high[i] = spread === "minmax" && values.length ? Math.max(...values) : mean + half;
   }
   return line;
 }

@@ -44,6 +44,16 @@ export interface Section {
 }
 
 export const MONITORING = "monitoring";
+const HARDWARE = /^monitoring\/[^/]+\//;
+
+/** The one name that a metric of the hardware has for all processes and runs: monitoring/<any>/cpu. */
+export const sharedPath = (path: string): string => path.replace(HARDWARE, "monitoring/*/");
+
+/** What a metric is called where people read it: of the hardware without the process. */
+export const hardwareName = (path: string): string => path.replace(/^monitoring\/\*\//, "monitoring/");
+
+/** The process that a metric of the hardware is of. */
+export const processOf = (path: string): string => /^monitoring\/([^/]+)\//.exec(path)?.[1] ?? "";
 
 /** Sections by what stands before the first slash; metrics of the processes' hardware come last. */
 export function sectionsOf(paths: readonly string[]): Section[] {
@@ -62,9 +72,23 @@ export function sectionsOf(paths: readonly string[]): Section[] {
 const FIRST = ["val", "valid", "validation", "eval", "test", "train", "metrics"];
 
 function order(name: string): number {
-  if (name === MONITORING) return 2;
+  if (name === MONITORING) return 3;
   const place = FIRST.indexOf(name);
-  return place < 0 ? 1 : place / FIRST.length;
+  return place >= 0 ? place / FIRST.length : isOfParts(name) ? 2 : 1;
+}
+
+/** Whether a metric is about a part of the model: there are many of these, and others are looked at first. */
+const isOfParts = (path: string): boolean =>
+  /^(layers?|blocks?|grads?|gradients?|weights?)\b|grad_?norm|\/\d+\//i.test(path);
+
+/** The order in which metrics are listed: validation, training, the rest, parts of the model, the hardware. */
+export function byImportance(a: string, b: string): number {
+  const place = (path: string): number => {
+    const slash = path.indexOf("/");
+    const section = order(slash > 0 ? path.slice(0, slash) : "metrics");
+    return section < 2 && isOfParts(path) ? 2 : section;
+  };
+  return place(a) - place(b) || natural(a, b);
 }
 
 const collator = new Intl.Collator("en", { numeric: true });

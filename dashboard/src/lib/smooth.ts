@@ -55,29 +55,56 @@ function gaussian(x: Float64Array, y: Column, sigma: number): Column {
   let first = 0;
   for (let i = 0; i < y.length; i++) {
     while (x[first]! < x[i]! - 3 * sigma) first++;
-    let [sum, weight] = [0, 0];
+    let [average, weight] = [0, 0];
     for (let j = first; j < y.length && x[j]! <= x[i]! + 3 * sigma; j++) {
       if (!Number.isFinite(y[j]!)) continue;
       const w = Math.exp(-0.5 * ((x[j]! - x[i]!) / sigma) ** 2) * width(x, j);
-      sum += w * y[j]!;
       weight += w;
+      // By parts: a sum of large values would overflow.
+      average = average * (1 - w / weight) + y[j]! * (w / weight);
     }
-    out[i] = Number.isFinite(y[i]!) && weight > 0 ? sum / weight : NaN;
+    out[i] = Number.isFinite(y[i]!) && weight > 0 ? average : NaN;
   }
   return out;
 }
 
+/**
+ * The mean over a window that slides along x. Nothing is ever taken out of a sum, which would leave the rounding of a
+ * huge value behind: the window is a queue of two stacks, each with the sums up to every one of its points.
+ */
 function mean(x: Float64Array, y: Column, constant: number): Column {
   const out = new Float64Array(y.length);
-  let [first, next, sum, weight] = [0, 0, 0, 0];
+  // Points on their way out, the next one last; with the sums of each and of all that leave after it.
+  const front: { sum: number; weight: number }[] = [];
+  let back: { sum: number; weight: number } = { sum: 0, weight: 0 };
+  let [first, turn, next] = [0, 0, 0];
+  const part = (i: number): { sum: number; weight: number } => {
+    const weight = Number.isFinite(y[i]!) ? width(x, i) : 0;
+    return { sum: weight && y[i]! * weight, weight };
+  };
+  const leave = (): void => {
+    if (!front.length) {
+      let [sum, weight] = [0, 0];
+      for (let i = next - 1; i >= turn; i--) {
+        const one = part(i);
+        [sum, weight] = [sum + one.sum, weight + one.weight];
+        front.push({ sum, weight });
+      }
+      turn = next;
+      back = { sum: 0, weight: 0 };
+    }
+    front.pop();
+    first++;
+  };
   for (let i = 0; i < y.length; i++) {
     for (; next < y.length && x[next]! <= x[i]! + constant; next++) {
-      if (Number.isFinite(y[next]!)) [sum, weight] = [sum + y[next]! * width(x, next), weight + width(x, next)];
+      const one = part(next);
+      back = { sum: back.sum + one.sum, weight: back.weight + one.weight };
     }
-    for (; x[first]! < x[i]! - constant; first++) {
-      if (Number.isFinite(y[first]!)) [sum, weight] = [sum - y[first]! * width(x, first), weight - width(x, first)];
-    }
-    out[i] = Number.isFinite(y[i]!) && weight > 0 ? sum / weight : NaN;
+    while (first < next && x[first]! < x[i]! - constant) leave();
+    const top = front.at(-1);
+    const weight = back.weight + (top?.weight ?? 0);
+    out[i] = Number.isFinite(y[i]!) && weight > 0 ? (back.sum + (top?.sum ?? 0)) / weight : NaN;
   }
   return out;
 }

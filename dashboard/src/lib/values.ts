@@ -2,6 +2,15 @@
 
 export type Cell = number | string | boolean | null | string[];
 
+/** ISO 8601 as seconds since the epoch; null for what is no time. */
+export function secondsOf(cell: unknown): number | null {
+  const at = typeof cell === "string" ? Date.parse(cell) / 1000 : NaN;
+  return Number.isFinite(at) ? at : null;
+}
+
+/** Seconds since the epoch as ISO 8601, in UTC. */
+export const isoOf = (seconds: number): string => new Date(seconds * 1000).toISOString();
+
 /** A cell as a number, or null where it is none. */
 export function toNumber(cell: Cell | undefined): number | null {
   if (typeof cell === "number") return cell;

@@ -6,6 +6,7 @@ import { csv } from "../lib/csv";
 import { download, fileName } from "../chart/export";
 import { counted } from "../lib/format";
 import type { Cell } from "../lib/values";
+import { isoOf } from "../lib/values";
 import { many, setParams } from "../state/location";
 import { computed } from "@preact/signals";
 import type { Project } from "../state/project";
@@ -14,11 +15,13 @@ import * as settings from "../state/settings";
 import { BASE_COLUMNS, RunTable } from "../state/table";
 import { ColumnsMenu } from "../ui/columns";
 import { FilterBox } from "../ui/filter";
+import { moveRow, useKeys } from "../ui/keys";
 import { Icon } from "../ui/icons";
 import { useAnswer } from "../ui/parts";
 import { attempt } from "../ui/say";
 import { Grid } from "../ui/grid";
-import { Selection, SelectionBar } from "../ui/selection";
+import { SelectionBar } from "../ui/selection";
+import { bestColumn } from "../lib/columns";
 import { Grouping } from "../ui/grouping";
 
 const MAX_COLUMNS = 80;
@@ -37,7 +40,7 @@ function useColumns(project: Project): string[] {
       "sys/state",
       "sys/creation_time",
       "sys/running_time",
-      ...defaultColumns(project.metrics.value),
+      ...defaultColumns(project.metrics.value).map(bestColumn),
       ...differing.slice(0, 10),
     ];
   }, [chosen.join("\n"), data, project.metrics.value]);
@@ -47,7 +50,8 @@ export function TablePage({ project }: { project: Project }): JSX.Element {
   const columns = useColumns(project);
   const [isDifferingOnly, setDifferingOnly] = useState(many("diff").length > 0);
   const table = useMemo(() => new RunTable(project.name), [project]);
-  const selection = useMemo(() => new Selection(), [project]);
+  const { selection } = project;
+  useKeys({ j: () => moveRow(table, 1), k: () => moveRow(table, -1) });
   const columnsKey = columns.join("\n");
   const query = useMemo(
     () =>
@@ -88,7 +92,7 @@ export function TablePage({ project }: { project: Project }): JSX.Element {
         <div style={{ flex: "0 1 460px", minWidth: "220px" }}>
           <FilterBox project={project} />
         </div>
-        <h1 class="dim">{counted(table.total.value, "run")}</h1>
+        <h1 class="dim">{table.isLoaded.value ? counted(table.total.value, "run") : "Loading"}</h1>
         <span class="sp" />
         <Grouping project={project.name} />
         <ColumnsMenu project={project} columns={columns} param="cols" most={MAX_COLUMNS} label="Columns" />
@@ -134,13 +138,19 @@ export function TablePage({ project }: { project: Project }): JSX.Element {
   );
 }
 
+/** A time of the calendar as ISO 8601. */
+const inFull = (path: string, cell: Cell): Cell =>
+  /^sys\/(creation|modification|closed)_time$/.test(path) && typeof cell === "number" ? isoOf(cell) : cell;
+
 /** The whole table, page by page, with ids and values in full. */
 async function exportCsv(project: string, query: object, columns: readonly string[]): Promise<void> {
   const wanted = ["sys/name", ...columns];
   const rows: Cell[][] = [];
   for (let offset = 0; ; offset += PAGE) {
     const page = await api.runs(project, { ...query, columns: wanted, offset, limit: PAGE });
-    page.ids.forEach((id, i) => rows.push([id, ...wanted.map((path) => page.columns[path]?.[i] ?? null)]));
+    page.ids.forEach((id, i) =>
+      rows.push([id, ...wanted.map((path) => inFull(path, page.columns[path]?.[i] ?? null))]),
+    );
     if (offset + PAGE >= page.total) break;
   }
   download(fileName(project, "csv"), new Blob([csv(["run_id", ...wanted], rows)], { type: "text/csv" }));

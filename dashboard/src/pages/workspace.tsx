@@ -1,9 +1,10 @@
 /** Runs on the left, their charts on the right. */
 import { pathsOf } from "../lib/metrics";
+import { computed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { Charts, ChartsModel } from "../chart/model";
-import { go, runPath, setParams } from "../state/location";
+import { go, runLink, setParams } from "../state/location";
 import type { Project } from "../state/project";
 import * as settings from "../state/settings";
 import { FullScreenChart } from "../ui/chart-card";
@@ -16,7 +17,11 @@ import { Sections } from "../ui/sections";
 import { Toolbar } from "../ui/toolbar";
 
 export function Workspace({ project }: { project: Project }): JSX.Element {
-  const model = useMemo(() => new ChartsModel(project, project.drawn, false), [project]);
+  const model = useMemo(() => {
+    const rows = computed(() => (settings.groupBy.value.length ? project.counted.value : project.drawn.value));
+    const shown = computed(() => new Set(project.drawn.value.map((row) => row.id)));
+    return new ChartsModel(project, rows, false, shown);
+  }, [project]);
   useEffect(() => () => model.close(), [model]);
   useKeys(chartKeys(model));
   useKeys({
@@ -24,7 +29,7 @@ export function Workspace({ project }: { project: Project }): JSX.Element {
     k: () => moveRow(project.table, -1),
     Enter: () => {
       const row = project.table.row(current.peek());
-      if (row) go(runPath(project.name, row.id));
+      if (row) go(runLink(project.name, row.id));
     },
     " ": () => {
       const row = project.table.row(current.peek());

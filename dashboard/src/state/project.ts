@@ -3,14 +3,18 @@ import { follow } from "./follow";
 import { computed, effect, signal, untracked } from "@preact/signals";
 import type { Changes } from "../api";
 import { api, ApiError } from "../api";
-import { natural } from "../lib/metrics";
+import { bestColumn } from "../lib/columns";
+import { byImportance } from "../lib/metrics";
 import { go, route } from "./location";
 import * as settings from "./settings";
 import { rememberedSettings } from "./settings";
+import { Selection } from "./selection";
 import type { RunRow } from "./table";
 import { BASE_COLUMNS, rowFrom, RunTable } from "./table";
 
 export const MAX_DRAWN = 100;
+/** As many runs are counted in the means of groups, in the order of the list. */
+export const MAX_GROUPED = 300;
 const FAST_MS = 500;
 const SLOW_MS = 10_000;
 const WORST_MS = 30_000;
@@ -24,7 +28,7 @@ export type Listener = (changes: Changes) => void;
 /** What is known of one project while its pages are open. */
 export class Project {
   readonly table: RunTable;
-  /** All metrics, in natural order. */
+  /** All metrics, the more important ones first. */
   readonly metrics = signal<string[]>([]);
   readonly metricSet = computed(() => new Set(this.metrics.value));
   readonly areMetricsLoaded = signal(false);
@@ -35,6 +39,12 @@ export class Project {
   readonly isPaused = signal(false);
   /** Runs that are drawn, in the order of the list. */
   readonly drawn = signal<RunRow[]>([]);
+  /** Where runs are grouped: those that are counted in the means, shown or not. */
+  readonly counted = signal<RunRow[]>([]);
+  /** Runs that are ticked. */
+  readonly selection = new Selection();
+  /** There is no such project. */
+  readonly isMissing = signal(false);
   /** Runs by id, whichever list they came from. */
   readonly known = new Map<string, RunRow>();
 
@@ -66,6 +76,7 @@ export class Project {
       }),
       effect(() => {
         follow(this.table.version);
+        follow(settings.groupBy);
         void this.choose(settings.shown.value);
       }),
     );
@@ -83,7 +94,7 @@ export class Project {
   readonly columns = computed(() => {
     const chosen = settings.sideColumns.value;
     if (chosen) return chosen;
-    return defaultColumns(this.metrics.value);
+    return defaultColumns(this.metrics.value).map(bestColumn);
   });
 
   close(): void {
@@ -118,6 +129,16 @@ export class Project {
 
   private async choose(shown: { first: number } | { ids: string[] }): Promise<void> {
     if (!this.table.isLoaded.peek()) return;
+    const isGrouped = settings.groupBy.peek().length > 0;
+    if (isGrouped) {
+      // Every group is drawn without choosing.
+      const rows = await this.firstRows(MAX_GROUPED);
+      if (looksOf(rows) !== looksOf(this.counted.peek())) this.counted.value = rows;
+      if ("first" in shown) {
+        this.draw(rows);
+        return;
+      }
+    }
     if ("first" in shown) {
       this.draw(this.table.loaded.slice(0, shown.first));
       return;
@@ -144,15 +165,20 @@ export class Project {
     const order = new Map(this.table.loaded.map((row, i) => [row.id, i]));
     const ids = shown.ids.filter((id) => this.known.has(id));
     ids.sort((a, b) => (order.get(a) ?? Infinity) - (order.get(b) ?? Infinity));
-    this.draw(ids.slice(0, MAX_DRAWN).map((id) => this.run(id)));
+    this.draw(ids.slice(0, isGrouped ? MAX_GROUPED : MAX_DRAWN).map((id) => this.run(id)));
+  }
+
+  private async firstRows(most: number): Promise<RunRow[]> {
+    const rows: RunRow[] = [];
+    for (let i = 0; i < Math.min(most, this.table.total.peek()); i++) {
+      const row = this.table.row(i) ?? (await this.table.rowAt(i));
+      if (row) rows.push(row);
+    }
+    return rows;
   }
 
   private draw(rows: RunRow[]): void {
-    const looks = (all: readonly RunRow[]): string =>
-      JSON.stringify(
-        all.map((r) => [r.id, r.name, r.state, r.color, r.ordinal, settings.groupBy.peek().map((g) => r.cells[g])]),
-      );
-    if (looks(rows) !== looks(this.drawn.peek())) this.drawn.value = rows;
+    if (looksOf(rows) !== looksOf(this.drawn.peek())) this.drawn.value = rows;
   }
 
   private async loadMetrics(): Promise<void> {
@@ -172,7 +198,7 @@ export class Project {
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
     }
-    found.sort(natural);
+    found.sort(byImportance);
     if (found.length !== this.metrics.peek().length || found.some((path, i) => path !== this.metrics.peek()[i]))
       this.metrics.value = found;
     this.areMetricsLoaded.value = true;
@@ -202,14 +228,23 @@ export class Project {
       );
       this.isOffline.value = false;
       if (changes) this.take(changes);
+      if (this.totalRuns.peek() === 0) await this.lookForIt();
+      else this.isMissing.value = false;
       this.delay =
         this.running.peek() > 0 ? FAST_MS : this.delay < SLOW_MS ? Math.min(SLOW_MS, this.delay * 1.5) : SLOW_MS;
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
       this.isOffline.value = problem.status === 0;
+      if (problem.status === 404) this.isMissing.value = true;
       this.delay = Math.min(WORST_MS, Math.max(FAST_MS, this.delay) * 2);
     }
     this.schedule(this.delay);
+  }
+
+  /** A project without runs may have some in the trash, or may not be there at all. */
+  private async lookForIt(): Promise<void> {
+    const all = await api.projects();
+    this.isMissing.value = !all.some((one) => one.name === this.name);
   }
 
   private take(changes: Changes): void {
@@ -234,6 +269,12 @@ export class Project {
     for (const listener of this.listeners) listener(changes);
   }
 }
+
+/** All of runs that a chart draws otherwise when it changes. */
+const looksOf = (all: readonly RunRow[]): string =>
+  JSON.stringify(
+    all.map((r) => [r.id, r.name, r.state, r.color, r.ordinal, settings.groupBy.peek().map((g) => r.cells[g])]),
+  );
 
 /** The two metrics that say most about a run, where nothing has been chosen. */
 export function defaultColumns(metrics: readonly string[]): string[] {

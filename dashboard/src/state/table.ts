@@ -11,6 +11,8 @@ export interface RunRow {
   id: string;
   name: string;
   state: string;
+  /** Why it ended, where that was said. */
+  reason: string | null;
   tags: string[];
   ordinal: number;
   color: string | null;
@@ -32,6 +34,7 @@ export const BASE_COLUMNS = [
   "sys/running_time",
   "sys/progress",
   "sys/eta",
+  "sys/end_reason",
 ] as const;
 
 function rowOf(table: Table, index: number): RunRow {
@@ -49,6 +52,7 @@ export function rowFrom(id: string, cells: Record<string, Cell>): RunRow {
     id,
     name: typeof name === "string" && name ? name : id,
     state: typeof state === "string" ? state : "",
+    reason: typeof cells["sys/end_reason"] === "string" ? cells["sys/end_reason"] : null,
     tags: Array.isArray(tags) ? tags : [],
     ordinal: toNumber(cells["sys/ordinal"]) ?? 0,
     color: typeof color === "string" ? color : null,
@@ -101,6 +105,25 @@ export class RunTable {
     return this.rows.filter((row) => row !== undefined);
   }
 
+  /** A row, fetched where it is not here; undefined outside the table. */
+  async rowAt(index: number): Promise<RunRow | undefined> {
+    if (!this.isLoaded.peek()) await this.fetchPage(0, true);
+    if (index < 0 || index >= this.total.peek()) return undefined;
+    if (!this.rows[index]) await this.fetchPage(Math.floor(index / PAGE), false);
+    return this.rows[index];
+  }
+
+  /** The place of a run in the table; -1 where it is none of it. */
+  async indexOf(id: string): Promise<number> {
+    await this.rowAt(0);
+    for (let from = 0; from < this.total.peek(); from += PAGE) {
+      await this.rowAt(from);
+      const found = this.rows.findIndex((row, index) => index >= from && index < from + PAGE && row?.id === id);
+      if (found >= 0) return found;
+    }
+    return -1;
+  }
+
   /** Rows from `first` to `last` come into view. */
   need(first: number, last: number): void {
     for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page++) {
@@ -121,8 +144,6 @@ export class RunTable {
       for (const [path, value] of Object.entries(change)) {
         if (path === "id") continue;
         cells[path] = value;
-        // A metric without an aggregate shows its last value.
-        if (path.endsWith(":last") && path.slice(0, -5) in cells) cells[path.slice(0, -5)] = value;
       }
       this.rows[index] = rowFrom(row.id, cells);
       isChanged = true;

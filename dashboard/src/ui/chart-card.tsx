@@ -4,10 +4,11 @@ import type { JSX } from "preact";
 import { Fragment } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Chart } from "../chart/chart";
+import type { Line } from "../chart/lines";
 import { csvOf, download, exportPng, fileName, svgOf } from "../chart/export";
 import { useCharts } from "../chart/model";
-import { number, splitPath } from "../lib/format";
-import { nameOf, pathsOf } from "../lib/metrics";
+import { meanText, number, splitPath } from "../lib/format";
+import { nameOf, pathsOf, hardwareName } from "../lib/metrics";
 import { setParams, withParams } from "../state/location";
 import * as settings from "../state/settings";
 import type { Best } from "./chart-view";
@@ -15,6 +16,7 @@ import { ChartView } from "./chart-view";
 import { IconButton, PathText } from "./parts";
 import { Dialog } from "./dialog";
 import { Item, Menu } from "./menu";
+import { Legend } from "./legend";
 import { copy } from "./say";
 
 // Cards this far outside the view are already drawn, so that scrolling finds them ready.
@@ -56,7 +58,7 @@ export function ChartCard({ paths, isBig }: { paths: readonly string[]; isBig?: 
     >
       <header>
         {paths.length === 1 ? (
-          <PathText path={paths[0]!} />
+          <PathText path={hardwareName(paths[0]!)} />
         ) : (
           <span class="ttl" title={paths.join(", ")}>
             <PanelTitle paths={paths} />
@@ -66,7 +68,8 @@ export function ChartCard({ paths, isBig }: { paths: readonly string[]; isBig?: 
           <span class="best" title={`${best.kind}: ${best.name}`}>
             <span>{best.kind}</span>
             <span class="sw" style={{ "--c": best.color }} />
-            <b>{number(best.value)}</b>
+            <b>{best.n && best.n > 1 ? meanText(best.value, best.std ?? null) : number(best.value)}</b>
+            {best.n && <span>n {best.n}</span>}
           </span>
         )}
         {isNear && <CardActions paths={paths} chart={() => chart.current} />}
@@ -181,7 +184,10 @@ function ExportItems({
       <Item
         icon="download"
         onClick={withChart((c) =>
-          download(fileName(name, "svg"), new Blob([svgOf(c.lines, c.area(), name)], { type: "image/svg+xml" })),
+          download(
+            fileName(name, "svg"),
+            new Blob([svgOf(c.lines, c.area(), c.look, name)], { type: "image/svg+xml" }),
+          ),
         )}
       >
         Drawing (SVG)
@@ -199,13 +205,14 @@ function ExportItems({
 }
 
 const fullChart = signal<Chart | null>(null);
+const fullLines = signal<readonly Line[]>([]);
 
 /** The chart that the address asks to see alone. */
 export function FullScreenChart(): JSX.Element | null {
   const name = settings.fullScreen.value;
   if (!name) return null;
   const paths = pathsOf(name);
-  const title = paths.join(", ");
+  const title = paths.map(hardwareName).join(", ");
   return (
     <Dialog label={title} className="dlg big" onClose={() => setParams({ f: null })}>
       <header>
@@ -227,7 +234,15 @@ export function FullScreenChart(): JSX.Element | null {
         </Menu>
         <IconButton icon="close" label="Close" onClick={() => setParams({ f: null })} />
       </header>
-      <ChartView key={name} paths={paths} onChart={(c) => (fullChart.value = c)} />
+      <div class="fullbody">
+        <ChartView
+          key={name}
+          paths={paths}
+          onChart={(c) => (fullChart.value = c)}
+          onLines={(lines) => (fullLines.value = lines)}
+        />
+        <Legend lines={fullLines} path={paths[0] ?? ""} />
+      </div>
     </Dialog>
   );
 }

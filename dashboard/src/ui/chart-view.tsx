@@ -5,7 +5,10 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ChartLook } from "../chart/chart";
 import { Chart } from "../chart/chart";
+import type { Line } from "../chart/lines";
 import { linesOf } from "../chart/lines";
+import { isShared } from "../chart/hardware";
+import type { Wanted } from "../chart/store";
 import { PLAIN_AXES, useCharts } from "../chart/model";
 import { suggestsLog } from "../lib/domain";
 import { direction } from "../lib/values";
@@ -19,12 +22,16 @@ export interface Best {
   value: number;
   color: string;
   name: string;
+  /** Of a group: how far its runs are apart, and how many there are. */
+  std?: number;
+  n?: number;
 }
 
 const PROGRESS_MS = 250;
 
 interface Shown {
   note: string;
+  isWaiting: boolean;
   isClipped: boolean;
   canBeLog: boolean;
 }
@@ -33,10 +40,11 @@ export function ChartView(props: {
   paths: readonly string[];
   onBest?: (best: Best | null) => void;
   onChart?: (chart: Chart | null) => void;
+  onLines?: (lines: readonly Line[]) => void;
 }): JSX.Element {
   const model = useCharts();
   const element = useRef<HTMLDivElement>(null);
-  const [shown, setShown] = useState<Shown>({ note: "", isClipped: false, canBeLog: false });
+  const [shown, setShown] = useState<Shown>({ note: "", isWaiting: true, isClipped: false, canBeLog: false });
   const name = nameOf(props.paths);
   useEffect(() => {
     const [first = ""] = props.paths;
@@ -53,11 +61,24 @@ export function ChartView(props: {
     });
     const chart = new Chart(element.current!, untracked(look), {
       zoom: settings.setZoom,
-      pick: (line, x) => (model.picked.value = { line, x, axis: isFallback ? "step" : settings.xAxis.peek() }),
+      pick: (picked) => (model.picked.value = { ...picked, axis: isFallback ? "step" : settings.xAxis.peek() }),
       reset: () =>
         setParams(settings.zoom.peek() ? { z: null, full: null } : { full: settings.isFull.peek() ? null : "1" }),
     });
     props.onChart?.(chart);
+    const isHardware = props.paths.some(isShared);
+    /** The series of the chart; null while it is not known which paths the runs have. */
+    const wants = (): Wanted[] | null => {
+      const all: Wanted[] = [];
+      for (const run of model.runs.peek()) {
+        for (const path of props.paths) {
+          const sources = model.hardware.sources(run.id, path);
+          if (!sources) return null;
+          for (const source of sources) all.push({ run: run.id, path: source });
+        }
+      }
+      return all;
+    };
     let [updatedAt, timer] = [0, 0];
     const update = (): void => {
       clearTimeout(timer);
@@ -70,8 +91,9 @@ export function ChartView(props: {
       };
       const store = isFallback ? model.fallback : model.store;
       const runs = model.runs.value;
-      const found = runs.flatMap((run) => props.paths.map((path) => store.get(run.id, path)));
-      const isWaiting = found.some((series) => !series);
+      const wanted = wants();
+      const found = (wanted ?? []).map(({ run, path }) => store.get(run, path));
+      const isWaiting = !wanted || found.some((series) => !series);
       if (
         !isFallback &&
         !isWaiting &&
@@ -95,19 +117,26 @@ export function ChartView(props: {
         runs,
         get: (run, path) => store.get(run, path),
         whole: (run, path) => store.whole(run, path),
+        sources: (run, path) => model.hardware.sources(run, path) ?? [],
         ...drawing,
         groupColor: (index) => model.groupColor(index),
       });
       chart.show(lines, now);
+      props.onLines?.(lines);
       const smallest = Math.min(...lines.map((line) => line.stats?.min ?? NaN).filter(Number.isFinite));
       const note =
         lines.length || (isWaiting && runs.length)
           ? ""
           : runs.length
             ? "None of the shown runs has logged this."
-            : "Show a run with the square before its name.";
+            : model.isSingle
+              ? ""
+              : model.project.table.isLoaded.value
+                ? emptyText(model.project.table.total.value)
+                : "";
       const next = {
         note,
+        isWaiting: !lines.length && !note,
         isClipped: chart.domain.isClipped,
         canBeLog: !now.isLogY && suggestsLog(chart.domain, smallest),
       };
@@ -117,7 +146,7 @@ export function ChartView(props: {
     const join = (): void => {
       leave();
       leave = (isFallback ? model.fallback : model.store).add({
-        wants: () => ({ paths: props.paths, runs: model.runs.peek().map((run) => run.id) }),
+        wants: () => wants() ?? [],
         distance: () => chart.distance(),
         update,
       });
@@ -125,6 +154,10 @@ export function ChartView(props: {
     join();
     const stop = effect(() => {
       follow(isDark);
+      if (isHardware) {
+        follow(model.hardware.version);
+        model.hardware.need(model.runs.value);
+      }
       if (isFallback && PLAIN_AXES.includes(settings.xAxis.value)) {
         isFallback = false;
         join();
@@ -141,7 +174,7 @@ export function ChartView(props: {
     };
   }, [name, model]);
   return (
-    <div class="plot" ref={element}>
+    <div class="plot" ref={element} aria-busy={shown.isWaiting}>
       {shown.note && <div class="none">{shown.note}</div>}
       {shown.isClipped && (
         <button
@@ -167,17 +200,24 @@ export function ChartView(props: {
   );
 }
 
-function bestOf(
-  path: string,
-  lines: readonly { stats: { last: number; min: number; max: number } | null; color: string; label: string }[],
-): Best | null {
+const emptyText = (total: number): string =>
+  total
+    ? "Show a run with the square before its name."
+    : settings.filter.peek()
+      ? "No run passes this filter."
+      : settings.isTrash.peek()
+        ? "The trash is empty."
+        : "No runs yet.";
+
+function bestOf(path: string, lines: readonly Line[]): Best | null {
   const sign = direction(path);
+  const kind = sign > 0 ? "max" : sign < 0 ? "min" : "last";
   let best: Best | null = null;
-  for (const { stats, color, label } of lines) {
-    const value = stats && (sign > 0 ? stats.max : sign < 0 ? stats.min : stats.last);
+  for (const { stats, best: ofGroup, color, label } of lines) {
+    const value = ofGroup ? ofGroup.mean : stats && (sign > 0 ? stats.max : sign < 0 ? stats.min : stats.last);
     if (value === null || !Number.isFinite(value)) continue;
-    if (!best || (sign < 0 ? value < best.value : value > best.value))
-      best = { kind: sign > 0 ? "max" : sign < 0 ? "min" : "last", value, color, name: label };
+    if (best && (sign < 0 ? value >= best.value : value <= best.value)) continue;
+    best = { kind, value, color, name: label, ...(ofGroup ? { std: ofGroup.std, n: ofGroup.n } : {}) };
   }
   return best;
 }

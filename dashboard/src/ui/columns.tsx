@@ -3,6 +3,8 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Attribute } from "../api";
 import { api } from "../api";
+import { AGGREGATES, bestOf, columnText } from "../lib/columns";
+import { byImportance, hardwareName } from "../lib/metrics";
 import { setParams } from "../state/location";
 import type { Project } from "../state/project";
 import { Icon } from "./icons";
@@ -20,7 +22,7 @@ const SYSTEM = [
   "sys/tags",
   "sys/description",
 ];
-const AGGREGATES = ["last", "min", "max", "mean", "first"] as const;
+const OFFERED = AGGREGATES.filter((one) => one !== "count");
 
 interface ColumnsMenuProps {
   project: Project;
@@ -57,6 +59,7 @@ export function ColumnsMenu({ project, columns, param, most, label }: ColumnsMen
       {() => (
         <Choice
           project={project.name}
+          metrics={project.metricSet.value}
           columns={columns}
           set={set}
           reset={() => setParams({ [param]: null })}
@@ -69,13 +72,14 @@ export function ColumnsMenu({ project, columns, param, most, label }: ColumnsMen
 
 interface ChoiceProps {
   project: string;
+  metrics: ReadonlySet<string>;
   columns: readonly string[];
   set: (next: readonly string[]) => void;
   reset: () => void;
   most: number;
 }
 
-function Choice({ project, columns, set, reset, most }: ChoiceProps): JSX.Element {
+function Choice({ project, metrics, columns, set, reset, most }: ChoiceProps): JSX.Element {
   const [text, setText] = useState("");
   const { data } = useAnswer(() => api.attributes(project, { q: text, limit: 200 }), [project, text]);
   const found = (data?.items ?? []).filter((item) => item.kind !== "text");
@@ -100,7 +104,7 @@ function Choice({ project, columns, set, reset, most }: ChoiceProps): JSX.Elemen
       {columns.map((path, i) => (
         <div class="lrow" key={path}>
           <Item isChecked onClick={() => toggle(path)}>
-            {path}
+            {columnText(path, metrics)}
           </Item>
           {i > 0 && (
             <button
@@ -121,6 +125,7 @@ function Choice({ project, columns, set, reset, most }: ChoiceProps): JSX.Elemen
       <div class="ln" />
       {plain
         .filter((item) => item.kind === "series")
+        .sort((a, b) => byImportance(a.path, b.path))
         .map((item) => (
           <MetricItem key={item.path} item={item} columns={columns} toggle={toggle} />
         ))}
@@ -130,6 +135,7 @@ function Choice({ project, columns, set, reset, most }: ChoiceProps): JSX.Elemen
           <Item
             key={item.path}
             isChecked={false}
+            isFound
             right={item.n_distinct === 1 ? "same in all" : item.type}
             onClick={() => toggle(item.path)}
           >
@@ -139,7 +145,7 @@ function Choice({ project, columns, set, reset, most }: ChoiceProps): JSX.Elemen
       {system
         .filter((path) => !columns.includes(path))
         .map((path) => (
-          <Item key={path} isChecked={false} onClick={() => toggle(path)}>
+          <Item key={path} isChecked={false} isFound onClick={() => toggle(path)}>
             {path}
           </Item>
         ))}
@@ -159,9 +165,9 @@ function MetricItem({
 }): JSX.Element {
   return (
     <div class="it">
-      <span>{item.path}</span>
+      <span>{hardwareName(item.path)}</span>
       <span class="r">
-        {AGGREGATES.map((aggregate) => {
+        {OFFERED.map((aggregate) => {
           const path = `${item.path}:${aggregate}`;
           return (
             <button
@@ -169,6 +175,7 @@ function MetricItem({
               key={aggregate}
               class="tag"
               aria-pressed={columns.includes(path)}
+              data-found={aggregate === bestOf(item.path) ? "" : undefined}
               onClick={() => toggle(path)}
             >
               {aggregate}

@@ -2,6 +2,11 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
+/** What is filled in first; else the first button, but for the one that closes. */
+export const firstField = (box: HTMLElement): HTMLElement | null =>
+  box.querySelector<HTMLElement>("input:not(:disabled),textarea,select") ??
+  box.querySelector<HTMLElement>("button:not(:disabled):not([aria-label=Close])");
+
 /** A dialog over the page; the focus stays inside, and goes back to where it was. */
 export function Dialog(props: {
   label: string;
@@ -13,8 +18,7 @@ export function Dialog(props: {
   // Before the next key: what is typed right after the dialog opens belongs to it.
   useLayoutEffect(() => {
     const before = document.activeElement;
-    const first = box.current?.querySelector<HTMLElement>("input,button,[tabindex]");
-    (first ?? box.current)?.focus();
+    ((box.current && firstField(box.current)) ?? box.current)?.focus();
     return () => {
       if (before instanceof HTMLElement) before.focus();
     };

@@ -1,5 +1,5 @@
 /** What is shown where nothing is yet: how to begin. */
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { Icon } from "./icons";
 import { copy } from "./say";
 
@@ -60,6 +60,55 @@ export function Snippet({ text }: { text: string }): JSX.Element {
         <Icon name="copy" isSmall />
         Copy
       </button>
+    </div>
+  );
+}
+
+/** What was asked for is not there. */
+export function Missing({
+  what,
+  link,
+  children,
+}: {
+  what: string;
+  link: readonly [string, string];
+  children?: ComponentChildren;
+}): JSX.Element {
+  return (
+    <main class="empty">
+      <div>
+        <p class="code404">404</p>
+        <h1>{what}</h1>
+        <p>
+          It may have another name, have been deleted, or be in another directory than the one that is served.{" "}
+          <a class="link" href={link[0]}>
+            {link[1]}
+          </a>
+        </p>
+        {children}
+      </div>
+    </main>
+  );
+}
+
+export function MissingProject({ project }: { project: string }): JSX.Element {
+  return (
+    <Missing what={`There is no project ${project}`} link={["/", "All projects"]}>
+      <p>Its first run makes it, and shows up here within a second:</p>
+      <Snippet text={script(project)} />
+    </Missing>
+  );
+}
+
+const WIDTHS = [62, 48, 70, 55, 40, 66, 52, 60];
+
+/** Rows at their final size, while they are on their way. */
+export function Skeleton({ rows = 8 }: { rows?: number }): JSX.Element {
+  return (
+    <div class="skeleton" role="status" aria-label="Loading">
+      {Array.from({ length: rows }, (_, i) => (
+        <i key={i} style={{ width: `${WIDTHS[i % WIDTHS.length]!}%` }} />
+      ))}
     </div>
   );
 }

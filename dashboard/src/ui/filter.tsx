@@ -9,6 +9,7 @@ import type { Project } from "../state/project";
 import { setParams } from "../state/location";
 import * as settings from "../state/settings";
 import { Icon } from "./icons";
+import { place } from "./menu";
 
 interface Suggestion {
   text: string;
@@ -17,7 +18,7 @@ interface Suggestion {
 }
 
 const NAMES: readonly [string, string][] = [
-  ["state", "running, finished, failed, crashed"],
+  ["state", "running, finished, failed, crashed, pruned"],
   ["tag", "tag:baseline"],
   ["name", 'name~"vit.*"'],
   ["id", "the run's id"],
@@ -28,7 +29,7 @@ const NAMES: readonly [string, string][] = [
   ["description", "the note"],
   ["archived", "archived:true"],
 ];
-const STATES = ["running", "finished", "failed", "crashed"];
+const STATES = ["running", "finished", "failed", "crashed", "pruned"];
 const WAIT_MS = 250;
 const UNFINISHED = /[<>=!~:(]\s*$|(^|\s)(and|or|not)\s*$|^[^"]*("[^"]*"[^"]*)*"[^"]*$/i;
 
@@ -107,7 +108,9 @@ export function FilterBox({ project }: { project: Project }): JSX.Element {
       else input.current?.blur();
     }
   };
-  const error = project.table.error.value;
+  // That the server is away is said over the page.
+  const fault = project.table.error.value;
+  const error = fault?.code === "unreachable" ? null : fault;
   const unknown = project.table.unknown.value.filter((name) => text.includes(name));
   return (
     <div>
@@ -145,6 +148,7 @@ export function FilterBox({ project }: { project: Project }): JSX.Element {
           <div
             class="menu"
             role="listbox"
+            popover="manual"
             id="run-filter-list"
             aria-label="Completions"
             ref={(box) => {
@@ -183,9 +187,9 @@ export function FilterBox({ project }: { project: Project }): JSX.Element {
 function under(box: HTMLElement, input: HTMLElement | null): void {
   const label = input?.closest("label")?.getBoundingClientRect();
   if (!label) return;
-  box.style.left = `${label.left}px`;
-  box.style.top = `${label.bottom + 4}px`;
   box.style.width = `${Math.max(280, label.width)}px`;
+  if (!box.matches(":popover-open")) box.showPopover();
+  place(box, label);
 }
 
 function FilterFault({ text, error }: { text: string; error: ApiError }): JSX.Element {
@@ -197,7 +201,7 @@ function FilterFault({ text, error }: { text: string; error: ApiError }): JSX.El
           {"\n" + " ".repeat(error.column) + "^"}
         </pre>
       )}
-      {error.message}. {error.hint}
+      {error.hint ? `${error.message}. ${error.hint}` : error.message}
     </div>
   );
 }

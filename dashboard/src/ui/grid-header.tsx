@@ -7,6 +7,8 @@ import { sortBy } from "./runs-head";
 import type { Parts } from "./grid";
 import { numeric } from "./grid-row";
 import type { Laid } from "./grid-layout";
+import { columnText, splitColumn } from "../lib/columns";
+import { hardwareName } from "../lib/metrics";
 import { NAME_WIDTH, togglePinned } from "./grid-layout";
 
 export function Header(
@@ -20,7 +22,9 @@ export function Header(
   const sort = settings.sort.value[0];
   const cell = ({ path, left, width }: Laid, isFixed: boolean): JSX.Element => {
     const isSorted = sort?.[0] === path;
-    const [before, name] = splitPath(path);
+    const [own, aggregate] = splitColumn(path, props.project.metricSet.value);
+    const [before, name] = splitPath(hardwareName(own));
+    const what = aggregate || (props.project.metricSet.value.has(path) ? "last" : "");
     return (
       <div
         key={path}
@@ -39,11 +43,12 @@ export function Header(
       >
         <button
           type="button"
-          title={`Sort by ${path}; drag to move; Alt-click to ${isFixed ? "unpin" : "pin"}`}
+          title={`Sort by ${columnText(path, props.project.metricSet.value)}; drag to move; Alt-click to ${isFixed ? "unpin" : "pin"}`}
           onClick={(event) => (event.altKey ? togglePinned(path) : sortBy(path))}
         >
           {before && !path.startsWith("sys/") && <span class="dim">{before}</span>}
           {LABELS[path] ?? name}
+          {what && <span class="dim"> {what}</span>}
           {isSorted ? (sort[1] === "desc" ? " ↓" : " ↑") : ""}
         </button>
         <span

@@ -35,7 +35,9 @@ export function layOut(
 function lay(paths: readonly string[], widths: Record<string, number>, from: number): Laid[] {
   let left = from;
   return paths.map((path) => {
-    const width = widths[path] ?? (path === "sys/state" ? 112 : Math.max(86, Math.min(220, path.length * 7 + 26)));
+    const width =
+      widths[path] ??
+      (path === "sys/state" ? 112 : Math.max(path.includes(":") ? 136 : 86, Math.min(220, path.length * 7 + 40)));
     const laid = { path, left, width };
     left += width;
     return laid;

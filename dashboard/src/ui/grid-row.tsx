@@ -2,15 +2,17 @@
 import type { JSX } from "preact";
 import { duration, number, short, time } from "../lib/format";
 import { direction, toNumber, toText } from "../lib/values";
-import { runPath, setParams } from "../state/location";
+import { runLink, setParams } from "../state/location";
 import type { Project } from "../state/project";
 import * as settings from "../state/settings";
 import type { RunRow, RunTable } from "../state/table";
 import { runColor } from "../state/theme";
 import { Icon } from "./icons";
-import { IconButton, StateMark } from "./parts";
+import { IconButton, StateMark, stateText } from "./parts";
 import type { Parts } from "./grid";
 import type { Laid } from "./grid-layout";
+import { Name, Tags, wholeName } from "./name";
+import { isMetricColumn } from "../lib/columns";
 import { NAME_WIDTH } from "./grid-layout";
 
 interface RowParts extends Parts {
@@ -55,14 +57,10 @@ export function GridRow(props: RowParts): JSX.Element {
             </span>
           </button>
           <span class="sw" style={{ "--c": runColor(row) }} />
-          <a href={runPath(project.name, row.id)} title={row.name}>
-            {row.name}
+          <a href={runLink(project.name, row.id)} title={wholeName(row)}>
+            <Name text={row.name} />
           </a>
-          {row.tags.slice(0, 2).map((tag) => (
-            <span class="tag" key={tag}>
-              {tag}
-            </span>
-          ))}
+          <Tags tags={row.tags} />
           {props.index < 0 && (
             <IconButton
               icon="close"
@@ -92,8 +90,8 @@ function Value({
   const style = { left: `${left}px`, width: `${width}px` };
   if (path === "sys/state") {
     return (
-      <div class="tc x" role="gridcell" style={style}>
-        <StateMark state={row.state} /> {row.state}
+      <div class="tc x" role="gridcell" style={style} title={row.reason ?? undefined}>
+        <StateMark state={row.state} reason={row.reason} /> {stateText(row.state, row.reason)}
         {row.state === "running" && row.progress !== null && (
           <span class="dim" title={row.eta === null ? undefined : `${duration(row.eta)} left`}>
             {` ${Math.round(row.progress * 100)} %`}
@@ -109,7 +107,7 @@ function Value({
       </div>
     );
   }
-  const isMetric = path.includes(":") || project.metricSet.value.has(path);
+  const isMetric = isMetricColumn(path, project.metricSet.value);
   const text =
     path === "sys/running_time" || path === "sys/eta"
       ? duration(value)

@@ -2,18 +2,21 @@
 import { follow } from "../state/follow";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { counted, number, splitPath } from "../lib/format";
-import { toNumber, toText } from "../lib/values";
+import { splitPath } from "../lib/format";
+import { toText } from "../lib/values";
 import type { Project } from "../state/project";
 import * as settings from "../state/settings";
 import type { RunRow, RunTable } from "../state/table";
 import { isDark } from "../state/theme";
 import { current, rowKeys } from "./keys";
-import type { Selection } from "./selection";
+import type { Selection } from "../state/selection";
 import { placed, useView } from "./virtual";
 import { Header } from "./grid-header";
 import { GridRow } from "./grid-row";
 import type { Laid } from "./grid-layout";
+import { Skeleton } from "./empty";
+import { figures, groupSize } from "./group-head";
+import { params } from "../state/location";
 import { ROW, WIDTHS_KEY, pinnedColumns, layOut, reordered, readWidths } from "./grid-layout";
 
 const MARGIN = 10 * ROW;
@@ -49,7 +52,19 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
   const rowAt = (row: RunRow | undefined, y: number, index: number, key: string): JSX.Element => {
     const isSelected = row !== undefined && selection.has(row.id);
     const isCurrent = index >= 0 && index === current.value;
-    const inputs = [row, y, index, isSelected, isCurrent, fixed, fixedWidth, visible, isDark.value, table.stats.value];
+    const inputs = [
+      row,
+      y,
+      index,
+      isSelected,
+      isCurrent,
+      fixed,
+      fixedWidth,
+      visible,
+      isDark.value,
+      table.stats.value,
+      params.value,
+    ];
     const known = drawn.current.get(key);
     const isSame = known?.inputs.every((one, i) => one === inputs[i]);
     const element = isSame ? (
@@ -82,8 +97,9 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
   const pool = (most.current = Math.max(most.current, rows.length));
   const [first, last] = [rows[0]?.row ?? 0, rows.at(-1)?.row ?? 0];
   useEffect(() => {
-    const [at, element] = [current.value * ROW, box.current];
-    if (at < 0 || !element) return;
+    const heads = table.groups.peek().filter((group) => group.offset <= current.value).length;
+    const [at, element] = [(current.value + heads) * ROW, box.current];
+    if (current.value < 0 || !element) return;
     if (at < element.scrollTop) element.scrollTop = at;
     else if (at + top + ROW > element.scrollTop + element.clientHeight)
       element.scrollTop = at + top + ROW - element.clientHeight;
@@ -106,7 +122,11 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
       onKeyDown={rowKeys(project.name, table, (id, at) => selection.toggle(id, at, null))}
       aria-colcount={columns.length + 1}
     >
-      <div class="canvas" role="presentation" style={{ width: `${width}px`, height: `${height + top}px` }}>
+      <div
+        class="canvas"
+        role="presentation"
+        style={{ width: `${width}px`, height: `${Math.max(height + top, table.total.value ? 0 : 120)}px` }}
+      >
         <div class="thd" role="row" style={{ width: `${width}px` }}>
           <Header
             {...parts}
@@ -115,6 +135,18 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
             onReorder={(from, to) => onReorder(reordered(columns, from, to))}
           />
         </div>
+        {!table.isLoaded.value && <Skeleton rows={16} />}
+        {table.isLoaded.value && !table.total.value && !table.error.value && (
+          <p class="nothing dim">
+            {settings.isTrash.value
+              ? settings.filter.value
+                ? "No run in the trash passes this filter."
+                : "The trash is empty."
+              : settings.filter.value
+                ? "No run passes this filter."
+                : "No runs yet."}
+          </p>
+        )}
         {pinnedRuns.map((id, i) => rowAt(project.run(id), ROW * (i + 1), -1, `p${id}`))}
         {items.map((item) =>
           item.group ? (
@@ -129,23 +161,20 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
                     <span class="dim">{splitPath(settings.groupBy.value[i] ?? "")[1]}</span> {toText(value) || "–"}
                   </span>
                 ))}
-                <span class="dim">{counted(item.group.n, "run")}</span>
+                <span class="dim"> {groupSize(item.group)}</span>
               </div>
               {visible.map(({ path, left, width: w }) => {
-                const aggregate = item.group!.agg[path];
-                const [mean, std] = [toNumber(aggregate?.mean), toNumber(aggregate?.std)];
+                const found = /_time$/.test(path) ? null : figures(item.group!, path, project.metricSet.value);
                 return (
                   <div
                     key={path}
                     class="tc n"
                     role="gridcell"
                     style={{ left: `${left}px`, width: `${w}px` }}
-                    title={`mean of ${path}, ± standard deviation`}
+                    title={found?.title}
                   >
-                    {mean === null ? "" : path.endsWith("_time") ? "" : number(mean)}{" "}
-                    {std !== null && mean !== null && !path.endsWith("_time") && (
-                      <span class="dim">± {number(std)}</span>
-                    )}
+                    {found?.text}
+                    {found && found.n !== item.group!.counted && <span class="dim">, n {found.n}</span>}
                   </div>
                 );
               })}

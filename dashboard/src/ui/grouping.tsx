@@ -8,7 +8,7 @@ import { setParams } from "../state/location";
 import * as settings from "../state/settings";
 import { Icon } from "./icons";
 import { Seg, useAnswer } from "./parts";
-import { Item, Menu } from "./menu";
+import { Item, Menu, Limit } from "./menu";
 
 const SPREADS = [
   ["std", "± std"],
@@ -81,18 +81,22 @@ function GroupChoice({ project, chosen }: { project: string; chosen: readonly st
           <div class="hd">Failed and crashed runs are left out of the means.</div>
         </>
       )}
-      {["sys/state", ...useful.map((item) => item.path)].map((path) => (
-        <Item
-          key={path}
-          isChecked={chosen.includes(path)}
-          right={useful.find((item) => item.path === path)?.n_distinct}
-          onClick={() =>
-            setParams({ g: chosen.includes(path) ? chosen.filter((p) => p !== path) : [...chosen, path].slice(-4) })
-          }
-        >
-          {path}
-        </Item>
-      ))}
+      {[...(text && !"sys/state".includes(text) ? [] : ["sys/state"]), ...useful.map((item) => item.path)].map(
+        (path) => (
+          <Item
+            key={path}
+            isFound
+            isChecked={chosen.includes(path)}
+            right={useful.find((item) => item.path === path)?.n_distinct}
+            onClick={() =>
+              setParams({ g: chosen.includes(path) ? chosen.filter((p) => p !== path) : [...chosen, path].slice(-4) })
+            }
+          >
+            {path}
+          </Item>
+        ),
+      )}
+      {data && <Limit shown={data.items.length} of={data.total} what="configs" />}
     </>
   );
 }

@@ -1,7 +1,7 @@
 /** Keys of the page. They rest while somebody types or a dialog is open. */
 import { signal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { go, runPath } from "../state/location";
+import { go, runLink } from "../state/location";
 import type { RunTable } from "../state/table";
 
 /** The row of runs that the keyboard is on. */
@@ -20,7 +20,7 @@ export const rowKeys =
     if (event.target !== event.currentTarget) return;
     const row = table.row(current.peek());
     if (event.key === "ArrowDown" || event.key === "ArrowUp") moveRow(table, event.key === "ArrowDown" ? 1 : -1);
-    else if (event.key === "Enter" && row) go(runPath(project, row.id));
+    else if (event.key === "Enter" && row) go(runLink(project, row.id));
     else if (event.key === " " && row) toggle(row.id, current.peek());
     else return;
     event.preventDefault();

@@ -1,11 +1,11 @@
 /** The choice of a metric, and of several for one chart. */
 import { useEffect, useState } from "preact/hooks";
 import type { JSX } from "preact";
-import { nameOf } from "../lib/metrics";
+import { nameOf, hardwareName } from "../lib/metrics";
 import { setParams } from "../state/location";
 import * as settings from "../state/settings";
 import { Icon } from "./icons";
-import { Item, Menu } from "./menu";
+import { Item, Menu, Limit } from "./menu";
 
 export function MetricChoice(props: {
   metrics: readonly string[];
@@ -29,12 +29,14 @@ export function MetricChoice(props: {
       {found.slice(0, 100).map((path) => (
         <Item
           key={path}
+          isFound
           {...(props.chosen ? { isChecked: props.chosen.includes(path) } : {})}
           onClick={() => props.onChoose(path)}
         >
-          {path}
+          {hardwareName(path)}
         </Item>
       ))}
+      <Limit shown={100} of={found.length} what="metrics" />
       {!found.length && <div class="hd">No such metric</div>}
     </>
   );

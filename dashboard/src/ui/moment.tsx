@@ -7,7 +7,7 @@ import { useCharts } from "../chart/model";
 import { duration, moment, number } from "../lib/format";
 import { nearest } from "../lib/series";
 import type { Series } from "../lib/series";
-import { runPath } from "../state/location";
+import { runLink } from "../state/location";
 import { LogLines } from "./log-lines";
 import { IconButton, useAnswer } from "./parts";
 import { Dialog } from "./dialog";
@@ -31,22 +31,22 @@ interface Sample {
 export function MomentDialog(): JSX.Element | null {
   const model = useCharts();
   const picked = model.picked.value;
-  if (!picked?.line.run) return null;
-  const { line, x, axis } = picked;
-  const run = model.project.run(picked.line.run);
+  if (!picked) return null;
+  const { path, color, x, axis } = picked;
+  const run = model.project.run(picked.run);
   const close = (): void => {
     model.picked.value = null;
   };
   return (
     <Dialog label={`${run.name} at ${xText(axis, x)}`} className="dlg wide" onClose={close}>
       <header>
-        <span class="sw" style={{ "--c": line.color }} />
+        <span class="sw" style={{ "--c": color }} />
         <h2>{run.name}</h2>
         <span class="dim">{xText(axis, x)}</span>
         <span class="sp" />
         <IconButton icon="close" label="Close" onClick={close} />
       </header>
-      <MomentBody project={model.project.name} run={run.id} path={line.path} x={x} axis={axis} created={run.created} />
+      <MomentBody project={model.project.name} run={run.id} path={path} x={x} axis={axis} created={run.created} />
     </Dialog>
   );
 }
@@ -73,7 +73,7 @@ function MomentBody(props: BodyProps): JSX.Element {
       <div class="body">
         <p class="dim">
           {moment(data.ms / 1000)}{" "}
-          <a class="link" href={`${runPath(props.project, props.run, "logs")}?at=${Math.round(data.ms)}`}>
+          <a class="link" href={runLink(props.project, props.run, "logs", { at: String(Math.round(data.ms)) })}>
             Open the log here
           </a>
         </p>

@@ -4,15 +4,16 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api } from "../api";
 import type { Table } from "../api";
-import { pagePath, projectPath, runPath, setParams, withParams, go } from "../state/location";
+import { pagePath, projectPath, runLink, setParams, go, keptParams } from "../state/location";
 import { project } from "../state/project";
 import { counted } from "../lib/format";
-import { nameOf } from "../lib/metrics";
+import { nameOf, hardwareName } from "../lib/metrics";
 import { BASE_COLUMNS, rowFrom } from "../state/table";
 import { runColor, toggleTheme } from "../state/theme";
 import { Icon } from "./icons";
 import type { IconName } from "./icons";
 import { StateMark, useAnswer } from "./parts";
+import { pageLink } from "./topbar";
 import { Dialog } from "./dialog";
 
 export const isPaletteOpen = signal(false);
@@ -63,9 +64,9 @@ function Open(): JSX.Element {
       ...runEntries(now?.name ?? "", runs.data).filter((entry) => has(entry) || has({ name: entry.detail ?? "" })),
       ...metrics.map((path): Entry => ({
         group: "Metrics",
-        name: path,
+        name: hardwareName(path),
         icon: "log",
-        act: () => go(withParams({ f: nameOf([path]) }, pagePath(now!.name, "workspace"))),
+        act: () => go(pagePath(now!.name, "workspace") + keptParams({ f: nameOf([path]) })),
       })),
       ...actions(now?.name ?? "").filter(has),
       ...(projects.data ?? [])
@@ -157,7 +158,7 @@ function runEntries(name: string, table: Table | null): Entry[] {
       detail: id === row.name ? "" : id,
       color: runColor(row),
       state: row.state,
-      act: () => go(runPath(name, id)),
+      act: () => go(runLink(name, id)),
     };
   });
 }
@@ -172,9 +173,9 @@ function actions(name: string): Entry[] {
   });
   const here = name
     ? [
-        entry("Workspace", "1", "log", () => go(pagePath(name, "workspace"))),
-        entry("Table of runs", "2", "columns", () => go(pagePath(name, "table"))),
-        entry("Compare", "3", "compare", () => go(pagePath(name, "compare"))),
+        entry("Workspace", "1", "log", () => go(pageLink(name, "workspace"))),
+        entry("Table of runs", "2", "columns", () => go(pageLink(name, "table"))),
+        entry("Compare", "3", "compare", () => go(pageLink(name, "compare"))),
         entry("Filter runs", "/", "search", () => document.getElementById("run-filter")?.focus()),
         entry("Show running runs only", "", "eye", () => setParams({ q: "state:running" })),
         entry("Clear the filter", "", "close", () => setParams({ q: null })),

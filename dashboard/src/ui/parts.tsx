@@ -1,4 +1,5 @@
 /** Small parts that all pages share. */
+import type { Cell } from "../lib/values";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { duration, splitPath } from "../lib/format";
@@ -60,29 +61,35 @@ export function PathText({ path }: { path: string }): JSX.Element {
   );
 }
 
-const LOOKS: Record<string, [string, string]> = {
-  running: ["●", "running"],
-  failed: ["✕", "failed"],
-  crashed: ["■", "crashed"],
-};
+const SIGNS: Record<string, string> = { running: "●", failed: "✕", crashed: "■", pruned: "◐" };
+const PRUNED = "pruned";
+
+/** What a run's state is called: one that a search ended early has finished, and is called pruned. */
+export const stateText = (state: string, reason?: Cell): string =>
+  state === "finished" && reason === PRUNED ? PRUNED : state;
 
 /** The state of a run, where it is other than finished; with `of` also how far it is while it runs. */
 export function StateMark({
-  state,
+  state: known,
+  reason,
   of,
 }: {
   state: string;
+  /** Why it ended. */
+  reason?: Cell | undefined;
   of?: { progress: number | null; eta: number | null };
 }): JSX.Element | null {
-  const look = LOOKS[state];
-  if (!look) return null;
+  const state = stateText(known, reason);
+  const sign = SIGNS[state];
+  if (!sign) return null;
   const isRunning = state === "running";
   const part = isRunning && of?.progress != null ? `${Math.round(of.progress * 100)} %` : "";
   const left = isRunning && of?.eta != null ? `${duration(of.eta)} left` : "";
-  const words = [look[1], part, left].filter(Boolean).join(" · ");
+  const why = typeof reason === "string" && reason !== state ? reason : "";
+  const words = [state, part, left, why].filter(Boolean).join(" · ");
   return (
     <span class={`st ${state}`} title={words} role="img" aria-label={words}>
-      {isRunning ? <span class="pulse" /> : look[0]}
+      {isRunning ? <span class="pulse" /> : sign}
       {part}
     </span>
   );

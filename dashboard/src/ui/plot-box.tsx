@@ -2,18 +2,22 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { api } from "../api";
-import { direction } from "../lib/values";
 import { many, one, setParams } from "../state/location";
 import type { Project } from "../state/project";
 import { defaultColumns } from "../state/project";
 import * as settings from "../state/settings";
 import { Icon } from "./icons";
 import { Seg, useAnswer } from "./parts";
-import { Item, Menu } from "./menu";
+import { Item, Menu, Limit } from "./menu";
 import { Parallel } from "./plot/parallel";
+import { HEIGHT } from "./plot/canvas";
+import type { Query, Table } from "../api-types";
+import { bestColumn, columnText } from "../lib/columns";
+import { count, counted } from "../lib/format";
 import { Scatter } from "./plot/scatter";
 
-const MAX_RUNS = 1000;
+const MAX_RUNS = 5000;
+const PAGE = 1000;
 const MAX_AXES = 10;
 
 interface Candidates {
@@ -29,14 +33,14 @@ async function candidates(project: Project): Promise<Candidates> {
   const metrics = project.metrics.peek().filter((path) => !path.startsWith("monitoring/"));
   return {
     configs,
-    metrics: metrics.map((path) => `${path}:${direction(path) > 0 ? "max" : direction(path) < 0 ? "min" : "last"}`),
+    metrics: metrics.map(bestColumn),
   };
 }
 
 export function PlotBox({ project }: { project: Project }): JSX.Element {
   const { data: known } = useAnswer(() => candidates(project), [project.name, project.metrics.value.length]);
   const kind = one("plot") === "scatter" ? "scatter" : "parallel";
-  const target = defaultColumns(project.metrics.value).map((path) => `${path}:${direction(path) < 0 ? "min" : "max"}`);
+  const target = defaultColumns(project.metrics.value).map(bestColumn);
   const chosen = many("axes");
   const usual = [...(known?.configs ?? []).slice(0, 6), ...target.slice(0, 1)];
   const axes = chosen.length ? chosen : usual;
@@ -47,14 +51,24 @@ export function PlotBox({ project }: { project: Project }): JSX.Element {
   const { data, error } = useAnswer(
     () =>
       known
-        ? api.runs(project.name, {
+        ? firstRuns(project.name, {
             filter: settings.filter.value,
+            sort: settings.sort.value,
+            trashed: settings.isTrash.value ? "only" : "no",
             columns: [...new Set([...columns, color, "sys/name", "sys/state"])],
-            limit: MAX_RUNS,
           })
         : Promise.resolve(null),
-    [columns.join("\n"), color, settings.filter.value, known, project.table.total.value],
+    [
+      columns.join("\n"),
+      color,
+      settings.filter.value,
+      JSON.stringify(settings.sort.value),
+      settings.isTrash.value,
+      known,
+      project.table.total.value,
+    ],
   );
+  const metrics = project.metricSet.value;
   const all = [...(known?.configs ?? []), ...(known?.metrics ?? []), "sys/running_time", "sys/creation_time"];
   const choice = (label: string, value: string, param: string): JSX.Element => (
     <label class="lrow dim">
@@ -62,7 +76,7 @@ export function PlotBox({ project }: { project: Project }): JSX.Element {
       <select class="field" value={value} onChange={(event) => setParams({ [param]: event.currentTarget.value })}>
         {[...new Set([value, ...all])].map((path) => (
           <option key={path} value={path}>
-            {path}
+            {columnText(path, metrics)}
           </option>
         ))}
       </select>
@@ -91,21 +105,47 @@ export function PlotBox({ project }: { project: Project }): JSX.Element {
           </>
         )}
         {choice("colour", color, "color")}
-        {kind === "parallel" && <AxesMenu all={all} axes={axes} />}
+        {kind === "parallel" && <AxesMenu all={all} axes={axes} metrics={metrics} />}
       </header>
-      {error && <p class="fault">{error}</p>}
+      {/* What is wrong with the filter is said under the filter. */}
+      {error && !project.table.error.value && <p class="fault">{error}</p>}
+      {!data && !error && <div class="plotwait" aria-busy="true" style={{ height: `${HEIGHT}px` }} />}
       {data &&
         (kind === "scatter" ? (
-          <Scatter project={project.name} table={data} x={x} y={y} color={color} />
+          <Scatter project={project.name} metrics={metrics} table={data} x={x} y={y} color={color} />
         ) : (
-          <Parallel table={data} axes={axes} color={color} />
+          <Parallel metrics={metrics} table={data} axes={axes} color={color} />
         ))}
-      {data && data.total > MAX_RUNS && <p class="dim">The newest {MAX_RUNS} of them are drawn.</p>}
+      {data && data.total > data.ids.length && (
+        <p class="dim">
+          The first {count(data.ids.length)} of {counted(data.total, "run")} are drawn, in the order of the list.
+        </p>
+      )}
     </section>
   );
 }
 
-function AxesMenu({ all, axes }: { all: readonly string[]; axes: readonly string[] }): JSX.Element {
+/** The runs of the plot, in the order of the list. */
+async function firstRuns(project: string, query: Query): Promise<Table> {
+  const table = await api.runs(project, { ...query, limit: PAGE });
+  while (table.ids.length < Math.min(table.total, MAX_RUNS)) {
+    const more = await api.runs(project, { ...query, offset: table.ids.length, limit: PAGE });
+    if (!more.ids.length) break;
+    table.ids.push(...more.ids);
+    for (const [path, cells] of Object.entries(table.columns)) cells.push(...(more.columns[path] ?? []));
+  }
+  return table;
+}
+
+function AxesMenu({
+  all,
+  axes,
+  metrics,
+}: {
+  all: readonly string[];
+  axes: readonly string[];
+  metrics: ReadonlySet<string>;
+}): JSX.Element {
   const [text, setText] = useState("");
   return (
     <Menu
@@ -134,6 +174,7 @@ function AxesMenu({ all, axes }: { all: readonly string[]; axes: readonly string
             .map((path) => (
               <Item
                 key={path}
+                isFound
                 isChecked={axes.includes(path)}
                 onClick={() =>
                   setParams({
@@ -141,9 +182,14 @@ function AxesMenu({ all, axes }: { all: readonly string[]; axes: readonly string
                   })
                 }
               >
-                {path}
+                {columnText(path, metrics)}
               </Item>
             ))}
+          <Limit
+            shown={100}
+            of={[...new Set([...axes, ...all])].filter((path) => path.includes(text)).length}
+            what="axes"
+          />
         </>
       )}
     </Menu>

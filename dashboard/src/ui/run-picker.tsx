@@ -7,7 +7,7 @@ import { BASE_COLUMNS, rowFrom } from "../state/table";
 import { runColor } from "../state/theme";
 import { ago } from "../lib/format";
 import { useAnswer } from "./parts";
-import { Item } from "./menu";
+import { Item, Limit } from "./menu";
 
 export function RunPicker({
   project,
@@ -41,10 +41,11 @@ export function RunPicker({
         />
       </div>
       {rows.map((row) => (
-        <Item key={row.id} right={ago(row.created)} onClick={() => onPick(row)}>
+        <Item key={row.id} isFound right={ago(row.created)} onClick={() => onPick(row)}>
           <span class="sw" style={{ "--c": runColor(row) }} /> {row.name}
         </Item>
       ))}
+      {data && <Limit shown={data.ids.length} of={data.total} what="runs, newest first" />}
       {data && !rows.length && <div class="hd">No such run</div>}
     </>
   );

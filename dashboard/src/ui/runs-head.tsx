@@ -8,17 +8,23 @@ import { MAX_DRAWN } from "../state/project";
 import * as settings from "../state/settings";
 import { Icon } from "./icons";
 import { IconButton } from "./parts";
+import { columnText } from "../lib/columns";
+import { direction } from "../lib/values";
 import { Item, Menu } from "./menu";
 
+/** Sort by a column, the best first; then the other way round; then no more. */
 export function sortBy(path: string): void {
   const [now] = settings.sort.peek();
   const isSame = now?.[0] === path;
-  setParams({ sort: isSame && now[1] === "asc" ? null : isSame ? path : `-${path}` });
+  const [first, second] = direction(path) < 0 ? [path, `-${path}`] : [`-${path}`, path];
+  const written = isSame ? (now[1] === "desc" ? `-${path}` : path) : null;
+  setParams({ sort: written === null ? first : written === first ? second : null });
 }
 
 export function Header({ project, columns }: { project: Project; columns: readonly string[] }): JSX.Element {
   const sort = settings.sort.value[0];
   const cursor = cursorPath.value;
+  const metrics = project.metricSet.value;
   const cell = (path: string, name: string, className = ""): JSX.Element => {
     const isSorted = sort?.[0] === path;
     return (
@@ -26,7 +32,7 @@ export function Header({ project, columns }: { project: Project; columns: readon
         <button
           type="button"
           class={`${className} ${isSorted ? "srt" : ""}`}
-          title={`Sort by ${path}`}
+          title={`Sort by ${columnText(path, metrics)}`}
           onClick={() => sortBy(path)}
         >
           {name}
@@ -62,7 +68,7 @@ export function Header({ project, columns }: { project: Project; columns: readon
             @ cursor
           </div>
         ) : (
-          cell(path, shortName(path))
+          cell(path, shortName(columnText(path, metrics)))
         ),
       )}
       {cell("sys/running_time", "Time")}
@@ -85,8 +91,8 @@ export function SortMenu({ project, columns }: { project: Project; columns: read
     ["-sys/running_time", "Longest first"],
     ["-sys/modification_time", "Changed last"],
     ...columns.flatMap((path): [string, string][] => [
-      [`-${path}`, `${path}, highest first`],
-      [path, `${path}, lowest first`],
+      [`-${path}`, `${columnText(path, project.metricSet.peek())}, highest first`],
+      [path, `${columnText(path, project.metricSet.peek())}, lowest first`],
     ]),
   ];
   const chosen = now ? (now[1] === "desc" ? `-${now[0]}` : now[0]) : "";

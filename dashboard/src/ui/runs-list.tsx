@@ -3,14 +3,12 @@ import { follow } from "../state/follow";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { setHovered } from "../chart/chart";
-import { groupKey } from "../chart/lines";
+import { groupKey, groupNames, isCounted } from "../chart/group-lines";
 import { slotColor } from "../lib/colors";
-import { count, counted, number, splitPath } from "../lib/format";
-import { natural } from "../lib/metrics";
-import { toNumber, toText } from "../lib/values";
+import { count, counted } from "../lib/format";
 import { setParams } from "../state/location";
 import type { Project } from "../state/project";
-import { MAX_DRAWN } from "../state/project";
+import { MAX_DRAWN, MAX_GROUPED } from "../state/project";
 import * as settings from "../state/settings";
 import type { RunRow } from "../state/table";
 import { isDark, runColor } from "../state/theme";
@@ -21,6 +19,8 @@ import { IconButton } from "./parts";
 import { placed, useView } from "./virtual";
 import { Row, toggleShown } from "./runs-row";
 import { Header, SortMenu } from "./runs-head";
+import { GroupHead, groupName } from "./group-head";
+import { Skeleton } from "./empty";
 import { Resizer } from "./resizer";
 
 const ROW = 30;
@@ -34,7 +34,7 @@ export function RunsList({ project }: { project: Project }): JSX.Element {
       <div class="lhead">
         <div class="lrow">
           <h1 class="h2">
-            Runs<span class="cnt">{count(project.table.total.value)}</span>
+            Runs{project.table.isLoaded.value && <span class="cnt">{count(project.table.total.value)}</span>}
           </h1>
           <span class="sp" />
           <SortMenu project={project} columns={columns} />
@@ -80,16 +80,15 @@ function Rows({ project, columns }: { project: Project; columns: readonly string
     const at = current.value;
     const element = box.current;
     if (at < 0 || !element) return;
-    const y = at * ROW;
+    const y = at * ROW + table.groups.peek().filter((group) => group.offset <= at).length * HEAD;
     if (y < element.scrollTop) element.scrollTop = y;
     else if (y + ROW > element.scrollTop + element.clientHeight) element.scrollTop = y + ROW - element.clientHeight;
   }, [current.value]);
   const drawn = new Set(project.drawn.value.map((row) => row.id));
-  const names = [...new Set(project.drawn.value.map((row) => groupKey(row, settings.groupBy.value)))].sort(natural);
+  const names = groupNames(project.counted.value, settings.groupBy.value);
+  const groupColor = (name: string): string => slotColor(Math.max(0, names.indexOf(name)), isDark.value);
   const colorOf = (row: RunRow): string =>
-    groups.length
-      ? slotColor(Math.max(0, names.indexOf(groupKey(row, settings.groupBy.value))), isDark.value)
-      : runColor(row);
+    groups.length ? groupColor(groupKey(row, settings.groupBy.value)) : runColor(row);
   return (
     <div
       class="list"
@@ -123,26 +122,14 @@ function Rows({ project, columns }: { project: Project; columns: readonly string
       <div role={isEmpty ? "presentation" : "rowgroup"} style={{ position: "relative", height: `${height}px` }}>
         {items.map((item) =>
           item.group ? (
-            <div class="grp" role="row" key={`g${item.row}`} style={{ transform: `translateY(${item.y}px)` }}>
-              <span role="gridcell">
-                {item.group.key.map((value, i) => (
-                  <span key={i}>
-                    <span class="dim">{splitPath(settings.groupBy.value[i] ?? "")[1]}</span> {toText(value) || "–"}{" "}
-                  </span>
-                ))}
-                <span class="dim">{counted(item.group.n, "run")}</span>
-              </span>
-              <span class="sp" />
-              {columns.slice(0, 1).map((path) => {
-                const mean = toNumber(item.group!.agg[path]?.mean);
-                const std = toNumber(item.group!.agg[path]?.std);
-                return mean === null ? null : (
-                  <span class="num" key={path} role="gridcell" title={`mean of ${path}`}>
-                    {number(mean)} {std !== null && <span class="dim">± {number(std)}</span>}
-                  </span>
-                );
-              })}
-            </div>
+            <GroupHead
+              key={`g${item.row}`}
+              project={project}
+              group={item.group}
+              y={item.y}
+              column={columns[0]}
+              color={groupColor(groupName(item.group, settings.groupBy.value))}
+            />
           ) : (
             <Row
               key={table.row(item.row)?.id ?? `r${item.row}`}
@@ -157,6 +144,7 @@ function Rows({ project, columns }: { project: Project; columns: readonly string
           ),
         )}
       </div>
+      {!table.isLoaded.value && <Skeleton rows={12} />}
       {table.isLoaded.value && !table.total.value && !table.error.value && (
         <p class="more dim" style={{ padding: "0 14px" }}>
           {settings.isTrash.value
@@ -172,12 +160,25 @@ function Rows({ project, columns }: { project: Project; columns: readonly string
 
 function Footer({ project }: { project: Project }): JSX.Element {
   const isAuto = "first" in settings.shown.value;
+  const total = project.table.total.value;
+  const isGrouped = settings.groupBy.value.length > 0;
   return (
     <div class="lfoot">
-      <span>
-        <b>{project.drawn.value.length}</b> shown
-      </span>
-      <span>· max {MAX_DRAWN}</span>
+      {!project.table.isLoaded.value ? (
+        <span>Loading</span>
+      ) : isGrouped ? (
+        <span title={total > MAX_GROUPED ? `In the order of the list` : "Failed and crashed runs are left out"}>
+          <b>{count(project.counted.value.filter(isCounted).length)}</b> of {counted(total, "run")} counted
+          {total > MAX_GROUPED && `, of the first ${count(MAX_GROUPED)}`}
+        </span>
+      ) : (
+        <>
+          <span>
+            <b>{project.drawn.value.length}</b> shown
+          </span>
+          <span>· max {MAX_DRAWN}</span>
+        </>
+      )}
       <span class="sp" />
       <button
         type="button"

@@ -3,15 +3,16 @@ import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { setHovered } from "../chart/chart";
 import { atCursor, cursorPath, hovered } from "../chart/hover";
-import { groupKey } from "../chart/lines";
+import { groupKey } from "../chart/group-lines";
 import { duration, number } from "../lib/format";
 import { toNumber, toText } from "../lib/values";
-import { runPath, setParams } from "../state/location";
+import { runLink, setParams } from "../state/location";
 import type { Project } from "../state/project";
-import { MAX_DRAWN } from "../state/project";
+import { MAX_DRAWN, MAX_GROUPED } from "../state/project";
 import * as settings from "../state/settings";
 import type { RunRow } from "../state/table";
 import { current } from "./keys";
+import { Name, Tags, wholeName } from "./name";
 import { StateMark } from "./parts";
 
 interface RowProps {
@@ -58,18 +59,14 @@ function LoadedRow({ project, row, index, y, columns, isShown, color }: RowProps
         </button>
       </span>
       <span class="nm" role="gridcell">
-        <a class="t" href={runPath(project.name, row.id)} title={row.name}>
-          {row.name}
+        <a class="t" href={runLink(project.name, row.id)} title={wholeName(row)}>
+          <Name text={row.name} />
         </a>
-        {row.tags.slice(0, 2).map((tag) => (
-          <span class="tag" key={tag}>
-            {tag}
-          </span>
-        ))}
-        <StateMark state={row.state} of={row} />
+        <StateMark state={row.state} reason={row.reason} of={row} />
+        <Tags tags={row.tags} />
       </span>
       {columns.map((path, i) => {
-        if (isCursorShown && i === columns.length - 1) return <CursorValue key="cursor" of={groupName || row.id} />;
+        if (isCursorShown && i === columns.length - 1) return <CursorValue key="cursor" of={row.id} />;
         const value = row.cells[path];
         const asNumber = toNumber(value);
         return (
@@ -119,5 +116,6 @@ export function toggleShown(
     next = isShown ? now.filter((one) => !range.includes(one)) : [...new Set([...now, ...range])];
   }
   lastToggled = index;
-  setParams({ show: next.length ? next.slice(0, MAX_DRAWN) : "none" });
+  const most = settings.groupBy.peek().length ? MAX_GROUPED : MAX_DRAWN;
+  setParams({ show: next.length ? next.slice(0, most) : "none" });
 }

@@ -1,64 +1,23 @@
 /** Runs that are ticked, and what can be done with all of them at once. */
 import { follow } from "../state/follow";
-import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { api } from "../api";
 import { count, counted } from "../lib/format";
 import { toText } from "../lib/values";
-import { go, pagePath, setParams } from "../state/location";
+import { go, keptParams, pagePath, setParams } from "../state/location";
 import type { Project } from "../state/project";
 import * as settings from "../state/settings";
 import type { RunTable } from "../state/table";
+import type { Selection } from "../state/selection";
 import { runColor } from "../state/theme";
 import type { Edited } from "./edit";
 import { EditDialog } from "./edit";
 import { Icon } from "./icons";
 import { attempt, say } from "./say";
 import { Menu } from "./menu";
+import { columnText } from "../lib/columns";
 import { MAX_COMPARED } from "./topbar";
-
-export class Selection {
-  readonly version = signal(0);
-  private readonly ids = new Set<string>();
-  private last = -1;
-
-  has(id: string): boolean {
-    return this.ids.has(id);
-  }
-
-  get all(): string[] {
-    return [...this.ids];
-  }
-
-  /** Tick or untick; with `range` everything from the last one ticked. */
-  toggle(id: string, index: number, range: RunTable | null): void {
-    const isOn = !this.ids.has(id);
-    const ids = [id];
-    if (range && this.last >= 0 && index >= 0) {
-      for (let i = Math.min(this.last, index); i <= Math.max(this.last, index); i++) {
-        const row = range.row(i);
-        if (row) ids.push(row.id);
-      }
-    }
-    for (const one of ids) {
-      if (isOn) this.ids.add(one);
-      else this.ids.delete(one);
-    }
-    this.last = index;
-    this.version.value++;
-  }
-
-  add(ids: readonly string[]): void {
-    for (const id of ids) this.ids.add(id);
-    this.version.value++;
-  }
-
-  clear(): void {
-    this.ids.clear();
-    this.version.value++;
-  }
-}
 
 export function SelectionBar({
   project,
@@ -180,7 +139,9 @@ export function SelectionBar({
       )}
       <span class="sp" />
       <span>
-        Sorted on the server by {settings.sort.value[0]?.[0] ?? "creation"} · {Math.round(table.milliseconds.value)} ms
+        Sorted on the server by{" "}
+        {settings.sort.value[0] ? columnText(settings.sort.value[0][0], project.metricSet.value) : "creation"} ·{" "}
+        {Math.round(table.milliseconds.value)} ms
       </span>
       {edited && (
         <EditDialog
@@ -196,7 +157,7 @@ export function SelectionBar({
 }
 
 const comparePath = (project: string, ids: readonly string[]): string =>
-  `${pagePath(project, "compare")}?${ids.map((id) => `runs=${encodeURIComponent(id)}`).join("&")}`;
+  pagePath(project, "compare") + keptParams({ runs: ids });
 
 function TagMenu({ act }: { act: (op: "tag" | "untag", tag: string) => void }): JSX.Element {
   const [tag, setTag] = useState("");

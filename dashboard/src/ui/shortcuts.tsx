@@ -1,5 +1,6 @@
 /** All keys of the page. */
 import type { JSX } from "preact";
+import { ALT, COMMAND, SHIFT } from "../lib/platform";
 import { areKeysShown } from "./palette";
 import { IconButton } from "./parts";
 import { Dialog } from "./dialog";
@@ -7,14 +8,14 @@ import { Dialog } from "./dialog";
 const KEYS: readonly (readonly [string, ...string[]])[] = [
   ["Filter runs", "/"],
   ["Filter metrics", "m"],
-  ["Command palette", "⌘K"],
+  ["Command palette", `${COMMAND}K`],
   ["Workspace, table, compare", "1", "2", "3"],
   ["Next, previous run", "j", "k"],
   ["Show or hide a run", "space"],
   ["Open it", "enter"],
-  ["Show one run alone", "⌥ click"],
-  ["Show a range of runs", "⇧ click"],
-  ["All runs in the tooltip", "⇧"],
+  ["Show one run alone", `${ALT} click`],
+  ["Show a range of runs", `${SHIFT} click`],
+  ["All runs in the tooltip", SHIFT],
   ["Group", "g"],
   ["Step, relative, wall time", "x"],
   ["Less, more smoothing", "[", "]"],

@@ -1,7 +1,8 @@
 /** What holds for all charts of the page: which metrics, which x, how smooth, grouped by what. */
 import type { JSX } from "preact";
 import { PLAIN_AXES, useCharts } from "../chart/model";
-import { xText } from "../chart/axes";
+import { xText, xTitle } from "../chart/axes";
+import { isShared } from "../chart/hardware";
 import { setParams } from "../state/location";
 import * as settings from "../state/settings";
 import { Icon } from "./icons";
@@ -91,7 +92,7 @@ function XAxisChoice({ metrics }: { metrics: readonly string[] }): JSX.Element {
             onClick={toggle}
             title="Another metric as x axis, logarithmic x"
           >
-            {isMetric ? x.replace(/^metric:/, "") : "Metric…"}
+            {isMetric ? xTitle(x) : "Metric…"}
           </button>
         )}
       >
@@ -105,7 +106,7 @@ function XAxisChoice({ metrics }: { metrics: readonly string[] }): JSX.Element {
             </Item>
             <div class="ln" />
             <MetricChoice
-              metrics={metrics}
+              metrics={metrics.filter((path) => !isShared(path))}
               label="A metric as x axis"
               onChoose={(path) => {
                 choose(PLAIN_AXES.includes(path) ? `metric:${path}` : path);

@@ -3,7 +3,8 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { api } from "../api";
 import { count } from "../lib/format";
-import { go, many, pagePath, params, projectPath, route, setParams } from "../state/location";
+import { COMMAND } from "../lib/platform";
+import { go, keptParams, many, pagePath, params, projectPath, route, setParams } from "../state/location";
 import type { Project } from "../state/project";
 import { project } from "../state/project";
 import { isDark, toggleTheme } from "../state/theme";
@@ -11,19 +12,11 @@ import { Icon, Logo } from "./icons";
 import { areKeysShown, isPaletteOpen } from "./palette";
 import { IconButton, useAnswer } from "./parts";
 import { attempt, say } from "./say";
-import { Item, Menu } from "./menu";
-
-// Set on one page, it would mean something else on the next.
-const OWN = ["f", "runs", "base", "at", "trash", "axes", "sx", "sy", "color", "plot", "all"];
+import { Item, Menu, Limit } from "./menu";
 
 /** The address of another page of the project, with the filter and the choice of runs. */
-export function pageLink(name: string, page: "workspace" | "table" | "compare"): string {
-  const kept = new URLSearchParams(params.value);
-  for (const key of OWN) kept.delete(key);
-  if (page === "compare") for (const id of comparable()) kept.append("runs", id);
-  const text = kept.toString();
-  return pagePath(name, page) + (text ? `?${text}` : "");
-}
+export const pageLink = (name: string, page: "workspace" | "table" | "compare"): string =>
+  pagePath(name, page) + keptParams(page === "compare" ? { runs: comparable() } : {});
 
 export const MAX_COMPARED = 10;
 /** The runs that Compare begins with: those of the address, or the shown ones. */
@@ -54,10 +47,10 @@ export function TopBar(): JSX.Element {
               Workspace
             </a>
             <a href={pageLink(now.name, "table")} aria-current={page === "table" ? "page" : undefined}>
-              Table <span class="n">{count(now.table.total.value)}</span>
+              Table {now.table.isLoaded.value && <span class="n">{count(now.table.total.value)}</span>}
             </a>
             <a href={pageLink(now.name, "compare")} aria-current={page === "compare" ? "page" : undefined}>
-              Compare <span class="n">{comparable().length}</span>
+              Compare {now.table.isLoaded.value && <span class="n">{comparable().length}</span>}
             </a>
           </nav>
         </>
@@ -67,11 +60,13 @@ export function TopBar(): JSX.Element {
       <button type="button" class="cmdk" onClick={() => (isPaletteOpen.value = true)}>
         <Icon name="search" isSmall />
         <span>Search or jump to…</span>
-        <kbd>⌘K</kbd>
+        <kbd>{COMMAND}K</kbd>
       </button>
       {now && <Live project={now} />}
-      <IconButton icon={isDark.value ? "sun" : "moon"} label="Light or dark (t)" onClick={toggleTheme} />
-      <IconButton icon="help" label="Keyboard shortcuts (?)" onClick={() => (areKeysShown.value = true)} />
+      <span class="hide-phone">
+        <IconButton icon={isDark.value ? "sun" : "moon"} label="Light or dark (t)" onClick={toggleTheme} />
+        <IconButton icon="help" label="Keyboard shortcuts (?)" onClick={() => (areKeysShown.value = true)} />
+      </span>
     </header>
   );
 }
@@ -114,6 +109,7 @@ function ProjectItems({ close }: { close: () => void }): JSX.Element {
       {found.slice(0, 100).map((one) => (
         <Item
           key={one.name}
+          isFound
           right={count(one.runs)}
           onClick={() => {
             close();
@@ -123,6 +119,7 @@ function ProjectItems({ close }: { close: () => void }): JSX.Element {
           {one.name}
         </Item>
       ))}
+      <Limit shown={100} of={found.length} what="projects" />
       <div class="ln" />
       <Item onClick={() => go("/")}>All projects</Item>
     </>

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,11 @@ new file mode 100644
 @@ -0,0 +1 @@
 +x
 """
+
+
+def _seconds(time: str) -> float:
+    assert time.endswith("Z")  # in UTC
+    return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
 
 
 @pytest.fixture
@@ -171,7 +177,7 @@ def test_lines_around_a_time(logged: Api) -> None:
 
 
 def test_lines_that_come_later(api: Api) -> None:
-    """What comes after a cursor holds all lines that are new, and no line's number changes."""
+    """What comes after a cursor holds all lines that are new or moved; none before the last 200 gets another number."""
     run = goodseed.Run(project="p", run_id="log", storage="local")
     run.close()
     _log(run, "aa", "stdout", [(float(index), f"out {index}") for index in range(1000)])
@@ -182,8 +188,43 @@ def test_lines_that_come_later(api: Api) -> None:
     later = api.get(f"p/p/-/run/log/logs?cursor={first['cursor']}")
 
     lines = {line[0]: line[3] for line in first["lines"]} | {line[0]: line[3] for line in later["lines"]}
-    assert [f"out {index}" for index in range(1000)] + ["late", "new"] == [lines[n] for n in range(1002)]
+    stay, move = [f"out {index}" for index in range(800)], [f"out {index}" for index in range(800, 1000)]
+    assert [*stay, "late", *move, "new"] == [lines[n] for n in range(1002)]
     assert len(later["lines"]) < 500
+
+
+def test_lines_of_several_streams_stand_by_time_however_late_they_come(api: Api) -> None:
+    """A line that was printed before others, and stored after them, stands before them."""
+    run = goodseed.Run(project="p", run_id="log", storage="local")
+    run.close()
+    _log(run, "aa", "stdout", [(1.0, "one"), (3.0, "three"), (5.0, "five")])
+    api.get("p/p/-/run/log/logs")
+    _log(run, "aa", "stderr", [(2.0, "two"), (4.0, "four")])
+    _log(run, "aa", "stdout", [(6.0, "six")])
+
+    found = api.get("p/p/-/run/log/logs")
+
+    assert ["one", "two", "three", "four", "five", "six"] == [line[3] for line in found["lines"]]
+
+
+def test_why_a_run_ended_is_said_of_the_present_end_alone(api: Api) -> None:
+    """A reason that an earlier session gave is none of the run once it was resumed."""
+    with (
+        pytest.raises(RuntimeError),
+        goodseed.Run(project="p", run_id="r", storage="local", capture_hardware_metrics=False),
+    ):
+        raise RuntimeError("out of memory")
+    api.look()
+    assert "RuntimeError: out of memory" == api.get("p/p/-/run/r")["end_reason"]
+    assert ["RuntimeError: out of memory"] == api.get("p/p/-/runs/query?columns=sys/end_reason")["columns"][
+        "sys/end_reason"
+    ]
+
+    goodseed.Run(project="p", resume_run_id="r", storage="local").close()
+    api.look()
+
+    assert api.get("p/p/-/run/r")["end_reason"] is None
+    assert [None] == api.get("p/p/-/runs/query?columns=sys/end_reason")["columns"]["sys/end_reason"]
 
 
 def test_a_run_can_be_changed(page: Api) -> None:
@@ -289,8 +330,8 @@ def test_moment_is_the_time_of_the_point_at_or_before_a_step(api: Api) -> None:
     assert api.get("p/p/-/run/m/moment?path=loss&step=-3") == first
     second = api.get("p/p/-/run/m/moment?path=loss&step=1e9")
     assert second["step"] == 20
-    created = api.get("p/p/-/run/m")["created"]
-    assert created - 1 <= first["time"] <= second["time"] <= created + 60
+    created, one, other = map(_seconds, (api.get("p/p/-/run/m")["created"], first["time"], second["time"]))
+    assert created - 1 <= one <= other <= created + 60
 
 
 @pytest.mark.parametrize("query", ["path=loss&step=x", "path=loss", "step=1", "path=loss&step=nan"])
@@ -346,8 +387,8 @@ def test_texts_of_several_series_stand_side_by_side_by_step(api: Api) -> None:
     assert ["t asks 40\nshort", "says 40%"] == found["rows"][0]["values"]
     assert [None, "in between"] == found["rows"][3]["values"]
     assert found["next"] is None
-    created = api.get("p/p/-/run/t")["created"]
-    assert created - 1 <= found["rows"][0]["time"] <= created + 60
+    created = _seconds(api.get("p/p/-/run/t")["created"])
+    assert created - 1 <= _seconds(found["rows"][0]["time"]) <= created + 60
 
     page = api.get(f"{where}&limit=4")
     assert found["rows"][:4] == page["rows"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -89,7 +90,7 @@ def test_axes(api: Api) -> None:
     def ask(x: str, **more: Any) -> dict[str, Any]:
         return dict(api.post(_SERIES, {"runs": ["r"], "paths": ["y"], "x": x, **more})["series"][0])
 
-    created = api.get("p/p/-/run/r")["created"]
+    created = datetime.fromisoformat(api.get("p/p/-/run/r")["created"].replace("Z", "+00:00")).timestamp()
     wall, since = ask("wall"), ask("time")
 
     assert [3.0, 1.0, 2.0] == wall["last"] == since["last"]

@@ -98,7 +98,7 @@ def test_groups(table: Api) -> None:
     assert [([0.1], 2, 0), (["auto"], 1, 2), ([0.01], 1, 3)] == [
         (group["key"], group["n"], group["offset"]) for group in found["groups"]
     ]
-    assert {"mean": 4.0, "std": math.sqrt(2), "min": 3.0, "max": 5.0} == found["groups"][0]["agg"]["score:max"]
+    assert {"n": 2, "mean": 4.0, "std": math.sqrt(2), "min": 3.0, "max": 5.0} == found["groups"][0]["agg"]["score:max"]
 
 
 def test_a_change_shows(table: Api) -> None:

@@ -1,11 +1,13 @@
 /** What the comparison of runs shows, gathered from the server. */
 import type { Diff, RunDetails, Table } from "../../api";
 import { api } from "../../api";
-import { natural } from "../../lib/metrics";
+import { natural, hardwareName } from "../../lib/metrics";
 import type { Cell } from "../../lib/values";
 import { direction, toText } from "../../lib/values";
 import type { Project } from "../../state/project";
 import type { RunRow } from "../../state/table";
+import { bestColumn, bestOf } from "../../lib/columns";
+import { isShared } from "../../chart/hardware";
 import { BASE_COLUMNS, rowFrom } from "../../state/table";
 
 const COLUMNS_AT_ONCE = 90;
@@ -39,14 +41,13 @@ export async function compared(
   base: string,
   isAll: boolean,
 ): Promise<Compared> {
-  const metrics = project.metrics.peek().filter((path) => !path.startsWith("monitoring/"));
-  const columns = metrics.flatMap((path) =>
-    direction(path) > 0
-      ? [`${path}:max`, `${path}:last`]
-      : direction(path) < 0
-        ? [`${path}:min`, `${path}:last`]
-        : [`${path}:last`],
+  const known = project.metrics.peek();
+  const hardware = known.filter(isShared).map((path) => `${path}:mean`);
+  const metrics = known.filter((path) => !path.startsWith("monitoring/"));
+  const own = metrics.flatMap((path) =>
+    bestOf(path) === "last" ? [`${path}:last`] : [bestColumn(path), `${path}:last`],
   );
+  const columns = [...own, ...hardware];
   const [table, diff, details] = await Promise.all([
     api.runs(project.name, { ids, columns: BASE_COLUMNS, limit: 100, trashed: "all" }),
     api.diff(project.name, ids, base),
@@ -67,11 +68,12 @@ export async function compared(
   const differs = (row: Row): boolean => row.isOther === true || new Set(row.values.map(toText)).size > 1;
   const wanted = (rows: Row[]): Row[] =>
     isAll ? [...rows.filter(differs), ...rows.filter((row) => !differs(row))] : rows.filter(differs);
-  const metricRows = metricsOf(table, columns, order).filter((row) => row.values.some((v) => v !== null));
+  const metricRows = metricsOf(table, own, order).filter(hasValue);
   const configRows = await configsOf(project.name, diff, ids, base, isAll);
   const parts: Part[] = [
     { name: "Metrics", rows: wanted(metricRows) },
     ...bySection(configRows).map((part) => ({ ...part, rows: wanted(part.rows) })),
+    { name: "Hardware", rows: wanted(metricsOf(table, hardware, order).filter(hasValue)) },
     { name: "Environment", rows: wanted(facts(details, (one) => one.env)) },
     {
       name: "Source",
@@ -81,9 +83,11 @@ export async function compared(
   return { runs, parts, same: diff.same, truncated: diff.truncated ?? false };
 }
 
+const hasValue = (row: Row): boolean => row.values.some((v) => v !== null);
+
 function metricsOf(table: Table, columns: readonly string[], order: readonly number[]): Row[] {
   return columns.map((path) => ({
-    path: path.replace(/:(\w+)$/, " $1"),
+    path: hardwareName(path).replace(/:(\w+)$/, " $1"),
     values: order.map((i) => table.columns[path]?.[i] ?? null),
     sign: direction(path),
   }));

@@ -3,16 +3,18 @@ import type { JSX } from "preact";
 import { markdown } from "../../lib/csv";
 import { change, count, counted, number } from "../../lib/format";
 import { toNumber, toText } from "../../lib/values";
-import { one, runPath, setParams } from "../../state/location";
+import { one, runLink, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
 import { runColor } from "../../state/theme";
 import { Icon } from "../../ui/icons";
-import { IconButton, Seg, StateMark, useAnswer } from "../../ui/parts";
+import { IconButton, Seg, StateMark, useAnswer, stateText } from "../../ui/parts";
 import { copy } from "../../ui/say";
 import { Item, Menu } from "../../ui/menu";
 import { RunPicker } from "../../ui/run-picker";
 import { MAX_COMPARED } from "../../ui/topbar";
 import type { Row, Part, Compared } from "./data";
+import { Name } from "../../ui/name";
+import { Skeleton } from "../../ui/empty";
 import { compared } from "./data";
 
 export function AddRun({ project, ids }: { project: Project; ids: readonly string[] }): JSX.Element {
@@ -132,7 +134,8 @@ export function Differences({
       </div>
       {error && <p class="fault">{error}</p>}
       {data?.truncated && <p class="fault">There are more differences than are shown: filter them.</p>}
-      <table class="cmp">
+      {!data && !error && <Skeleton />}
+      <table class="cmp" hidden={!data}>
         <thead>
           <tr>
             <td />
@@ -140,13 +143,14 @@ export function Differences({
               <th key={run.id} scope="col">
                 <div class="lrow">
                   <span class="sw" style={{ "--c": runColor(run) }} />
-                  <a class="t" title={run.name} href={runPath(project.name, run.id)}>
-                    {run.name}
+                  <a class="t" title={run.name} href={runLink(project.name, run.id)}>
+                    <Name text={run.name} />
                   </a>
                   <IconButton icon="close" label={`Leave out ${run.name}`} isSmall onClick={() => remove(run.id)} />
                 </div>
                 <div class="lrow dim">
-                  <StateMark state={run.state} /> {i ? run.state : "baseline"}
+                  <StateMark state={run.state} reason={run.reason} />{" "}
+                  {i ? stateText(run.state, run.reason) : "baseline"}
                 </div>
               </th>
             ))}

@@ -5,7 +5,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { RunDetails } from "../../api";
 import { api } from "../../api";
 import { Charts, ChartsModel } from "../../chart/model";
-import { MONITORING, natural } from "../../lib/metrics";
+import { MONITORING, natural, sharedPath } from "../../lib/metrics";
 import { one } from "../../state/location";
 import * as settings from "../../state/settings";
 import type { Project } from "../../state/project";
@@ -25,6 +25,7 @@ export const asRow = (details: RunDetails): RunRow => ({
   id: details.id,
   name: details.name ?? details.id,
   state: details.state,
+  reason: details.end_reason,
   tags: details.tags,
   ordinal: details.ordinal,
   color: details.color,
@@ -102,7 +103,10 @@ export function RunCharts({
   const model = useRunCharts(project, details);
   const { paths, isLoaded } = useMetrics(project.name, details.id);
   useKeys(chartKeys(model));
-  const own = useMemo(() => paths.filter((path) => path.startsWith(`${MONITORING}/`) === isSystem), [paths, isSystem]);
+  const own = useMemo(() => {
+    const wanted = paths.filter((path) => path.startsWith(`${MONITORING}/`) === isSystem);
+    return isSystem ? [...new Set(wanted.map(sharedPath))] : wanted;
+  }, [paths, isSystem]);
   return (
     <Charts.Provider value={model}>
       <div class="right">

@@ -5,13 +5,13 @@ import type { RunDetails } from "../../api";
 import { api } from "../../api";
 import { compact, duration, time } from "../../lib/format";
 import { toText } from "../../lib/values";
-import { one, pagePath, runPath, setParams } from "../../state/location";
+import { keptParams, one, pagePath, runLink, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
 import { runColor } from "../../state/theme";
 import type { Edited } from "../../ui/edit";
 import { EditDialog } from "../../ui/edit";
 import { Icon } from "../../ui/icons";
-import { IconButton, StateMark } from "../../ui/parts";
+import { IconButton, StateMark, stateText } from "../../ui/parts";
 import { attempt, copy, say } from "../../ui/say";
 import { Menu } from "../../ui/menu";
 import { RunPicker } from "../../ui/run-picker";
@@ -113,9 +113,9 @@ function StateBadge({ details }: { details: RunDetails }): JSX.Element {
       ? Math.min(100, Math.round((progress.step / progress.max_steps) * 100))
       : null;
   return (
-    <span class={`badge ${details.state}`}>
-      <StateMark state={details.state} />
-      {details.state}
+    <span class={`badge ${stateText(details.state, details.end_reason)}`} title={details.end_reason ?? undefined}>
+      <StateMark state={details.state} reason={details.end_reason} />
+      {stateText(details.state, details.end_reason)}
       {details.state === "running" && part !== null && ` · ${part} %`}
     </span>
   );
@@ -138,6 +138,7 @@ function Facts({ project, details }: { project: Project; details: RunDetails }):
         {details.failure.reason.slice(0, 120)}
       </a>,
     ]);
+  else if (details.end_reason) facts.push(["Ended", details.end_reason.slice(0, 120)]);
   if (details.created) facts.push(["Started", time(details.created)]);
   if (details.duration !== null)
     facts.push([details.state === "running" ? "Elapsed" : "Took", duration(details.duration)]);
@@ -162,7 +163,7 @@ function Facts({ project, details }: { project: Project; details: RunDetails }):
   if (details.parent)
     facts.push([
       "Parent",
-      <a class="link" key="p" href={runPath(project.name, details.parent)}>
+      <a class="link" key="p" href={runLink(project.name, details.parent)}>
         {details.parent}
       </a>,
     ]);
@@ -193,10 +194,7 @@ function BaselineMenu({ project, details }: { project: Project; details: RunDeta
         <>
           {base && (
             <>
-              <a
-                class="it"
-                href={`${pagePath(project.name, "compare")}?runs=${encodeURIComponent(base)}&runs=${encodeURIComponent(details.id)}`}
-              >
+              <a class="it" href={pagePath(project.name, "compare") + keptParams({ runs: [base, details.id] })}>
                 Open the comparison
               </a>
               <button

@@ -8,7 +8,7 @@ import { Charts } from "../../chart/model";
 import { count, time } from "../../lib/format";
 import type { Cell } from "../../lib/values";
 import { direction, toText } from "../../lib/values";
-import { one, runPath } from "../../state/location";
+import { one, runLink } from "../../state/location";
 import type { Project } from "../../state/project";
 import { ChartCard, FullScreenChart } from "../../ui/chart-card";
 import { LogLines } from "../../ui/log-lines";
@@ -110,7 +110,7 @@ function LastOutput({ project, id }: { project: string; id: string }): JSX.Eleme
       <header>
         <h2 class="ttl">Last output</h2>
         <span class="sp" />
-        <a class="dim" href={runPath(project, id, "logs")}>
+        <a class="dim" href={runLink(project, id, "logs")}>
           Open logs →
         </a>
       </header>
@@ -200,10 +200,7 @@ function Config({ project, details }: { project: string; details: RunDetails }):
           </i>
         </h2>
         <span class="sp" />
-        <a
-          class="dim"
-          href={`${runPath(project, details.id, "config")}${base ? `?base=${encodeURIComponent(base)}` : ""}`}
-        >
+        <a class="dim" href={runLink(project, details.id, "config")}>
           All →
         </a>
       </header>

@@ -1,21 +1,21 @@
 /** One run: everything that it has logged. */
+import { Later, later } from "../../ui/later";
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { RunDetails } from "../../api";
-import { api } from "../../api";
+import { api, ApiError } from "../../api";
 import { count } from "../../lib/format";
-import { route, go, one, runPath } from "../../state/location";
+import { route, go, runLink } from "../../state/location";
 import type { Project } from "../../state/project";
-import { useKeys } from "../../ui/keys";
+import { current, useKeys } from "../../ui/keys";
+import { Missing } from "../../ui/empty";
 import { Fault } from "../../ui/parts";
-import { say } from "../../ui/say";
-import { ConfigTab } from "./config";
+import { explain, say } from "../../ui/say";
+import { pageLink } from "../../ui/topbar";
+import { Skeleton } from "../../ui/empty";
 import { RunCharts } from "./charts";
-import { LogsTab } from "./logs";
 import { Overview } from "./overview";
-import { SourceTab } from "./source";
-import { TextTab } from "./text";
 import { Header } from "./header";
 
 const TABS = ["overview", "charts", "config", "logs", "text", "system", "source"] as const;
@@ -28,6 +28,10 @@ const NAMES = {
   system: "System",
   source: "Source",
 } as const;
+const configTab = later(async () => (await import("./config")).ConfigTab);
+const logsTab = later(async () => (await import("./logs")).LogsTab);
+const textTab = later(async () => (await import("./text")).TextTab);
+const sourceTab = later(async () => (await import("./source")).SourceTab);
 const RELOAD_MS = 2000;
 
 /** Goes up when the run has changed. */
@@ -36,10 +40,12 @@ export const runVersion = signal(0);
 export function RunPage({ project, id, tab }: { project: Project; id: string; tab: string }): JSX.Element {
   const [details, setDetails] = useState<RunDetails | null>(null);
   const [error, setError] = useState("");
+  const [isMissing, setMissing] = useState(false);
   const load = (): void => {
-    api
-      .run(project.name, id)
-      .then(setDetails, (problem: unknown) => setError(problem instanceof Error ? problem.message : String(problem)));
+    api.run(project.name, id).then(setDetails, (problem: unknown) => {
+      setMissing(problem instanceof ApiError && problem.status === 404);
+      setError(explain(problem));
+    });
   };
   useEffect(() => {
     load();
@@ -61,13 +67,25 @@ export function RunPage({ project, id, tab }: { project: Project; id: string; ta
     };
   }, [project, id]);
   useKeys({ j: () => void neighbour(project, id, 1), k: () => void neighbour(project, id, -1) });
+  if (isMissing && !details)
+    return (
+      <Missing
+        what={`There is no run ${id} in ${project.name}`}
+        link={[pageLink(project.name, "table"), "All its runs"]}
+      />
+    );
   if (error && !details)
     return (
       <main class="page">
         <Fault text={`${id}: ${error}`} />
       </main>
     );
-  if (!details) return <main class="page" aria-busy="true" />;
+  if (!details)
+    return (
+      <main class="page" aria-busy="true">
+        <Skeleton />
+      </main>
+    );
   const shownTab = (TABS as readonly string[]).includes(tab) ? (tab as (typeof TABS)[number]) : "overview";
   return (
     <main style={{ display: "grid", gridTemplateRows: "auto minmax(0, 1fr)", minHeight: 0 }}>
@@ -87,31 +105,29 @@ export function RunPage({ project, id, tab }: { project: Project; id: string; ta
       {shownTab === "overview" && <Overview project={project} details={details} reload={load} />}
       {shownTab === "charts" && <RunCharts project={project} details={details} isSystem={false} key="charts" />}
       {shownTab === "system" && <RunCharts project={project} details={details} isSystem key="system" />}
-      {shownTab === "config" && <ConfigTab project={project.name} id={id} />}
-      {shownTab === "logs" && <LogsTab project={project} id={id} />}
-      {shownTab === "text" && <TextTab project={project} id={id} />}
-      {shownTab === "source" && <SourceTab project={project.name} id={id} />}
+      {shownTab === "config" && <Later of={configTab} project={project.name} id={id} />}
+      {shownTab === "logs" && <Later of={logsTab} project={project} id={id} />}
+      {shownTab === "text" && <Later of={textTab} project={project} id={id} />}
+      {shownTab === "source" && <Later of={sourceTab} project={project.name} id={id} />}
     </main>
   );
 }
 
-export function tabPath(project: string, id: string, tab: string): string {
-  const base = one("base");
-  return runPath(project, id, tab) + (base ? `?base=${encodeURIComponent(base)}` : "");
-}
+/** The address of a tab. What holds for charts by step means nothing to those of the hardware, which go by time. */
+export const tabPath = (project: string, id: string, tab: string): string =>
+  runLink(project, id, tab, tab === "system" ? { z: null, m: null } : {});
 
-/** To the next or previous run of the list. */
+/** To the next or previous run of the list, wherever in it the run is. */
 export async function neighbour(project: Project, id: string, by: number): Promise<void> {
-  let rows = project.table.loaded;
-  if (!rows.some((row) => row.id === id)) {
-    project.table.need(0, 400);
-    rows = project.table.loaded;
+  const at = await project.table.indexOf(id);
+  if (at < 0) {
+    say("This run is not in the present list");
+    return;
   }
-  const at = rows.findIndex((row) => row.id === id);
-  const next = rows[at + by];
-  if (at >= 0 && next) go(tabPath(project.name, next.id, currentTab()));
-  else if (at < 0) say("This run is not in the present list");
-  return Promise.resolve();
+  const next = await project.table.rowAt(at + by);
+  if (!next) return;
+  current.value = at + by;
+  go(tabPath(project.name, next.id, currentTab()));
 }
 
 const currentTab = (): string => route.peek().tab;

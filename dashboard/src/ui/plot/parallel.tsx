@@ -10,18 +10,28 @@ import { quotedPath, quotedValue } from "../../lib/words";
 import { setParams } from "../../state/location";
 import * as settings from "../../state/settings";
 import { isDark, token } from "../../state/theme";
+import { columnText, isMetricColumn } from "../../lib/columns";
+import { fitted } from "../../lib/fit";
 import { HEIGHT, column, useCanvas, BOX, placeY } from "./canvas";
 
+// Less than this between two axes, and their names run into each other: the plot is scrolled instead.
+const AXIS_PX = 96;
+
 export function Parallel({
+  metrics,
   table,
   axes,
   color,
 }: {
+  metrics: ReadonlySet<string>;
   table: Table;
   axes: readonly string[];
   color: string;
 }): JSX.Element {
-  const laid = useMemo(() => axes.map((path) => plotAxis(path, column(table, path))), [table, axes.join("\n")]);
+  const laid = useMemo(
+    () => axes.map((path) => plotAxis(path, column(table, path), isMetricColumn(path, metrics))),
+    [table, axes.join("\n")],
+  );
   const shade = useMemo(() => plotAxis(color, column(table, color), true), [table, color]);
   const [brush, setBrush] = useState<{ axis: number; from: number; to: number } | null>(null);
   const isLess = direction(color) < 0;
@@ -46,7 +56,17 @@ export function Parallel({
         );
       }
       g.globalAlpha = 1;
-      laid.forEach((axis, k) => drawAxis(g, axis, placeX(k, width)));
+      const gap = (width - BOX.left - BOX.right) / Math.max(1, laid.length - 1);
+      laid.forEach((axis, k) => {
+        const room = Math.min(
+          laid.length > 1 ? gap : width,
+          2 * (k === laid.length - 1 ? BOX.right : k ? gap : BOX.left + gap / 2),
+        );
+        drawAxis(g, axis, columnText(axis.path, metrics), placeX(k, width), {
+          name: room - 8,
+          tick: Math.min(gap, BOX.right + 20) - 12,
+        });
+      });
       if (brush) {
         g.fillStyle = token("--accent");
         g.globalAlpha = 0.25;
@@ -77,16 +97,18 @@ export function Parallel({
     setBrush(null);
   };
   return (
-    <canvas
-      ref={ref}
-      height={HEIGHT}
-      style={{ height: `${HEIGHT}px` }}
-      role="img"
-      aria-label={`Parallel coordinates of ${table.ids.length} runs over ${axes.join(", ")}`}
-      onPointerDown={down}
-      onPointerMove={(event) => brush && setBrush({ ...brush, to: partAt(event) })}
-      onPointerUp={up}
-    />
+    <div class="wideplot" tabIndex={0} role="region" aria-label="Parallel coordinates">
+      <canvas
+        ref={ref}
+        height={HEIGHT}
+        style={{ height: `${HEIGHT}px`, minWidth: `${axes.length * AXIS_PX}px` }}
+        role="img"
+        aria-label={`Parallel coordinates of ${table.ids.length} runs over ${axes.join(", ")}`}
+        onPointerDown={down}
+        onPointerMove={(event) => brush && setBrush({ ...brush, to: partAt(event) })}
+        onPointerUp={up}
+      />
+    </div>
   );
 }
 
@@ -104,7 +126,14 @@ function drawRun(g: CanvasRenderingContext2D, parts: readonly (number | null)[],
   g.stroke();
 }
 
-function drawAxis(g: CanvasRenderingContext2D, axis: PlotAxis, x: number): void {
+function drawAxis(
+  g: CanvasRenderingContext2D,
+  axis: PlotAxis,
+  name: string,
+  x: number,
+  room: { name: number; tick: number },
+): void {
+  const fit = (text: string, width: number): string => fitted(text, width, (one) => g.measureText(one).width);
   g.strokeStyle = token("--border-2");
   g.lineWidth = 1;
   g.beginPath();
@@ -114,16 +143,22 @@ function drawAxis(g: CanvasRenderingContext2D, axis: PlotAxis, x: number): void 
   g.fillStyle = token("--text");
   g.font = "500 12px Geist, sans-serif";
   g.textAlign = "center";
-  g.fillText(axis.path.replace(/^(config|parameters|params|hparams)\//, ""), x, 16, 150);
+  const short = fit(name.replace(/^(config|parameters|params|hparams)\//, ""), room.name);
+  g.fillText(short, Math.max(x, g.measureText(short).width / 2 + 2), 16);
   g.font = "11px Geist, sans-serif";
   g.textAlign = "left";
+  let last = Infinity;
   for (const { part, text } of axis.ticks) {
-    const width = Math.min(90, g.measureText(text).width);
+    const y = placeY(part);
+    // Labels need some room between them.
+    if (Math.abs(last - y) < 13) continue;
+    last = y;
+    const label = fit(text, room.tick);
     g.fillStyle = token("--bg");
     g.globalAlpha = 0.8;
-    g.fillRect(x + 4, placeY(part) - 16, width + 4, 13);
+    g.fillRect(x + 4, y - 16, g.measureText(label).width + 4, 13);
     g.globalAlpha = 1;
     g.fillStyle = token("--text-2");
-    g.fillText(text, x + 6, placeY(part) - 6, 90);
+    g.fillText(label, x + 6, y - 6);
   }
 }

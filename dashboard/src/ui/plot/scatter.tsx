@@ -7,18 +7,22 @@ import { ramp } from "../../lib/colors";
 import { number } from "../../lib/format";
 import type { Cell } from "../../lib/values";
 import { direction, toText } from "../../lib/values";
-import { go, runPath } from "../../state/location";
+import { go, runLink } from "../../state/location";
 import { isDark, token } from "../../state/theme";
+import { columnText } from "../../lib/columns";
+import { fitted } from "../../lib/fit";
 import { HEIGHT, column, useCanvas, BOX, placeY } from "./canvas";
 
 export function Scatter({
   project,
+  metrics,
   table,
   x,
   y,
   color,
 }: {
   project: string;
+  metrics: ReadonlySet<string>;
   table: Table;
   x: string;
   y: string;
@@ -47,15 +51,24 @@ export function Scatter({
         g.lineTo(width - BOX.right, placeY(part));
         g.stroke();
         g.textAlign = "right";
-        g.fillText(text, BOX.left - 6, placeY(part) + 4, 54);
+        g.fillText(
+          fitted(text, 52, (one) => g.measureText(one).width),
+          BOX.left - 6,
+          placeY(part) + 4,
+        );
       }
       g.textAlign = "center";
-      for (const { part, text } of xAxis.ticks) g.fillText(text, BOX.left + part * inner, HEIGHT - 2, 110);
+      for (const { part, text } of xAxis.ticks)
+        g.fillText(
+          fitted(text, 110, (one) => g.measureText(one).width),
+          BOX.left + part * inner,
+          HEIGHT - 2,
+        );
       g.fillStyle = token("--text");
       g.textAlign = "left";
-      g.fillText(y, 4, 14, 300);
+      g.fillText(columnText(y, metrics), 4, 14);
       g.textAlign = "right";
-      g.fillText(x, width - 6, HEIGHT - 20, 300);
+      g.fillText(columnText(x, metrics), width - 6, HEIGHT - 20);
       points.current = [];
       table.ids.forEach((_, i) => {
         const [a, b] = [xAxis.place(column(table, x)[i]), yAxis.place(column(table, y)[i])];
@@ -95,12 +108,12 @@ export function Scatter({
         onMouseLeave={() => setUnder(-1)}
         onClick={(event) => {
           const i = find(event);
-          if (i >= 0) go(runPath(project, table.ids[i]!));
+          if (i >= 0) go(runLink(project, table.ids[i]!));
         }}
       />
       <p class="dim" aria-live="off">
         {under >= 0
-          ? `${toText(column(table, "sys/name")[under]) || table.ids[under]!}: ${x} ${shown(column(table, x)[under])}, ${y} ${shown(column(table, y)[under])}`
+          ? `${toText(column(table, "sys/name")[under]) || table.ids[under]!}: ${columnText(x, metrics)} ${shown(column(table, x)[under])}, ${columnText(y, metrics)} ${shown(column(table, y)[under])}`
           : "\u00a0"}
       </p>
     </>

@@ -30,6 +30,7 @@ _RUN: Final = f"{_PROJECT}/run/{{run_id}}"
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/api/ui/projects", overview.list_projects, "All projects", operations.PROJECTS),
     Route("GET", f"{_PROJECT}/attrs", overview.get_attributes, "What the runs have", operations.ATTRS),
+    Route("GET", f"{_PROJECT}/hardware", overview.get_hardware, "Its hardware's metrics", operations.HARDWARE),
     Route("GET", f"{_PROJECT}/runs/query", table.get_runs, "The table of runs", operations.RUNS_GET),
     Route("POST", f"{_PROJECT}/runs/query", table.query_runs, "The table of runs", operations.RUNS_POST),
     Route("POST", f"{_PROJECT}/runs/bulk", edits.change_runs, "Change many runs", operations.BULK, changes_state=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.errors import FileFormatError, GoodseedError
@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from goodseed.server.ui.reading import OpenRun
     from goodseed.server.ui.state import Desk
 
-__all__ = ["AGGREGATES", "Columns", "Picked", "Value", "decoded", "finite_numbers", "plain_value"]
+__all__ = [
+    "AGGREGATES",
+    "Columns",
+    "Picked",
+    "Value",
+    "decoded",
+    "finite_numbers",
+    "plain_value",
+    "shared_path",
+]
 
 _logger: Final = logging.getLogger("goodseed")
 Value = Any  # a number, a boolean, a string, None, or a tuple of strings
@@ -36,7 +45,13 @@ _MONITORING: Final = "monitoring/"
 _CONFIG_ROWS: Final = f"""
     SELECT path, type_tag, substr(value, 1, {_MAX_KEPT_CHARACTERS}) FROM configs
     WHERE (path < 'monitoring/' OR path >= 'monitoring0') AND (path < 'source_code/diff' OR path >= 'source_code/difg')
+        AND (path != 'sys/end_reason' OR updated_at >= (SELECT value FROM configs WHERE path = 'sys/closed_time'))
     ORDER BY path LIMIT {_MAX_CONFIGS}"""
+_NAMES: Final = ":"
+_NAMES_ROWS: Final = """
+    SELECT path FROM metric_series
+    WHERE path LIKE '%:_%' AND (path < 'monitoring/' OR path >= 'monitoring0') ORDER BY path LIMIT 1000"""
+_METRICS_OF: Final = "SELECT path, id FROM metric_series WHERE path GLOB 'monitoring/*' ORDER BY path"
 _AT: Final = "SELECT step FROM metric_points WHERE series_id = ? AND y = ? ORDER BY step LIMIT 1"
 _VALUE_AT: Final = "SELECT y FROM metric_points WHERE series_id = ? AND step <= ? ORDER BY step DESC LIMIT 1"
 
@@ -148,6 +163,15 @@ class Columns:
             self._last_runs[entry.slot] = (text, tuple(point.path for point in points))
         return self._lasts
 
+    def further_names(self) -> set[str]:
+        """The metrics with a colon in their names that the list of runs, which knows the first few, leaves out."""
+        self.load_lasts()
+        many = [entry for entry in self._project.entries if len(self._last_runs[entry.slot][1]) >= MAX_METRICS]
+        if not many:
+            return set()
+        (found,) = self._load([_NAMES], many)
+        return {path for paths in found.values() for path in paths if isinstance(path, str)}
+
     def last(self, path: str) -> dict[int, float]:
         """The last values of a metric by slot."""
         known = self.load_lasts().get(path, {})
@@ -233,6 +257,8 @@ class Columns:
 def _read_content(reader: OpenRun, name: str) -> Sequence[Any]:
     if name == _CONFIGS:
         return reader.rows(_CONFIG_ROWS)
+    if name == _NAMES:
+        return [path for (path,) in reader.rows(_NAMES_ROWS)]
     if name.startswith("m:"):
         return _aggregates(reader, name[2:])
     _, extreme, paths = name.split(":", 2)
@@ -241,19 +267,29 @@ def _read_content(reader: OpenRun, name: str) -> Sequence[Any]:
 
 
 def _aggregates(reader: OpenRun, path: str) -> Sequence[Any]:
-    """In the order of `AGGREGATES`; empty without a point."""
-    number = reader.metric_id(path)
-    if number is None:
-        return ()
+    """In the order of `AGGREGATES`; empty without a point. Of the hardware, over all of the run's processes."""
+    is_shared = path.startswith(f"{_MONITORING}*/")
+    numbers = (
+        [number for one, number in reader.rows(_METRICS_OF) if shared_path(one) == path]
+        if is_shared
+        else [number for number in (reader.metric_id(path),) if number is not None]
+    )
     with reader.transaction() as connection:
-        node = whole_node(connection, number)
-    if node is None:
+        nodes = [node for number in numbers if (node := whole_node(connection, number)) is not None]
+    if not nodes:
         return ()
-    found = dict(zip(Nodes.FIELDS, node, strict=True))
-    finite = found["count"] - found["nan"] - found["positive"] - found["negative"]
-    mean = found["total"] / finite if finite else None
-    low, high = (found["low"], found["high"]) if finite else (None, None)
-    return (found["last_y"], low, high, mean, found["first_y"], int(found["count"]))
+    found = {name: [node[place] for node in nodes] for place, name in enumerate(Nodes.FIELDS)}
+    count = sum(found["count"])
+    finite = count - sum(found["nan"]) - sum(found["positive"]) - sum(found["negative"])
+    mean = math.fsum(total / finite for total in found["total"]) if finite else None
+    low, high = (min(found["low"]), max(found["high"])) if finite else (None, None)
+    return (found["last_y"][0], low, high, mean, found["first_y"][0], int(count))
+
+
+def shared_path(path: str) -> str:
+    """The one name that a metric of the hardware has for all processes: ``monitoring/*/cpu``."""
+    head, _, rest = path.removeprefix(_MONITORING).partition("/")
+    return f"{_MONITORING}*/{rest}" if path.startswith(_MONITORING) and head and rest else path
 
 
 def _value_at(reader: OpenRun, path: str, other: str, extreme: str) -> Sequence[Any]:
@@ -276,8 +312,8 @@ def decoded(tag: str, stored: str | None) -> Value:
         value = decode_config(tag, stored)
     except (FileFormatError, RecursionError, OverflowError):
         return stored  # a tag of a newer version, or a text that does not fit its tag: as it is stored
-    if isinstance(value, datetime):
-        return stored
+    if isinstance(value, datetime):  # one without a zone stays as it was stored: nobody knows which it was
+        return stored if value.tzinfo is None else value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
     if isinstance(value, set):
         return tuple(sorted(map(str, value)))
     if isinstance(value, int) and abs(value) > MAX_EXACT_INTEGER:

@@ -217,7 +217,7 @@ class _Parser:
             raise _fault(token.column, f"{token.text!r} is not understood here", f"Write {other}.")
         if self._peek().kind == "op":
             return self._comparison(token)
-        if token.kind == "word" and ":" in token.text and not split_aggregate(token.text)[1]:
+        if token.kind == "word" and ":" in token.text:
             return self._tagged(token)
         if token.kind == "name":
             path, _, suffix = token.text[1:].rpartition("`")
@@ -242,6 +242,8 @@ class _Parser:
     def _tagged(self, token: _Token) -> Condition:
         """``attribute:value``; the value may be in quotes behind the colon."""
         name, _, value = token.text.partition(":")
+        if token.text.endswith((":exists", ":missing")):  # an attribute's own name may hold a colon
+            name, _, value = token.text.rpartition(":")
         if not name:
             raise _fault(token.column, "An attribute is expected before ':'")
         is_quoted = False

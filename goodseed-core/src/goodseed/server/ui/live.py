@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from goodseed.errors import GoodseedError
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer
-from goodseed.server.ui.columns import plain_value
 from goodseed.server.ui.cursors import Cursor
 from goodseed.server.ui.fields import texts
 from goodseed.server.ui.logs import log_cursor
 from goodseed.server.ui.state import desk_of
+from goodseed.server.ui.table import as_sent
 from goodseed.server.ui.values import Values
 from goodseed.storage.reader import rest_token
 
@@ -75,7 +75,7 @@ def _rows(project: Project, entries: list[Entry], columns: list[str], change: in
             names = ["sys/name", "sys/state", "sys/tags", "sys/creation_time", "sys/ordinal", *_LIVE]
         for column in dict.fromkeys(names):
             values.load(column)
-            row[column] = plain_value(values.getter(column)(entry))
+            row[column] = as_sent(column, values.getter(column)(entry))
         rows.append(row)
     return rows
 

@@ -1,4 +1,8 @@
-"""In which order the lines of several streams stand, so that a line's number never changes while the server runs."""
+"""In which order the lines of several streams stand: by time.
+
+A line may come in after younger ones of another stream. Such a line moves the last lines of the log, which pages ask
+for again with every update; a line before those never gets another number while the server runs.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,16 @@ if TYPE_CHECKING:
 
     from goodseed.server.ui.reading import OpenRun
 
-__all__ = ["LogOrder", "LogOrders", "Stream", "streams_of"]
+__all__ = ["REWRITTEN", "LogOrder", "LogOrders", "Stream", "streams_of"]
 
 _MAX_ORDERS: Final = 32
 _MAX_STREAMS: Final = 200
 _MAX_KEPT_LINES: Final = 20_000_000  # a byte each
 _STREAMS: Final = "SELECT id, path FROM string_series ORDER BY path"
 _EXTENT: Final = "SELECT count(*), min(step), max(step) FROM string_points WHERE series_id = ?"
+REWRITTEN: Final = 200  # of each stream's last lines, which may still change or move
 _TIMES: Final = "SELECT ts FROM string_points WHERE series_id = ? AND step > ? ORDER BY step"
+_TIMES_FROM: Final = "SELECT ts FROM string_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"
 _STEP_AT: Final = "SELECT step FROM string_points WHERE series_id = ? ORDER BY step LIMIT 1 OFFSET ?"
 
 
@@ -99,7 +105,7 @@ class LogOrder:
         counts = {stream.number: stream.count for stream in streams}
         if any(counts.get(number, 0) < count for number, count in zip(self._numbers, self._counts, strict=True)):
             self._restart()
-        sources = []
+        fresh: dict[int, list[Any]] = {}
         for place, number in enumerate(self._numbers):
             if counts.get(number, 0) > self._counts[place]:
                 times = reader.rows(_TIMES, number, self._last_steps[place])
@@ -107,11 +113,30 @@ class LogOrder:
                     self._restart()
                     self.update(reader, streams)
                     return
-                sources.append(_keyed(times, place))
-        self._order.extend([place for _, place in heapq.merge(*sources)])
+                fresh[place] = times
+        if fresh:
+            tail = self._taken_back(reader, {stream.number: stream for stream in streams})
+            sources = [_keyed(tail.get(place, []) + fresh.get(place, []), place) for place in {**tail, **fresh}]
+            self._order.extend([place for _, place in heapq.merge(*sources)])
         for stream in streams:
             place = self._numbers.index(stream.number)
             self._counts[place], self._last_steps[place] = stream.count, stream.last_step
+
+    def _taken_back(self, reader: OpenRun, streams: dict[int, Stream]) -> dict[int, list[Any]]:
+        """Take the last lines out of the order again; their times by the place of their stream."""
+        if len(self._numbers) == 1:
+            return {}
+        first = max(0, len(self._order) - REWRITTEN)
+        tail: dict[int, list[Any]] = {}
+        for place in sorted(set(self._order[first:])):
+            stream = streams.get(self._numbers[place])
+            if stream is None:  # the stream is gone: the order begins anew with the next update
+                return {}
+            passed = self._order.count(place, 0, first)
+            count = self._counts[place] - passed
+            tail[place] = reader.rows(_TIMES_FROM, stream.number, stream.step_at(reader, passed), count)
+        del self._order[first:]
+        return tail
 
     def _restart(self) -> None:
         self._order = bytearray()

@@ -11,7 +11,7 @@ from goodseed.server.parameters import MAX_INTEGER, integer, text
 from goodseed.server.routes import Answer, RequestError
 from goodseed.server.ui.columns import plain_value
 from goodseed.server.ui.fields import boolean, limit_of, pattern_of
-from goodseed.server.ui.log_order import LogOrder, Stream, streams_of
+from goodseed.server.ui.log_order import REWRITTEN, LogOrder, Stream, streams_of
 from goodseed.server.ui.state import desk_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ _MAX_LIMIT: Final = 5_000
 _MAX_CHARACTERS: Final = 4 << 20
 _MAX_LINE: Final = 20_000
 _MAX_MATCHES: Final = 10_000
-_REWRITTEN: Final = 200  # of each stream's last lines: a progress bar can change no earlier one
 _LINES: Final = """
     SELECT step, ts, substr(value, 1, ?), length(value) FROM string_points
     WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"""
@@ -72,7 +71,7 @@ def get_logs(store: Store, request: Request) -> Answer:
         for stream in streams
     ]
     last = first + len(content["lines"])
-    content["cursor"] = f"{max(0, min(last, total - _REWRITTEN * max(1, len(streams))))}-{last}"
+    content["cursor"] = f"{max(0, min(last, total - REWRITTEN * max(1, len(streams))))}-{last}"
     return Answer(content)
 
 

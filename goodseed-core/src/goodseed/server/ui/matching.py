@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["matcher"]
 
 _TIMES: Final = ("sys/creation_time", "sys/modification_time", "sys/closed_time")
-_STATES: Final = ("running", "finished", "failed", "crashed")
+_PRUNED: Final = "pruned"
+_STATES: Final = ("running", "finished", "failed", "crashed", _PRUNED)
 _DURATIONS: Final = ("sys/running_time", "sys/eta")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw]?)")
@@ -33,7 +34,10 @@ def matcher(condition: Condition | None, values: Values) -> Callable[[Entry], bo
         RequestError: A value in the filter does not fit its attribute.
     """
     for comparison in attributes(condition):
-        values.load(values.resolve(comparison.name, is_path=comparison.is_path))
+        column = values.resolve(comparison.name, is_path=comparison.is_path)
+        values.load(column)
+        if column == "sys/state":
+            values.load("sys/end_reason")
     return _compiled(condition, values)
 
 
@@ -78,6 +82,8 @@ def _comparison(comparison: Comparison, values: Values) -> Callable[[Entry], boo
         return lambda entry: any(pattern.holds(text) for text in _texts(get(entry))) is is_wanted
     if column == "sys/state" and comparison.value.lower() not in _STATES:
         raise _fault(comparison, "is no state", f"One of {', '.join(_STATES)}.")
+    if column == "sys/state" and comparison.value.lower() == _PRUNED and operator in ("=", ":", "!="):
+        return _pruned_test(values, is_wanted=operator != "!=")
     path = split_aggregate(column)[0]
     if path in _TIMES or path in _DURATIONS:
         return _time_test(comparison, path, get)
@@ -86,6 +92,12 @@ def _comparison(comparison: Comparison, values: Values) -> Callable[[Entry], boo
         is_wanted = operator != "!="
         return lambda entry: test(get(entry)) is is_wanted
     return _order_test(operator, _number(comparison), comparison.value.lower(), get)
+
+
+def _pruned_test(values: Values, *, is_wanted: bool) -> Callable[[Entry], bool]:
+    """A pruned run is one that finished, and says that a search ended it early."""
+    reason = values.getter("sys/end_reason")
+    return lambda entry: (entry.run.state == "finished" and reason(entry) == _PRUNED) is is_wanted
 
 
 def _texts(value: Any) -> list[str]:

@@ -9,6 +9,7 @@ from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
 from goodseed.server.ui.columns import plain_value
 from goodseed.server.ui.state import desk_of
+from goodseed.server.ui.times import iso_utc
 
 if TYPE_CHECKING:
     from goodseed.server.routes import Request, Store
@@ -43,4 +44,4 @@ def get_moment(store: Store, request: Request) -> Answer:
         rows = reader.rows(_POINT, path, step) or reader.rows(_FIRST, path)
     if not rows:
         raise RequestError(f"The run has no metric {path!r}", status=404, code="not_found")
-    return Answer({"step": plain_value(rows[0][0]), "time": plain_value(rows[0][1])})
+    return Answer({"step": plain_value(rows[0][0]), "time": iso_utc(rows[0][1])})

@@ -13,6 +13,7 @@ __all__ = [
     "CONFIG",
     "DIFF",
     "DIFF_TEXT",
+    "HARDWARE",
     "LOGS",
     "MOMENT",
     "PANELS",
@@ -42,6 +43,7 @@ _MAYBE_REAL: Final = {"type": ["number", "null"]}
 _NUMBER: Final = {"oneOf": [_REAL, {"enum": ["NaN", "Infinity", "-Infinity"]}]}
 _MAYBE_NUMBER: Final = {"oneOf": [_MAYBE_REAL, {"enum": ["NaN", "Infinity", "-Infinity"]}]}
 _VALUE: Final = {"type": ["string", "number", "boolean", "null", "array"], "items": {"type": "string"}}
+_MAYBE_TIME: Final = {"type": ["string", "null"], "format": "date-time"}
 _ANY_OBJECT: Final[dict[str, Any]] = {"type": "object"}
 
 
@@ -105,7 +107,7 @@ PROJECTS: Final = {
     "responses": _answers(
         _list(
             _object(
-                name=_TEXT, ws=_TEXT, project=_TEXT, runs=_COUNT, running=_COUNT, trashed=_COUNT, updated=_REAL,
+                name=_TEXT, ws=_TEXT, project=_TEXT, runs=_COUNT, running=_COUNT, trashed=_COUNT, updated=_MAYBE_TIME,
                 activity=_list(_COUNT),
             )
         )
@@ -128,7 +130,13 @@ ATTRS: Final = {
     ),
 }  # fmt: skip
 
-_AGGREGATE: Final = _object(mean=_NUMBER, std=_MAYBE_NUMBER, min=_REAL, max=_REAL)
+HARDWARE: Final = {
+    "parameters": [_several("runs", "Of these runs.")],
+    "responses": _answers(_object(runs=_map(_map(_list(_TEXT))))),
+}
+
+_AGGREGATE: Final = _object(n=_COUNT, mean=_NUMBER, std=_MAYBE_NUMBER, min=_REAL, max=_REAL)
+_EXTREME: Final = {"type": ["number", "string", "null"]}
 _TABLE: Final = _answers(
     _object(
         rev=_TEXT,
@@ -136,11 +144,11 @@ _TABLE: Final = _answers(
         ids=_list(_TEXT),
         columns=_map(_list(_VALUE)),
         types=_map(_TEXT),
-        stats=_map(_object(count=_COUNT, min=_MAYBE_REAL, max=_MAYBE_REAL, distinct=_COUNT)),
+        stats=_map(_object(count=_COUNT, min=_EXTREME, max=_EXTREME, distinct=_COUNT)),
         groups={
             "oneOf": [
                 {"type": "null"},
-                _list(_object(key=_list(_VALUE), n=_COUNT, offset=_COUNT, agg=_map(_AGGREGATE))),
+                _list(_object(key=_list(_VALUE), n=_COUNT, counted=_COUNT, offset=_COUNT, agg=_map(_AGGREGATE))),
             ]
         },
         unknown=_list(_TEXT),
@@ -211,11 +219,12 @@ _GIT: Final = _map(_VALUE)
 _DESCRIBED: Final = _object(
     id=_TEXT, project=_TEXT, name=_MAYBE_TEXT, description=_VALUE,
     state={"enum": ["running", "finished", "failed", "crashed"]}, tags=_list(_TEXT), color=_VALUE, archived=_BOOLEAN,
-    trashed=_BOOLEAN, ordinal=_COUNT, created=_REAL, modified=_REAL, closed=_MAYBE_REAL, duration=_REAL,
+    trashed=_BOOLEAN, ordinal=_COUNT, created=_MAYBE_TIME, modified=_MAYBE_TIME, closed=_MAYBE_TIME, duration=_REAL,
     counts=_object(config=_COUNT, series=_COUNT, text=_COUNT), git=_GIT, env=_map(_VALUE),
     processes=_list(_map(_VALUE)),
     parent=_VALUE, progress={"type": ["object", "null"]},
-    failure={"oneOf": [{"type": "null"}, _object(reason=_TEXT, traceback=_MAYBE_TEXT)]}, reading=_map(_TEXT), rev=_TEXT,
+    end_reason=_MAYBE_TEXT, failure={"oneOf": [{"type": "null"}, _object(reason=_TEXT, traceback=_MAYBE_TEXT)]},
+    reading=_map(_TEXT), rev=_TEXT,
 )  # fmt: skip
 RUN: Final = {"responses": _answers(_DESCRIBED)}
 PATCH: Final = {
@@ -254,7 +263,7 @@ SERIES_LIST: Final = {
     "responses": _answers(
         _object(
             items=_list(
-                _object(path=_TEXT, kind={"enum": ["series", "text"]}, step=_MAYBE_REAL, last=_VALUE, time=_MAYBE_REAL)
+                _object(path=_TEXT, kind={"enum": ["series", "text"]}, step=_MAYBE_REAL, last=_VALUE, time=_MAYBE_TIME)
             ),
             total=_COUNT,
             next=_MAYBE_TEXT,
@@ -266,7 +275,7 @@ MOMENT: Final = {
         {**_query("path", {"type": "string", "minLength": 1}, "A metric."), "required": True},
         {**_query("step", _REAL, "A step of it."), "required": True},
     ],
-    "responses": _answers(_object(step=_MAYBE_NUMBER, time=_MAYBE_REAL)),
+    "responses": _answers(_object(step=_MAYBE_NUMBER, time=_MAYBE_TIME)),
 }
 TEXTS: Final = {
     "parameters": [
@@ -279,7 +288,7 @@ TEXTS: Final = {
     "responses": _answers(
         _object(
             rows=_list(
-                _object(step=_NUMBER, time=_MAYBE_REAL, values=_list(_MAYBE_TEXT), cut=_list(_COUNT)),
+                _object(step=_NUMBER, time=_MAYBE_TIME, values=_list(_MAYBE_TEXT), cut=_list(_COUNT)),
             ),
             next=_MAYBE_NUMBER,
         )
@@ -356,7 +365,7 @@ DIFF_TEXT: Final = {
     "responses": _text_answers(),
 }
 REQUIREMENTS: Final = {"responses": _text_answers()}
-VIEWS: Final = {"responses": _answers(_object(views=_list(_object(name=_TEXT, updated=_REAL))))}
+VIEWS: Final = {"responses": _answers(_object(views=_list(_object(name=_TEXT, updated=_MAYBE_TIME))))}
 _VIEW_NAME: Final = [
     {
         "name": "name",
@@ -369,7 +378,7 @@ VIEW_GET: Final = {"parameters": _VIEW_NAME, "responses": _answers(_ANY_OBJECT)}
 VIEW_PUT: Final = {
     "parameters": _VIEW_NAME,
     "requestBody": {"required": True, "content": {"application/json": {"schema": _ANY_OBJECT}}},
-    "responses": _answers(_object(name=_TEXT, updated=_REAL), *_CHANGED),
+    "responses": _answers(_object(name=_TEXT, updated=_MAYBE_TIME), *_CHANGED),
 }
 VIEW_DELETE: Final = {"parameters": _VIEW_NAME, "responses": _answers(_object(ok=_BOOLEAN), *_CHANGED)}
 CHANGES: Final = {

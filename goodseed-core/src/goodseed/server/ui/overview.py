@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
-from goodseed.server.ui.columns import finite_numbers, plain_value
-from goodseed.server.ui.fields import limit_of
+from goodseed.server.ui.columns import finite_numbers, plain_value, shared_path
+from goodseed.server.ui.fields import limit_of, texts
 from goodseed.server.ui.state import desk_of
+from goodseed.server.ui.times import iso_utc
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from goodseed.server.routes import Request, SeriesPaths, Store
     from goodseed.server.ui.projects import Project
     from goodseed.storage.catalog import ProjectSummary
 
-__all__ = ["get_attributes", "list_projects", "words_in"]
+__all__ = ["get_attributes", "get_hardware", "list_projects", "words_in"]
 
 _DAYS: Final = 30
 _DAY_SECONDS: Final = 86_400
 _KINDS: Final = ("config", "series", "text")
 _MAX_LIMIT: Final = 1_000
+_MAX_HARDWARE_RUNS: Final = 500
 _SAMPLE: Final = 5
 _SAMPLE_CHARACTERS: Final = 200
 
@@ -53,7 +57,7 @@ def _project(project: ProjectSummary, activity: Counter[int]) -> dict[str, Any]:
         "runs": project.run_count,
         "running": project.running_count,
         "trashed": project.trashed_count,
-        "updated": project.modified_seconds,
+        "updated": iso_utc(project.modified_seconds),
         "activity": [activity[days] for days in reversed(range(_DAYS))],
     }
 
@@ -96,11 +100,11 @@ def _attributes(store: Store, project: Project, kind: str | None) -> list[tuple[
         project.columns.load_configs()
         rows += [(path, "config", len(values)) for path, values in project.columns.configs.items()]
     if kind != "config":
-        metrics, texts = _series_counts(store, project)
+        metrics, strings = _series_counts(store, project)
         if kind in (None, "series"):
             rows += [(path, "series", count) for path, count in metrics.items()]
         if kind in (None, "text"):
-            rows += [(path, "text", count) for path, count in texts.items()]
+            rows += [(path, "text", count) for path, count in strings.items()]
     return sorted(rows, key=lambda row: f"{row[0]} {row[1]}")
 
 
@@ -122,11 +126,32 @@ def _series_counts(store: Store, project: Project) -> tuple[Counter[str], Counte
     texts: Counter[str] = Counter()
     for paths, count in shared.values():
         for counts, found in ((metrics, paths.metrics), (texts, paths.texts)):
-            for path in found:
-                if isinstance(path, str):  # a damaged file may hold anything
-                    counts[path] += count
+            # The hardware's metrics have one name for all processes.
+            for path in {shared_path(path) for path in _names(found)}:
+                counts[path] += count
     project.series_counts = (project.rev, metrics, texts)
     return metrics, texts
+
+
+def _names(paths: Iterable[Any]) -> list[str]:
+    """Those of ``paths`` that are texts: a damaged file may hold anything."""
+    return [path for path in paths if isinstance(path, str)]
+
+
+def get_hardware(store: Store, request: Request) -> Answer:
+    """The hardware's metrics of some runs: for each shared name those of the run's processes."""
+    wanted = texts(request, "runs", _MAX_HARDWARE_RUNS)
+    project = desk_of(store).project(store, request.parameters["project"])
+    found: dict[str, dict[str, list[str]]] = {}
+    for run_id in wanted:
+        run = project.run(run_id)
+        if run is None:
+            continue
+        names = found[run_id] = {}
+        for path in _names(store.series_paths(run).metrics):
+            if (name := shared_path(path)) != path:
+                names.setdefault(name, []).append(path)
+    return Answer({"runs": found})
 
 
 def _item(project: Project, path: str, kind: str, n_runs: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from goodseed.server.ui.progress import first_max_steps, progress_of
 from goodseed.server.ui.projects import basic_values
 from goodseed.server.ui.source import git_facts
 from goodseed.server.ui.state import desk_of
+from goodseed.server.ui.times import iso_utc
 
 if TYPE_CHECKING:
     from goodseed.server.routes import Request, Store
@@ -80,7 +81,8 @@ def describe(store: Store, project: Project, entry: Entry) -> dict[str, Any]:
         counts = {path: {0: decoded(tag, value)} for path, tag, value in reader.rows(_STEP_COUNTS)}
         max_steps = first_max_steps(counts).get(0)
         text_count = reader.rows(_TEXT_COUNT)[0][0]
-        failure = _failure(reader) if run.state == "failed" else None
+        reason = _reason(reader) if run.closed_at is not None else None
+        failure = _failure(reader, reason) if run.state == "failed" else None
     step = max((point.step for point in run.last_metrics), default=None)
     settings = project.settings(run.run_id)
     values = basic_values(run)
@@ -95,9 +97,9 @@ def describe(store: Store, project: Project, entry: Entry) -> dict[str, Any]:
         "archived": bool(settings.get("archived")),
         "trashed": bool(run.trashed),
         "ordinal": entry.ordinal,
-        "created": run.created_seconds,
-        "modified": run.modified_seconds,
-        "closed": values["sys/closed_time"],
+        "created": iso_utc(run.created_seconds),
+        "modified": iso_utc(run.modified_seconds),
+        "closed": iso_utc(values["sys/closed_time"]),
         "duration": run.duration_seconds,
         "counts": {"config": run.config_count, "series": run.metric_count, "text": text_count},
         "git": git,
@@ -105,18 +107,25 @@ def describe(store: Store, project: Project, entry: Entry) -> dict[str, Any]:
         "processes": processes,
         "parent": plain_value(configs.get("sys/parent")),
         "progress": None if max_steps is None else progress_of(run, step, max_steps).as_json(),
+        "end_reason": reason,
         "failure": failure,
         "reading": _reading(store, run),
         "rev": project.rev,
     }
 
 
-def _failure(reader: OpenRun) -> dict[str, Any] | None:
+def _reason(reader: OpenRun) -> str | None:
+    """Why the run ended, where that was said."""
+    reasons = reader.rows(_END)
+    return str(reasons[0][0]) if reasons else None
+
+
+def _failure(reader: OpenRun, reason: str | None) -> dict[str, Any] | None:
     """What ended the run; None where it was closed as failed and no more is known."""
-    reasons, tracebacks = reader.rows(_END), reader.rows(_TRACEBACK)
-    if not reasons:  # a traceback without one is of a thread, or of an earlier session of the run
+    if reason is None:  # a traceback without one is of a thread, or of an earlier session of the run
         return None
-    return {"reason": str(reasons[0][0]), "traceback": str(tracebacks[0][0]) if tracebacks else None}
+    tracebacks = reader.rows(_TRACEBACK)
+    return {"reason": reason, "traceback": str(tracebacks[0][0]) if tracebacks else None}
 
 
 def _reading(store: Store, run: RunSummary) -> dict[str, str]:
@@ -194,7 +203,7 @@ def _series_item(reader: OpenRun, path: str, number: int, kind: str) -> dict[str
     step, last, time = points[0] if points else (None, None, None)
     if points and last is None:
         last = float("nan")
-    return {"path": path, "kind": kind, "step": step, "last": plain_value(last), "time": time}
+    return {"path": path, "kind": kind, "step": step, "last": plain_value(last), "time": iso_utc(time)}
 
 
 def diff_runs(store: Store, request: Request) -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ from goodseed.server.ui.fields import Fields, encodable, limit_of, texts
 from goodseed.server.ui.filters import attributes, parse_filter
 from goodseed.server.ui.matching import matcher
 from goodseed.server.ui.state import desk_of
+from goodseed.server.ui.times import TIMES, iso_utc
 from goodseed.server.ui.values import Values
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from goodseed.server.ui.filters import Condition
     from goodseed.server.ui.projects import Entry, Project
 
-__all__ = ["get_runs", "query_runs"]
+__all__ = ["as_sent", "get_runs", "mean_and_deviation", "query_runs"]
 
 _MAX_COLUMNS: Final = 100
 _MAX_SORT: Final = 8
@@ -36,6 +36,7 @@ _TRASHED: Final = ("no", "only", "all")
 _FIELDS: Final = ("filter", "columns", "sort", "group_by", "offset", "limit", "ids", "trashed")
 
 
+_LEFT_OUT: Final = ("failed", "crashed")
 _KEPT: Final = 2
 _KEPT_SECONDS: Final = 5.0  # durations grow, and "in the last 7 days" moves on, without any change of a run
 
@@ -119,7 +120,7 @@ def _answer(store: Store, request: Request, query: Query) -> Answer:
             "rev": table.rev,
             "total": len(table.entries),
             "ids": [entry.run.run_id for entry in page],
-            "columns": {name: [plain_value(get(entry)) for entry in page] for name, get in getters.items()},
+            "columns": {name: [as_sent(name, get(entry)) for entry in page] for name, get in getters.items()},
             "types": {name: values.type_of(name) for name in query.columns},
             "stats": table.stats,
             "groups": table.groups,
@@ -153,7 +154,7 @@ def _ordered(project: Project, query: Query, condition: Condition | None) -> Ord
     groups = None
     if query.group_by:
         entries, groups = _grouped(entries, query, values)
-    stats = {column: _stats(map(values.getter(column), entries)) for column in query.columns}
+    stats = {column: _stats(column, map(values.getter(column), entries)) for column in query.columns}
     return Ordered(project.rev, time.monotonic() + _KEPT_SECONDS, values, entries, groups, stats)
 
 
@@ -210,13 +211,16 @@ def _grouped(entries: list[Entry], query: Query, values: Values) -> tuple[list[E
         members.setdefault(name, []).append(entry)
     ordered: list[Entry] = []
     groups = []
-    columns = {name: values.getter(name) for name in query.columns}
+    columns = {name: values.getter(name) for name in query.columns if name not in TIMES}
     for name, group in members.items():
-        found = {column: _aggregate([get(entry) for entry in group]) for column, get in columns.items()}
+        # A run that failed half-way would pull the mean of its group.
+        counted = [entry for entry in group if entry.run.state not in _LEFT_OUT]
+        found = {column: _aggregate([get(entry) for entry in counted]) for column, get in columns.items()}
         groups.append(
             {
                 "key": [plain_value(part) for part in keys[name]],
                 "n": len(group),
+                "counted": len(counted),
                 "offset": len(ordered),
                 "agg": {column: aggregate for column, aggregate in found.items() if aggregate is not None},
             }
@@ -229,26 +233,41 @@ def _aggregate(found: Sequence[Any]) -> dict[str, Any] | None:
     numbers = finite_numbers(found)
     if not numbers:
         return None
-    try:
-        mean = statistics.fmean(numbers)
-        squares = math.fsum((value - mean) ** 2 for value in numbers)
-        std = math.sqrt(squares / (len(numbers) - 1)) if len(numbers) > 1 else None
-    except OverflowError:
-        mean, std = math.inf, math.inf
+    mean, std = mean_and_deviation([float(number) for number in numbers])
     return {
-        "mean": plain_value(float(mean)),
+        "n": len(numbers),
+        "mean": plain_value(mean),
         "std": None if std is None else plain_value(std),
         "min": min(numbers),
         "max": max(numbers),
     }
 
 
-def _stats(found: Any) -> dict[str, Any]:
+def mean_and_deviation(numbers: Sequence[float]) -> tuple[float, float | None]:
+    """The mean and the sample's standard deviation, of doubles of any size; no deviation of a single one."""
+    exponent = max(math.frexp(number)[1] for number in numbers)
+    parts = [math.ldexp(number, -exponent) for number in numbers]  # exact, and no sum or square of these overflows
+    mean = math.fsum(parts) / len(parts)
+    if len(parts) == 1:
+        return numbers[0], None
+    deviation = math.sqrt(math.fsum((part - mean) ** 2 for part in parts) / (len(parts) - 1))
+    try:
+        return math.ldexp(mean, exponent), math.ldexp(deviation, exponent)
+    except OverflowError:  # 1.4 times the largest double
+        return math.ldexp(mean, exponent), math.inf
+
+
+def as_sent(column: str, value: Any) -> Any:
+    """The value of a column as JSON has it."""
+    return iso_utc(value) if column in TIMES else plain_value(value)
+
+
+def _stats(column: str, found: Any) -> dict[str, Any]:
     present = [value for value in found if value is not None]
     numbers = finite_numbers(present)
     return {
         "count": len(present),
-        "min": min(numbers) if numbers else None,
-        "max": max(numbers) if numbers else None,
+        "min": as_sent(column, min(numbers)) if numbers else None,
+        "max": as_sent(column, max(numbers)) if numbers else None,
         "distinct": len({(type(value), repr(value) if value != value else value) for value in present}),
     }

@@ -10,6 +10,7 @@ from goodseed.server.routes import Answer, RequestError
 from goodseed.server.ui.columns import plain_value
 from goodseed.server.ui.fields import limit_of, pattern_of, texts
 from goodseed.server.ui.state import desk_of
+from goodseed.server.ui.times import iso_utc
 
 if TYPE_CHECKING:
     from goodseed.server.routes import Request, Store
@@ -92,6 +93,6 @@ def _rows(
             if time is not None:
                 times.append(time)
         rows.append(
-            {"step": plain_value(step), "time": plain_value(times[0]) if times else None, "values": values, "cut": cut}
+            {"step": plain_value(step), "time": iso_utc(times[0]) if times else None, "values": values, "cut": cut}
         )
     return rows, None

@@ -41,9 +41,9 @@ BUILT_IN: Final[dict[str, str]] = {
     "sys/name": "str",
     "sys/state": "str",
     "sys/tags": "string_set",
-    "sys/creation_time": "seconds",
-    "sys/modification_time": "seconds",
-    "sys/closed_time": "seconds",
+    "sys/creation_time": "datetime",
+    "sys/modification_time": "datetime",
+    "sys/closed_time": "datetime",
     "sys/running_time": "seconds",
     "sys/progress": "float",
     "sys/eta": "seconds",
@@ -51,6 +51,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "sys/trashed": "bool",
     "sys/archived": "bool",
     "sys/color": "str",
+    "sys/end_reason": "str",
 }
 
 
@@ -69,6 +70,7 @@ class Values:
         self._loaded: Final[dict[str, Picked | dict[int, Any]]] = {}
         self._resolved: Final[dict[tuple[str, bool], str]] = {}
         self._has_configs = False
+        self._names: set[str] | None = None
         self._max_steps: dict[int, float] = {}
 
     def resolve(self, name: str, *, is_path: bool = False) -> str:
@@ -81,11 +83,14 @@ class Values:
     def _find(self, name: str, *, is_path: bool) -> str:
         if not is_path and name in _SHORT:
             return _SHORT[name]
-        path, aggregate = split_aggregate(name)
+        path, aggregate = self._split(name)
         suffix = f":{aggregate}" if aggregate else ""
         if name in BUILT_IN or self._is_there(path, aggregate):
             return name
         if not is_path:
+            whole = [one for one in self._own_names() if one.endswith(f"/{name}")] if aggregate else []
+            if whole:
+                return min(whole, key=lambda one: (len(one), one))
             paths = self._columns.load_lasts().keys() if aggregate else self._all_paths()
             ending = f"/{path}"
             configs = self._columns.configs
@@ -100,6 +105,20 @@ class Values:
     def _all_paths(self) -> list[str]:
         self._load_configs()
         return [*self._columns.configs, *self._columns.load_lasts()]
+
+    def _split(self, column: str) -> tuple[str, str]:
+        """The path and the aggregate of a column; what is logged under just this name is itself."""
+        path, aggregate = split_aggregate(column)
+        return (column, "") if aggregate and column in self._own_names() else (path, aggregate)
+
+    def _own_names(self) -> set[str]:
+        """The configs and metrics whose own names end as an aggregate does."""
+        if self._names is None:
+            self._load_configs()
+            columns = self._columns
+            known = {*columns.configs, *columns.load_lasts(), *columns.further_names()}
+            self._names = {name for name in known if split_aggregate(name)[1]}
+        return self._names
 
     def _is_there(self, path: str, aggregate: str) -> bool:
         if aggregate:
@@ -118,10 +137,12 @@ class Values:
             self._load_configs()
             self._columns.load_lasts()
             self._max_steps = first_max_steps(self._columns.configs)
+        if column in ("sys/state", "sys/end_reason"):
+            self._load_configs()
         if column in BUILT_IN or column in self._loaded:
             return
         self._load_configs()
-        path, aggregate = split_aggregate(column)
+        path, aggregate = self._split(column)
         at = _AT.fullmatch(aggregate)
         if at is not None:
             found: Picked | dict[int, Any] = self._columns.at(path, at["path"], at["extreme"])
@@ -141,6 +162,9 @@ class Values:
         project = self._project
         if column == "sys/color":
             return lambda entry: project.settings(entry.run.run_id).get("color")
+        if column == "sys/end_reason":
+            reasons = self._columns.config(column)
+            return lambda entry: reasons.get(entry.slot) if entry.run.closed_at is not None else None
         if column in _OF_PROGRESS:
             return partial(self._progress, field=_OF_PROGRESS[column])
         if column == "sys/archived":
@@ -157,7 +181,7 @@ class Values:
         """The type of a column's values."""
         if column in BUILT_IN:
             return BUILT_IN[column]
-        path, aggregate = split_aggregate(column)
+        path, aggregate = self._split(column)
         if aggregate:
             return "int" if aggregate == "count" else "float"
         types = self._columns.types.get(path, {})
@@ -173,7 +197,7 @@ _GETTERS: Final[dict[str, Callable[[Any], Any]]] = {
     "sys/tags": lambda entry: tuple(json.loads(entry.run.tags_text)),
     "sys/creation_time": lambda entry: entry.run.created_seconds,
     "sys/modification_time": lambda entry: entry.run.modified_seconds,
-    "sys/closed_time": lambda entry: entry.run.modified_seconds if entry.run.closed_at is not None else None,
+    "sys/closed_time": lambda entry: entry.run.closed_seconds,
     "sys/running_time": lambda entry: entry.run.duration_seconds,
     "sys/ordinal": lambda entry: entry.ordinal,
     "sys/trashed": lambda entry: bool(entry.run.trashed),

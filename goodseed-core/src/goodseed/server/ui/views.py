@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.server.routes import Answer, RequestError
 from goodseed.server.ui.state import desk_of
+from goodseed.server.ui.times import iso_utc
 
 if TYPE_CHECKING:
     from goodseed.server.routes import Request, Store
@@ -21,7 +22,9 @@ def list_views(store: Store, request: Request) -> Answer:
     desk = desk_of(store)
     project = desk.project(store, request.parameters["project"])
     views = desk.settings.views(project.name)
-    return Answer({"views": [{"name": name, "updated": view["updated"]} for name, view in sorted(views.items())]})
+    return Answer(
+        {"views": [{"name": name, "updated": iso_utc(view["updated"])} for name, view in sorted(views.items())]}
+    )
 
 
 def get_view(store: Store, request: Request) -> Answer:
@@ -46,7 +49,7 @@ def put_view(store: Store, request: Request) -> Answer:
     desk = desk_of(store)
     project = desk.project(store, request.parameters["project"])
     entry = desk.settings.set_view(project.name, name, request.body)
-    return Answer({"name": name, "updated": entry["updated"] if entry else None})
+    return Answer({"name": name, "updated": iso_utc(entry["updated"]) if entry else None})
 
 
 def delete_view(store: Store, request: Request) -> Answer:

@@ -1,0 +1,24 @@
+"""Times as the page's API has them: ISO 8601, in UTC."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
+
+__all__ = ["TIMES", "iso_utc"]
+
+# The columns that hold a time; those that hold a duration are numbers of seconds.
+TIMES: Final = frozenset({"sys/creation_time", "sys/modification_time", "sys/closed_time"})
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def iso_utc(seconds: Any) -> str | None:
+    """Seconds since the epoch as ``2026-01-31T09:30:00.250000Z``; None for what is no time of the calendar."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
+        return None
+    try:
+        moment = _EPOCH + timedelta(seconds=seconds)
+    except OverflowError:
+        return None
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
