@@ -18,6 +18,7 @@ export const MAX_GROUPED = 300;
 const FAST_MS = 500;
 const SLOW_MS = 10_000;
 const WORST_MS = 30_000;
+const MISSING_MS = 1000;
 const METRICS_PAGE = 1000;
 // A live run may log a metric that it has not had, or move in a list sorted by its values.
 const METRICS_MS = 5000;
@@ -228,17 +229,24 @@ export class Project {
       );
       this.isOffline.value = false;
       if (changes) this.take(changes);
+      if (this.isMissing.peek() && changes?.total) this.begin();
       if (this.totalRuns.peek() === 0) await this.lookForIt();
-      else this.isMissing.value = false;
       this.delay =
         this.running.peek() > 0 ? FAST_MS : this.delay < SLOW_MS ? Math.min(SLOW_MS, this.delay * 1.5) : SLOW_MS;
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
       this.isOffline.value = problem.status === 0;
       if (problem.status === 404) this.isMissing.value = true;
-      this.delay = Math.min(WORST_MS, Math.max(FAST_MS, this.delay) * 2);
+      this.delay = this.isMissing.peek() ? MISSING_MS : Math.min(WORST_MS, Math.max(FAST_MS, this.delay) * 2);
     }
     this.schedule(this.delay);
+  }
+
+  /** The project that was not there has its first run. */
+  private begin(): void {
+    this.isMissing.value = false;
+    this.table.reload();
+    void this.loadMetrics();
   }
 
   /** A project without runs may have some in the trash, or may not be there at all. */

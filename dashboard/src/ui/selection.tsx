@@ -138,11 +138,13 @@ export function SelectionBar({
         <span>Tick runs to compare, tag, pin or remove them</span>
       )}
       <span class="sp" />
-      <span>
-        Sorted on the server by{" "}
-        {settings.sort.value[0] ? columnText(settings.sort.value[0][0], project.metricSet.value) : "creation"} ·{" "}
-        {Math.round(table.milliseconds.value)} ms
-      </span>
+      {table.isLoaded.value && (
+        <span>
+          Sorted on the server by{" "}
+          {settings.sort.value[0] ? columnText(settings.sort.value[0][0], project.metricSet.value) : "creation"} ·{" "}
+          {Math.round(table.milliseconds.value)} ms
+        </span>
+      )}
       {edited && (
         <EditDialog
           project={project}
