@@ -286,8 +286,9 @@ test("metrics: a pattern that could take minutes is refused", () => {
 });
 
 test("domain: values near the largest double, and few points, have one", () => {
-  const huge = yDomain([series([0, 1], [-1e308, 1e308])], 0, 1, false, false);
-  expect(Number.isFinite(huge.high - huge.low)).toBe(true);
+  const huge = yDomain([series([0, 1], [-1.7e308, 1.7e308])], 0, 1, false, false);
+  expect([huge.low <= -1.7e308, huge.high >= 1.7e308, huge.isClipped]).toEqual([true, true, false]);
+  expect([huge.low, huge.high].every(Number.isFinite)).toBe(true);
   const x = Array.from({ length: 40 }, (_, i) => i);
   const falling = x.map((i) => 1 / (i + 1));
   expect(yDomain([series(x, falling)], 0, 39, false, false).isClipped).toBe(false);

@@ -36,11 +36,11 @@ def test_a_menu_opens_beside_its_button(tab: Tab, metric: str, scroll: int) -> N
     card = chart(page, metric)
     page.locator(".scroll").evaluate(f"box => box.scrollTop = {scroll}")
     card.hover()
-    card.get_by_label("More").click()
+    card.get_by_role("button", name="More").click()
     menu = page.get_by_role("dialog", name="More")
     menu.get_by_text("Copy a link to this chart").wait_for()
 
-    button, box = card.get_by_label("More").bounding_box(), menu.bounding_box()
+    button, box = card.get_by_role("button", name="More").bounding_box(), menu.bounding_box()
 
     assert 0 <= box["x"] <= button["x"] + button["width"]
     assert box["x"] + box["width"] >= button["x"]
@@ -57,9 +57,9 @@ def test_a_menu_follows_its_button(tab: Tab) -> None:
     page = tab.open(HOME)
     card = chart(page, "train/loss")
     card.hover()
-    card.get_by_label("More").click()
+    card.get_by_role("button", name="More").click()
     menu = page.get_by_role("dialog", name="More")
-    before = menu.bounding_box()["y"] - card.get_by_label("More").bounding_box()["y"]
+    before = menu.bounding_box()["y"] - card.get_by_role("button", name="More").bounding_box()["y"]
     page.locator(".scroll").evaluate("box => box.scrollTop += 30")
     until(
         page,
@@ -228,7 +228,7 @@ def test_an_exported_drawing_says_what_its_axes_are(tab: Tab) -> None:
     card = chart(page, "val/acc")
     wait_painted(page, card)
     card.hover()
-    card.get_by_label("More").click()
+    card.get_by_role("button", name="More").click()
     with page.expect_download() as download:
         page.get_by_text("Drawing (SVG)").click()
     content = Path(download.value.path()).read_text(encoding="utf-8")

@@ -25,13 +25,24 @@ export interface Look {
 const TINY = Number.MIN_VALUE;
 const log = (value: number): number => Math.log10(Math.max(value, TINY));
 
+const HUGE = 1e307;
+
+/** Where a value is between two others, 0 at the first: no difference of doubles is too large or too small for it. */
+function part(value: number, low: number, high: number): number {
+  if (Math.abs(low) > HUGE || Math.abs(high) > HUGE) return (value / 2 - low / 2) / (high / 2 - low / 2 || 1);
+  return (value - low) / (high - low || 1);
+}
+
+// A canvas draws no line to a place that is no number.
+const FAR_PX = 1e6;
+const inReach = (px: number): number => (px > FAR_PX ? FAR_PX : px < -FAR_PX ? -FAR_PX : px);
+
 /** Functions from values to pixels. */
 export function scalesOf(area: Area): { X: (v: number) => number; Y: (v: number) => number } {
   const [x0, x1] = area.isLogX ? [log(area.x[0]), log(area.x[1])] : area.x;
   const [y0, y1] = area.isLogY ? [log(area.y[0]), log(area.y[1])] : area.y;
-  // Divided before it is multiplied: no range is too small or too large for this.
-  const x = (v: number): number => area.left + ((v - x0) / (x1 - x0 || 1)) * area.width;
-  const y = (v: number): number => area.top + area.height - ((v - y0) / (y1 - y0 || 1)) * area.height;
+  const x = (v: number): number => inReach(area.left + part(v, x0, x1) * area.width);
+  const y = (v: number): number => inReach(area.top + area.height - part(v, y0, y1) * area.height);
   return {
     X: area.isLogX ? (v) => x(log(v)) : x,
     Y: area.isLogY ? (v) => y(log(v)) : y,
@@ -39,16 +50,15 @@ export function scalesOf(area: Area): { X: (v: number) => number; Y: (v: number)
 }
 
 /** The value at a place between 0 and 1 of the axis of x. */
-export function valueAt(area: Pick<Area, "x" | "isLogX">, part: number): number {
+export function valueAt(area: Pick<Area, "x" | "isLogX">, at: number): number {
   const [low, high] = area.x;
-  if (!area.isLogX) return low + (high - low) * part;
-  return 10 ** (log(low) + (log(high) - log(low)) * part);
+  if (!area.isLogX) return low + (high - low) * at;
+  return 10 ** (log(low) + (log(high) - log(low)) * at);
 }
 
 /** Where a value is on an axis, from 0 to 1. */
 export function partOf([low, high]: readonly [number, number], isLog: boolean, value: number): number {
-  if (!isLog) return (value - low) / (high - low || 1);
-  return (log(value) - log(low)) / (log(high) - log(low) || 1);
+  return isLog ? part(log(value), log(low), log(high)) : part(value, low, high);
 }
 
 interface Paths {

@@ -14,8 +14,6 @@ export interface Domain {
 const SAMPLES = 200;
 // Of fewer points each is worth seeing.
 const MIN_CLIPPED = 100;
-// uPlot reckons with the height of the axis, which has to be a number.
-const LARGEST = 4e307;
 
 /**
  * The y domain of what is drawn between two x.
@@ -59,9 +57,10 @@ export function yDomain(
       [low, high] = [tight, wide];
     }
   }
-  if (high - low > LARGEST) [low, high, isClipped] = [Math.max(low, -LARGEST), Math.min(high, LARGEST), true];
-  const pad = (high - low || Math.abs(high) || 1) * 0.06;
-  return { low: low >= 0 && low - pad < 0 ? 0 : low - pad, high: high + pad, isClipped };
+  // By halves: the whole of the largest range is no number.
+  const pad = (high / 2 - low / 2 || Math.abs(high) / 2 || 0.5) * 0.12;
+  const [bottom, top] = [Math.max(-Number.MAX_VALUE, low - pad), Math.min(Number.MAX_VALUE, high + pad)];
+  return { low: low >= 0 && bottom < 0 ? 0 : bottom, high: top, isClipped };
 }
 
 /** Whether a log axis would show more: all values positive, over three orders of magnitude. */
