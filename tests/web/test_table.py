@@ -215,7 +215,7 @@ def test_grouped_table_has_aggregates(tab: Tab) -> None:
     page = tab.open(f"{TABLE}?g=parameters/optimizer&cols=val/acc")
     page.locator(".tgrp").first.wait_for()
     texts = page.locator(".tgrp").all_inner_texts()
-    assert any("7 runs" in text and "±" in text for text in texts)
+    assert any("n 7" in text and "±" in text for text in texts)
 
 
 def test_rows_outside_the_view_are_not_there(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:

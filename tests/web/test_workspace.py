@@ -158,7 +158,7 @@ def test_columns_of_best_and_last(tab: Tab) -> None:
     item = page.locator(".menu .it", has_text="train/loss")
     item.get_by_role("button", name="min").click()
     page.keyboard.press("Escape")
-    until(page, "[...document.querySelectorAll('.thead button')].some(b => b.title.includes('train/loss:min'))")
+    until(page, "[...document.querySelectorAll('.thead button')].some(b => b.title.includes('train/loss min'))")
     assert "train/loss:min" in query(page)["side"]
 
 
@@ -292,13 +292,13 @@ def test_grouping_shows_mean_and_band(tab: Tab) -> None:
     page.get_by_role("checkbox", name="parameters/depth").click()
     page.keyboard.press("Escape")
     page.wait_for_selector(".grp")
-    assert "runs" in page.locator(".grp").first.text_content()
+    assert re.search(r"n \d", page.locator(".grp").first.text_content())
     card = chart(page, "val/acc")
     wait_painted(page, card)
     move_over(page, card, 0.5, 0.5)
     text = page.locator(".tip").text_content()
     assert "3 lines" in text
-    assert "runs ·" in text
+    assert re.search(r"n \d", text)
     page.locator("#group").click()
     page.get_by_role("button", name="min–max").click()
     assert query(page)["band"] == ["minmax"]
@@ -420,10 +420,10 @@ def test_monitoring_is_shut_and_unfetched(new_tab: Callable[..., Tab], serve: An
     page = tab.open("/p/p")
     page.locator(".u-over").first.wait_for()
     page.wait_for_timeout(300)
-    assert page.locator('[data-metric="monitoring/abcd1234/cpu"]').count() == 0
+    assert page.locator('[data-metric="monitoring/*/cpu"]').count() == 0
     assert not any("monitoring" in item["path"] for ask in tab.series_asks() for item in ask["items"])
     page.get_by_role("button", name="monitoring").click()
-    chart(page, "monitoring/abcd1234/cpu")
+    chart(page, "monitoring/*/cpu")
 
 
 def test_saved_view_brings_everything_back(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
