@@ -432,7 +432,7 @@ def test_missing_run_says_so(new_tab: Callable[..., Tab]) -> None:
     """An address of no run is explained."""
     tab = new_tab()
     tab.page.goto(f"{tab.root}{HOME}/-/run/nothing")
-    tab.page.get_by_role("alert").get_by_text("nothing").wait_for()
+    tab.page.get_by_role("heading", name="There is no run nothing").wait_for()
     tab.problems.clear()  # the browser reports the 404 itself
 
 
