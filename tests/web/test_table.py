@@ -80,9 +80,9 @@ def test_choose_columns(own: Tab) -> None:
     page = own.page
     page.get_by_role("button", name="Columns").click()
     page.get_by_label("Search columns").fill("loss")
-    page.locator(".menu .it", has_text="loss").get_by_role("button", name="min").click()
+    page.locator(".menu .it", has_text="loss").get_by_role("button", name="mean").click()
     page.keyboard.press("Escape")
-    page.get_by_title("Sort by loss:min").wait_for()
+    page.get_by_title("Sort by loss mean").wait_for()
     assert "0" in page.locator(".trow").last.inner_text()
 
 
