@@ -62,11 +62,15 @@ class GoodseedCallback(Callback):  # type: ignore[misc,unused-ignore]
         values = {
             f"{self.prefix}{name}": float(value)
             for name, value in epoch.items()
-            if isinstance(value, Real) and not isinstance(value, bool) and not name.startswith("event_")
+            if _is_number(value) and not name.startswith("event_")
         }
         values.pop(f"{self.prefix}epoch")
         if values:
             self.run.log_metrics(values, step=epoch["epoch"])
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and type(value) is not bool
 
 
 def _described(value: Any) -> object:
