@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,17 @@ _OFF = {
     "capture_traceback": False,
     "git_ref": False,
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let processes that tests start react to signals, whoever started the tests: nohup and shells ignore some.
+
+    What a process ignores, its children ignore, too; what it handles, they don't.
+    """
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ Source: https://skorch.readthedocs.io/en/stable/user/callbacks.html
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from skorch.callbacks import Callback
@@ -60,7 +59,7 @@ class GoodseedCallback(Callback):  # type: ignore[misc,unused-ignore]
         """Log the numbers of the epoch."""
         epoch = net.history[-1]
         values = {
-            f"{self.prefix}{name}": float(value)
+            f"{self.prefix}{name}": value
             for name, value in epoch.items()
             if _is_number(value) and not name.startswith("event_")
         }
@@ -70,7 +69,7 @@ class GoodseedCallback(Callback):  # type: ignore[misc,unused-ignore]
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and type(value) is not bool
+    return hasattr(value, "__float__") and not isinstance(value, bool)
 
 
 def _described(value: Any) -> object:
