@@ -37,7 +37,7 @@ ENTRY_POINT_GROUP: Final = "goodseed"
 _ALL: Final = frozenset({"1", "all", "true", "yes", "on"})
 
 _OURS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "goodseed-gpu": ("goodseed.monitoring.gpu", ("goodseed_hardware_samplers", "goodseed_facts")),
+    "goodseed-gpu": ("goodseed.monitoring.gpu.samplers", ("goodseed_hardware_samplers", "goodseed_facts")),
     "goodseed-values": ("goodseed.conversions", ("goodseed_config_value",)),
     "goodseed-import": ("goodseed.importing.sources", ("goodseed_importers",)),
 }

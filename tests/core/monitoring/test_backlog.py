@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from goodseed.monitoring.backlog import Backlog
+from goodseed.monitoring.console.backlog import Backlog
 
 
 def test_pieces_come_back_in_order() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from goodseed.monitoring.console import Console
+from goodseed.monitoring.console.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

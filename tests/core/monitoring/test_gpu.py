@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from goodseed.monitoring.amd import AmdReader, parse_amd_smi, parse_rocm_smi, visible_indices
-from goodseed.monitoring.apple import AppleReader, parse_ioreg
-from goodseed.monitoring.gpu_reading import GpuReading, as_number, numbers_of
-from goodseed.monitoring.nvidia import NvmlReader, SmiReader, find, parents_of_slices, parse_smi
-from goodseed.monitoring.visible import chosen
+from goodseed.monitoring.gpu.amd import AmdReader, parse_amd_smi, parse_rocm_smi, visible_indices
+from goodseed.monitoring.gpu.apple import AppleReader, parse_ioreg
+from goodseed.monitoring.gpu.cuda_visible_devices import chosen
+from goodseed.monitoring.gpu.nvidia import NvmlReader, SmiReader, find, parents_of_slices, parse_smi
+from goodseed.monitoring.gpu.reading import GpuReading, as_number, numbers_of
 
 MIB = 1024.0**2
 

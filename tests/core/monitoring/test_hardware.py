@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from goodseed.hookspecs import hookimpl
+from goodseed.monitoring.gpu.tools import Tool, kill_tool_of
 from goodseed.monitoring.hardware import Hardware
 from goodseed.monitoring.host import HostSampler
-from goodseed.monitoring.tools import Tool, kill_tool_of
 from goodseed.plugins import plugin_manager
 
 if TYPE_CHECKING:

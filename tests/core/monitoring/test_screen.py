@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from goodseed.monitoring.screen import MAX_LINE_CHARS, Screen
+from goodseed.monitoring.console.screen import MAX_LINE_CHARS, Screen
 
 
 def shown(*texts: str) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 import goodseed
 from goodseed.server.routes import RequestError
-from goodseed.storage.rollup_file import CACHE_NAME
+from goodseed.storage.cache.file import CACHE_NAME
 
 from .conftest import Api
 

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from goodseed.storage.rollup_buckets import Window, read_window
-from goodseed.storage.rollup_changes import ChangeTracker
-from goodseed.storage.rollup_file import CACHE_NAME, CacheFile
-from goodseed.storage.rollup_joined import read_joined
-from goodseed.storage.rollup_nodes import EVERYTHING, Bounds
-from goodseed.storage.rollups import Rollup, Rollups
+from goodseed.storage.cache.file import CACHE_NAME, CacheFile
+from goodseed.storage.rollup.changes import ChangeTracker
+from goodseed.storage.rollup.joined import read_joined
+from goodseed.storage.rollup.kept import Rollup, Rollups
+from goodseed.storage.rollup.nodes import EVERYTHING, Bounds
+from goodseed.storage.rollup.window import Window, read_window
 
 _TABLE = """
     CREATE TABLE metric_points (

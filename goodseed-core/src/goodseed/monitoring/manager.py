@@ -11,12 +11,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from goodseed.monitoring.console import Console
+from goodseed.monitoring.console.console import Console
+from goodseed.monitoring.console.openers import Opener
 from goodseed.monitoring.facts import installed_packages, machine_facts, process_facts
+from goodseed.monitoring.gpu.tools import kill_tool_of
 from goodseed.monitoring.hardware import Hardware
-from goodseed.monitoring.openers import Opener
 from goodseed.monitoring.thread import MonitoringThread, Task, importing
-from goodseed.monitoring.tools import kill_tool_of
 from goodseed.monitoring.traceback import formatted
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from goodseed.errors import (
 )
 from goodseed.paths import check_project, check_run_id, run_files
 from goodseed.run.backends import Backend, DisabledBackend, ReadOnlyBackend, WriterBackend
-from goodseed.run.ending import EXIT_SECONDS
+from goodseed.run.process_end.ending import EXIT_SECONDS
 from goodseed.storage.writer import RunWriter
 from goodseed.times import now_text, time_argument
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from goodseed.config_values import Encoded
 from goodseed.hooktypes import StoredPoints
 from goodseed.plugins import call_each, implementations, report
-from goodseed.storage.waiting import Done, Wake, wait_until
+from goodseed.storage.inbox.waiting import Done, Wake, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from goodseed.errors import GoodseedError, InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.run.arguments import check_git_ref, check_seconds, check_switches, first_fields, renamed
-from goodseed.run.ending import open_runs
 from goodseed.run.notices import closing_line, missing_key_line, notice, opening_line
 from goodseed.run.opening import open_backend, resolve
 from goodseed.run.pickling import found, pickled
 from goodseed.run.plugged import find_redactor
+from goodseed.run.process_end.ending import open_runs
 from goodseed.run.writing import RunWriting
 from goodseed.times import now_text
 from goodseed.values import as_text
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from goodseed.config import Storage
     from goodseed.run.attachments import Attachments
-    from goodseed.run.exit_code import ProcessEnd
     from goodseed.run.opening import Opened, Request
+    from goodseed.run.process_end.exit_code import ProcessEnd
     from goodseed.run.source import Source
     from goodseed.source_code import GitRef
 

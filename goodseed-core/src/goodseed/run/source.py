@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from goodseed.paths import RunFiles
-    from goodseed.storage.segments import FoundSegment
+    from goodseed.storage.inbox.segments import FoundSegment
 
 __all__ = ["LocalRun", "Source"]
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from goodseed.server.queries import Batch, PointBucket, ServedRun
-    from goodseed.server.routes import Request, SeriesPaths, Store
+    from goodseed.server.routes import Request, Store
+    from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import RunSummary
 
 __all__ = ["ROUTES"]

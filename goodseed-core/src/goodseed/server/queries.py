@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from goodseed.server.routes import SeriesPaths
+from goodseed.storage.cache.series import SeriesPaths
 from goodseed.storage.reader import RunReader
 
 if TYPE_CHECKING:

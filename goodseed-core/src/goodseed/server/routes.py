@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from goodseed.server.queries import ServedRun
+    from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import ProjectSummary, RunSummary
     from goodseed.storage.edits import Edits
 
-__all__ = ["JSON", "Answer", "Request", "RequestError", "Route", "SeriesPaths", "Settings", "Store"]
+__all__ = ["JSON", "Answer", "Request", "RequestError", "Route", "Settings", "Store"]
 
 JSON: Final = "application/json"
 
@@ -38,14 +39,6 @@ class RequestError(GoodseedError, ValueError):
         self.code: Final = code
         self.hint: Final = hint
         self.details: Final = details
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesPaths:
-    """The paths of a run's series that hold a point, each tuple sorted."""
-
-    metrics: tuple[str, ...]
-    texts: tuple[str, ...]
 
 
 class Settings(Protocol):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, final
 
 from goodseed.errors import GoodseedError, RunNotFoundError
 from goodseed.paths import RunFiles, home_directory
-from goodseed.storage.index import INDEX_NAME, CatalogIndex, IndexEntry, ProjectSummary
+from goodseed.storage.cache.runs import INDEX_NAME, CatalogIndex, IndexEntry, ProjectSummary
 from goodseed.storage.lock import is_locked
 from goodseed.storage.scan import FoundRun, Scan, scan
 from goodseed.storage.summary import RunSummary, read_summary

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import FileFormatError, RunInUseError
+from goodseed.storage.inbox.recovery import recover_if_abandoned
 from goodseed.storage.lock import WriterLock
-from goodseed.storage.recovery import recover_if_abandoned
 from goodseed.storage.schema import check_file, check_version, connect_writer, migrate, refuse_if_open
 from goodseed.storage.string_sets import SET, strings_of, strings_text
 from goodseed.times import now_text

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import FileFormatError, RunNotFoundError
 from goodseed.storage.downsample import Bucket, downsample
+from goodseed.storage.inbox.overlay import show_unstored
+from goodseed.storage.inbox.recovery import recover_if_abandoned
 from goodseed.storage.lock import is_locked
-from goodseed.storage.overlay import show_unstored
-from goodseed.storage.recovery import recover_if_abandoned
 from goodseed.storage.schema import connect_read_only, read_meta
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from goodseed.paths import RunFiles
-    from goodseed.storage.segments import FoundSegment
+    from goodseed.storage.inbox.segments import FoundSegment
 
 __all__ = ["ConfigRow", "LastPoint", "MetricPoint", "RunReader", "TextPoint", "file_token", "is_at_rest", "rest_token"]
 

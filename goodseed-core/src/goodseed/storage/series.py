@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from goodseed.storage.records import row_layout
+from goodseed.storage.inbox.records import row_layout
 
 if TYPE_CHECKING:
     import sqlite3

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Final
 from goodseed.paths import make_private_directory
 from goodseed.storage.batch import Batch, Tables
 from goodseed.storage.forks import GatedConnection
+from goodseed.storage.inbox.records import replay
+from goodseed.storage.inbox.recovery import recover
+from goodseed.storage.inbox.segments import HEADER_BYTES
 from goodseed.storage.life import (
     EARLIER_SECONDS,
     RESUMED_AT,
@@ -21,8 +24,6 @@ from goodseed.storage.life import (
     seconds_of,
     started_seconds,
 )
-from goodseed.storage.records import replay
-from goodseed.storage.recovery import recover
 from goodseed.storage.schema import (
     SCHEMA_VERSION,
     check_file,
@@ -36,14 +37,13 @@ from goodseed.storage.schema import (
     refuse_if_open,
     set_drained,
 )
-from goodseed.storage.segments import HEADER_BYTES
 from goodseed.times import now_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from goodseed.paths import RunFiles
-    from goodseed.storage.inbox import Inbox
+    from goodseed.storage.inbox.inbox import Inbox
 
 __all__ = ["Session"]
 

@@ -13,6 +13,8 @@ from typing import Final
 from goodseed.config import DEFAULT_PROJECT
 from goodseed.errors import FileFormatError
 from goodseed.paths import RUN_SUFFIX, RunFiles
+from goodseed.storage.inbox.overlay import show_unstored
+from goodseed.storage.inbox.recovery import recover_if_abandoned
 from goodseed.storage.life import (
     EARLIER_SECONDS,
     RESUMED_AT,
@@ -22,9 +24,7 @@ from goodseed.storage.life import (
     started_seconds,
 )
 from goodseed.storage.lock import heard_seconds, is_locked
-from goodseed.storage.overlay import show_unstored
 from goodseed.storage.reader import LastPoint, is_at_rest
-from goodseed.storage.recovery import recover_if_abandoned
 from goodseed.storage.schema import connect_read_only
 from goodseed.times import as_utc, utc_text
 from goodseed.values import decode_config

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 from goodseed.errors import RunExistsError, RunNotFoundError
 from goodseed.paths import make_private_directory
 from goodseed.storage.forks import watch_forks
-from goodseed.storage.inbox import Inbox
+from goodseed.storage.inbox.inbox import Inbox
+from goodseed.storage.inbox.waiting import Done, Wake, wait_until
 from goodseed.storage.lock import WriterLock
 from goodseed.storage.session import Session
-from goodseed.storage.waiting import Done, Wake, wait_until
 from goodseed.times import now_text
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Final
 
+from goodseed.storage.inbox.recovery import recover
 from goodseed.storage.lock import WriterLock
 from goodseed.storage.outbox import FileOutbox
-from goodseed.storage.recovery import recover
 from goodseed.storage.schema import (
     SCHEMA_VERSION,
     check_file,

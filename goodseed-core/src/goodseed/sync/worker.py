@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from goodseed.errors import AuthenticationError, GoodseedError, ProjectNotFoundError, RemoteError
 from goodseed.remote.client import Capabilities, split_project
 from goodseed.storage.forks import watch_forks
+from goodseed.storage.inbox.waiting import Done, Wake, wait_until
 from goodseed.storage.outbox import LiveOutbox, ensure_pending_indexes
 from goodseed.storage.schema import connect_read_only
-from goodseed.storage.waiting import Done, Wake, wait_until
 from goodseed.sync.uploader import Uploader
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, final
 from goodseed.paths import make_private_directory
 from goodseed.storage.batch import Batch, Tables, Upsert
 from goodseed.storage.edits import Edited
+from goodseed.storage.inbox.recovery import recover_if_abandoned
 from goodseed.storage.lock import WriterLock
-from goodseed.storage.recovery import recover_if_abandoned
 from goodseed.storage.schema import (
     check_version,
     connect_writer,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from goodseed.server.queries import ServedRun
-    from goodseed.server.routes import SeriesPaths, Settings
+    from goodseed.server.routes import Settings
+    from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import RunSummary
     from goodseed.storage.edits import Edits
     from goodseed_hub.registry.directory import RunRecord

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.errors import FileFormatError, GoodseedError
 from goodseed.storage.reader import rest_token
-from goodseed.storage.rollup_nodes import Nodes, whole_node
+from goodseed.storage.rollup.nodes import Nodes, whole_node
 from goodseed.storage.summary import MAX_METRICS
 from goodseed.values import MAX_EXACT_INTEGER, decode_config
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from goodseed.storage.rollup_joined import joined_extent
+from goodseed.storage.rollup.joined import joined_extent
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from goodseed.storage.rollup_changes import ChangeTracker
+    from goodseed.storage.rollup.changes import ChangeTracker
 
 __all__ = ["Cursor", "JoinedCursor"]
 
@@ -24,7 +24,7 @@ class Cursor(NamedTuple):
     """The state of the file and the last step that a client knows.
 
     Attributes:
-        state: Of the file, see `goodseed.storage.rollup_changes.ChangeTracker.look`.
+        state: Of the file, see `goodseed.storage.rollup.changes.ChangeTracker.look`.
         last_step: None without a point.
     """
 

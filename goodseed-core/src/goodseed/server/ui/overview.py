@@ -16,8 +16,9 @@ from goodseed.server.ui.times import iso_utc
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from goodseed.server.routes import Request, SeriesPaths, Store
+    from goodseed.server.routes import Request, Store
     from goodseed.server.ui.projects import Project
+    from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import ProjectSummary
 
 __all__ = ["get_attributes", "get_hardware", "list_projects", "words_in"]

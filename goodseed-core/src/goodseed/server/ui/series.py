@@ -14,9 +14,9 @@ from goodseed.server.ui.fields import Fields
 from goodseed.server.ui.series_format import BINARY, Series, as_frame, as_json, kept, restored
 from goodseed.server.ui.state import desk_of
 from goodseed.storage.reader import rest_token
-from goodseed.storage.rollup_buckets import Window, read_window
-from goodseed.storage.rollup_joined import read_joined
-from goodseed.storage.rollup_nodes import EVERYTHING, Bounds
+from goodseed.storage.rollup.joined import read_joined
+from goodseed.storage.rollup.nodes import EVERYTHING, Bounds
+from goodseed.storage.rollup.window import Window, read_window
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from goodseed.server.ui.reading import OpenRun
     from goodseed.server.ui.state import Desk
     from goodseed.storage.catalog import RunSummary
-    from goodseed.storage.rollup_changes import ChangeTracker
+    from goodseed.storage.rollup.changes import ChangeTracker
 
 __all__ = ["query_series"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.encoding import json_number
-from goodseed.storage.rollup_buckets import Window
+from goodseed.storage.rollup.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

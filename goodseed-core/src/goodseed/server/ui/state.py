@@ -14,10 +14,10 @@ from goodseed.server.ui.log_order import LogOrders
 from goodseed.server.ui.projects import Project
 from goodseed.server.ui.reading import OpenRun
 from goodseed.server.ui.series_memory import SeriesMemory
+from goodseed.storage.cache.file import CacheFile
 from goodseed.storage.reader import rest_token
-from goodseed.storage.rollup_changes import Changes
-from goodseed.storage.rollup_file import CacheFile
-from goodseed.storage.rollups import Rollups
+from goodseed.storage.rollup.changes import Changes
+from goodseed.storage.rollup.kept import Rollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from goodseed.monitoring.gpu_reading import GpuReading, as_number
-from goodseed.monitoring.tools import Tool
-from goodseed.monitoring.visible import chosen
+from goodseed.monitoring.gpu.cuda_visible_devices import chosen
+from goodseed.monitoring.gpu.reading import GpuReading, as_number
+from goodseed.monitoring.gpu.tools import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,14 +10,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from goodseed.monitoring.backlog import Backlog
-from goodseed.monitoring.screen import Screen
-from goodseed.monitoring.taps import silenced, tap, untap
+from goodseed.monitoring.console.backlog import Backlog
+from goodseed.monitoring.console.screen import Screen
+from goodseed.monitoring.console.taps import silenced, tap, untap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from goodseed.monitoring.openers import Opener
+    from goodseed.monitoring.console.openers import Opener
     from goodseed.sink import Sink
 
 __all__ = ["Console"]
@@ -133,7 +133,7 @@ class _Channel:
         if os.name != "posix":
             _logger.warning("goodseed: file descriptors are not captured on this platform; sys.%s is.", self.name)
             return False
-        from goodseed.monitoring.descriptors import tap_descriptor, untap_descriptor
+        from goodseed.monitoring.console.descriptors import tap_descriptor, untap_descriptor
 
         put = self._backlog.put
         try:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from goodseed.errors import ForkedRunError, InvalidTypeError, InvalidValueError, RunClosedError
 from goodseed.paths import check_attribute_path
-from goodseed.storage.records import (
+from goodseed.storage.inbox.records import (
     MAX_RECORD_BYTES,
     POINT_WORD,
     Shape,
@@ -30,15 +30,15 @@ from goodseed.storage.records import (
     text_record,
     unpack_word,
 )
-from goodseed.storage.segments import FoundSegment, Segment, SegmentFile
-from goodseed.storage.waiting import wait_until
+from goodseed.storage.inbox.segments import FoundSegment, Segment, SegmentFile
+from goodseed.storage.inbox.waiting import wait_until
 from goodseed.values import as_number, as_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from goodseed.storage.waiting import Wake
+    from goodseed.storage.inbox.waiting import Wake
 
 __all__ = ["Inbox"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from goodseed.monitoring import amd, apple, nvidia
-from goodseed.monitoring.gpu_reading import numbers_of
+from goodseed.monitoring.gpu import amd, apple, nvidia
+from goodseed.monitoring.gpu.reading import numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from goodseed.monitoring.gpu_reading import GpuReader
+    from goodseed.monitoring.gpu.reading import GpuReader
 
 __all__ = ["goodseed_facts", "goodseed_hardware_samplers"]
 

@@ -10,13 +10,13 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
-from goodseed.storage.rollup_nodes import EVERYTHING, FANOUT, Bounds, Nodes, aggregate
+from goodseed.storage.rollup.nodes import EVERYTHING, FANOUT, Bounds, Nodes, aggregate
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from goodseed.storage.rollup_file import CacheFile
+    from goodseed.storage.cache.file import CacheFile
 
 __all__ = ["Rollup", "Rollups"]
 

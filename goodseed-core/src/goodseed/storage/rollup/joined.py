@@ -7,8 +7,8 @@ from array import array
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.errors import FileFormatError
-from goodseed.storage.rollup_buckets import Window, window_of_nodes
-from goodseed.storage.rollup_nodes import Nodes, nodes_of_points
+from goodseed.storage.rollup.nodes import Nodes, nodes_of_points
+from goodseed.storage.rollup.window import Window, window_of_nodes
 
 if TYPE_CHECKING:
     import sqlite3

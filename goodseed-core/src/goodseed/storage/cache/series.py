@@ -9,9 +9,9 @@ import os
 import sqlite3
 import stat
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
-from goodseed.server.routes import SeriesPaths
 from goodseed.storage.forks import GatedConnection
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from goodseed.storage.catalog import RunSummary
 
-__all__ = ["CACHE_NAME", "SeriesCache"]
+__all__ = ["CACHE_NAME", "SeriesCache", "SeriesPaths"]
 
 CACHE_NAME: Final = ".goodseed-series.sqlite"
 _logger: Final = logging.getLogger("goodseed")
@@ -30,6 +30,14 @@ _TABLE: Final = """
     CREATE TABLE IF NOT EXISTS series_1 (
         path BLOB PRIMARY KEY, token TEXT NOT NULL, series TEXT NOT NULL
     ) WITHOUT ROWID"""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPaths:
+    """The paths of a run's series that hold a point, each tuple sorted."""
+
+    metrics: tuple[str, ...]
+    texts: tuple[str, ...]
 
 
 @final

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from goodseed.monitoring.gpu_reading import GpuReading, as_number, numbers_of_names
+from goodseed.monitoring.gpu.cuda_visible_devices import chosen
+from goodseed.monitoring.gpu.reading import GpuReading, as_number, numbers_of_names
+from goodseed.monitoring.gpu.tools import Tool
 from goodseed.monitoring.thread import importing
-from goodseed.monitoring.tools import Tool
-from goodseed.monitoring.visible import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,8 +13,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, final
 
-from goodseed.storage.rollup_nodes import Bounds
-from goodseed.storage.rollup_pages import Change, changes_of
+from goodseed.storage.rollup.nodes import Bounds
+from goodseed.storage.rollup.pages import Change, changes_of
 
 if TYPE_CHECKING:
     from goodseed.paths import RunFiles

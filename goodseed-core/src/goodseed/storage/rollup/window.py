@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import sub
 from typing import TYPE_CHECKING, Final
 
-from goodseed.storage.rollup_nodes import (
+from goodseed.storage.rollup.nodes import (
     FANOUT,
     Bounds,
     Nodes,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from goodseed.storage.rollups import Rollup
+    from goodseed.storage.rollup.kept import Rollup
 
 __all__ = ["Window", "read_window", "window_of_nodes"]
 

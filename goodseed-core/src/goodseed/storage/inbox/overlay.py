@@ -11,16 +11,16 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from goodseed.storage.batch import Batch, Tables
+from goodseed.storage.inbox.records import first_time, replay
+from goodseed.storage.inbox.segments import HEADER_BYTES, read_headers, read_segments
 from goodseed.storage.lock import is_locked
-from goodseed.storage.records import first_time, replay
-from goodseed.storage.segments import HEADER_BYTES, read_headers, read_segments
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
     from goodseed.paths import RunFiles
-    from goodseed.storage.segments import FoundSegment
+    from goodseed.storage.inbox.segments import FoundSegment
 
 __all__ = ["drained_generation", "show_unstored"]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import RunInUseError
 from goodseed.storage.batch import Batch, Tables
+from goodseed.storage.inbox.overlay import drained_generation
+from goodseed.storage.inbox.records import replay
+from goodseed.storage.inbox.segments import HEADER_BYTES, FoundSegment, read_segments
 from goodseed.storage.life import last_sign
 from goodseed.storage.lock import WriterLock, is_locked
-from goodseed.storage.overlay import drained_generation
-from goodseed.storage.records import replay
 from goodseed.storage.schema import check_version, connect_writer, drop_inbox_table, migrate
-from goodseed.storage.segments import HEADER_BYTES, FoundSegment, read_segments
 from goodseed.times import utc_text
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ _logger: Final = logging.getLogger("goodseed")
 def recover_if_abandoned(files: RunFiles) -> None:
     """Recover a run that has an inbox and no live writer; does nothing to any other, and never raises.
 
-    Where that fails, as the disk is full or must not be written, `goodseed.storage.overlay` shows what the inbox holds.
+    Where that fails, as the disk is full or must not be written, `goodseed.storage.inbox.overlay` shows
+    what the inbox holds.
     """
     if not files.inbox.exists() or is_locked(files.lock):
         return

@@ -7,9 +7,9 @@ import sys
 from typing import TYPE_CHECKING, Final
 from xml.parsers.expat import ExpatError
 
-from goodseed.monitoring.gpu_reading import GpuReading, as_number, numbers_of_names
+from goodseed.monitoring.gpu.reading import GpuReading, as_number, numbers_of_names
+from goodseed.monitoring.gpu.tools import Tool
 from goodseed.monitoring.thread import importing
-from goodseed.monitoring.tools import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,11 +11,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from goodseed.run.exit_code import ExitWatch, ProcessEnd
-from goodseed.run.signals import DefaultSignals
-from goodseed.run.wakeup import SignalWatch
+from goodseed.run.process_end.exit_code import ExitWatch, ProcessEnd
+from goodseed.run.process_end.signals import DefaultSignals
+from goodseed.run.process_end.wakeup import SignalWatch
 from goodseed.storage.forks import watch_forks
-from goodseed.storage.waiting import wait_until
+from goodseed.storage.inbox.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,1 @@
+"""Accelerators: who makes them, and how each is read."""
