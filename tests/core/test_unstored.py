@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 import goodseed
+from goodseed.server.dashboard.routes import ROUTES
+from goodseed.server.dashboard.state import close
 from goodseed.server.routes import Request
 from goodseed.server.store import CatalogStore
-from goodseed.server.ui import ROUTES, close
 
 OPTIONS = {"project": "p", "run_id": "r", "storage": "local"}
 QUIET = {"git_ref": False, "capture_hardware_metrics": False, "capture_stdout": False, "capture_stderr": False}

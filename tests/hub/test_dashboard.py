@@ -16,7 +16,7 @@ import pytest
 from conftest import MakeHub
 from hub_process import HubProcess, point
 
-from goodseed.server.app import ROUTES
+from goodseed.server.http.app import ROUTES
 from goodseed.server.routes import Route
 
 

@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 from goodseed.errors import RunNotFoundError
 from goodseed.paths import make_private_directory
-from goodseed.server.queries import ServedRun
-from goodseed.server.ui.settings import FILE_NAME
+from goodseed.server.api.queries import ServedRun
+from goodseed.server.dashboard.settings import FILE_NAME
 from goodseed.storage.forks import GatedConnection
 from goodseed.storage.scan import scan
 from goodseed_hub.errors import HubError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TextIO
 
-    from goodseed.server.queries import Batch
+    from goodseed.server.api.queries import Batch
     from goodseed_hub.registry.directory import RunRecord, RunState
     from goodseed_hub.service import Hub
     from goodseed_hub.stores.base import RunStore

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from goodseed.server.app import Application
-from goodseed.server.listener import Server
-from goodseed.server.security import Policy
-from goodseed.server.static import Pages
+from goodseed.server.http.app import Application
+from goodseed.server.http.listener import Server
+from goodseed.server.http.security import Policy
+from goodseed.server.http.static import Pages
 from goodseed.server.store import CatalogStore
 
 

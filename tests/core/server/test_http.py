@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import goodseed
-from goodseed.server import listener
+from goodseed.server.http import listener
 
 from .conftest import Client, Serve
 

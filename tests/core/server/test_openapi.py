@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import goodseed
-from goodseed.server.app import ROUTES
+from goodseed.server.http.app import ROUTES
 
 from .conftest import Client, Serve
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import goodseed
-from goodseed.server.security import Policy
+from goodseed.server.http.security import Policy
 
 from .conftest import Serve
 

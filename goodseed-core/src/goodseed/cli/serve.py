@@ -19,8 +19,8 @@ from goodseed.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from goodseed.server.listener import Server
-    from goodseed.server.security import Policy
+    from goodseed.server.http.listener import Server
+    from goodseed.server.http.security import Policy
     from goodseed.server.store import CatalogStore
 
 __all__ = ["COMMAND"]
@@ -104,17 +104,17 @@ def _say_what_is_served(store: CatalogStore) -> None:
 
 
 def _close_caches(store: CatalogStore) -> None:
-    from goodseed.server import ui
+    from goodseed.server.dashboard.state import close
 
-    ui.close(store)
+    close(store)
 
 
 def _start(store: CatalogStore, arguments: argparse.Namespace) -> tuple[Server, str]:
     """A server that listens, and the link to it."""
-    from goodseed.server.app import ROUTES, Application
-    from goodseed.server.listener import Server
+    from goodseed.server.http.app import ROUTES, Application
+    from goodseed.server.http.listener import Server
+    from goodseed.server.http.static import Pages
     from goodseed.server.plugged import plugin_route
-    from goodseed.server.static import Pages
 
     pages = Pages()
     routes = (*ROUTES, plugin_route(store.root))
@@ -139,7 +139,7 @@ def _ports(wanted: int) -> Iterator[int]:
 
 
 def _policy(host: str, port: int, arguments: argparse.Namespace) -> Policy:
-    from goodseed.server.security import Policy, is_loopback
+    from goodseed.server.http.security import Policy, is_loopback
 
     names = frozenset(name.lower().rstrip(".") for name in arguments.allowed_host)
     if not is_loopback(host):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from goodseed.server.queries import Batch
+    from goodseed.server.api.queries import Batch
 
 __all__ = ["Chunks", "json_number", "json_text", "points_as_json", "time_as_iso"]
 

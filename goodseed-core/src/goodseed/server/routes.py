@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from goodseed.server.queries import ServedRun
+    from goodseed.server.api.queries import ServedRun
     from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import ProjectSummary, RunSummary
     from goodseed.storage.edits import Edits

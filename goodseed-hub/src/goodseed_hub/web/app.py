@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from goodseed.errors import RunInUseError, RunNotFoundError
-from goodseed.server.security import SAFE_METHODS
+from goodseed.server.http.security import SAFE_METHODS
 from goodseed_hub.errors import ApiError
 from goodseed_hub.limits import MemoryBudget, MemoryGate
 from goodseed_hub.web import admin, runs, workspaces

@@ -14,11 +14,11 @@ from urllib.parse import parse_qsl, quote
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from goodseed.server import ui
-from goodseed.server.app import ROUTES, Application
-from goodseed.server.app import Call as UiCall
-from goodseed.server.security import PAGE_HEADERS, SAFE_METHODS, Policy
-from goodseed.server.static import Pages
+from goodseed.server.dashboard.state import close
+from goodseed.server.http.app import ROUTES, Application
+from goodseed.server.http.app import Call as UiCall
+from goodseed.server.http.security import PAGE_HEADERS, SAFE_METHODS, Policy
+from goodseed.server.http.static import Pages
 from goodseed_hub.limits import RateLimiter
 from goodseed_hub.registry.caller import Caller
 from goodseed_hub.web.sign_in import STYLE, again_page, sign_in_page
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from goodseed.server.app import Response as UiResponse
+    from goodseed.server.http.app import Response as UiResponse
     from goodseed.server.routes import Answer, Route, Store
     from goodseed.server.routes import Request as UiRequest
     from goodseed_hub.service import Hub
@@ -104,7 +104,7 @@ class Dashboard:
     def close(self) -> None:
         """Close the files that are open."""
         self._warming.close()
-        ui.close(self._runs)  # what the views of it share
+        close(self._runs)  # what the views of it share
         self._runs.close()
 
     def refusal(self, request: Request) -> Response | None:

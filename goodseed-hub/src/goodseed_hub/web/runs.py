@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from goodseed.server.queries import ServedRun
+from goodseed.server.api.queries import ServedRun
 from goodseed.times import as_utc
 from goodseed_hub.errors import ApiError
 from goodseed_hub.service import NewRun

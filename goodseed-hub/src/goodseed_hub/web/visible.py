@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from goodseed.server.queries import ServedRun
+    from goodseed.server.api.queries import ServedRun
     from goodseed.server.routes import Settings
     from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import RunSummary

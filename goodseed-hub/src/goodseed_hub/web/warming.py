@@ -8,10 +8,10 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
+from goodseed.server.dashboard.charts.format import BINARY
+from goodseed.server.dashboard.charts.series import query_series
+from goodseed.server.dashboard.state import desk_of
 from goodseed.server.routes import Request
-from goodseed.server.ui.series import query_series
-from goodseed.server.ui.series_format import BINARY
-from goodseed.server.ui.state import desk_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""The specification's JSON API, and the queries behind it."""

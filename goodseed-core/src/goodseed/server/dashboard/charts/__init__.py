@@ -1,0 +1,1 @@
+"""The points of charts: what is sent, remembered, and new."""

@@ -1,0 +1,187 @@
+"""The lists of projects and of their attributes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from goodseed.server.dashboard.fields import limit_of, texts
+from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.table.columns import finite_numbers, plain_value, shared_path
+from goodseed.server.dashboard.times import iso_utc
+from goodseed.server.parameters import text
+from goodseed.server.routes import Answer, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from goodseed.server.dashboard.projects import Project
+    from goodseed.server.routes import Request, Store
+    from goodseed.storage.cache.series import SeriesPaths
+    from goodseed.storage.catalog import ProjectSummary
+
+__all__ = ["get_attributes", "get_hardware", "list_projects", "words_in"]
+
+_DAYS: Final = 30
+_DAY_SECONDS: Final = 86_400
+_KINDS: Final = ("config", "series", "text")
+_MAX_LIMIT: Final = 1_000
+_MAX_HARDWARE_RUNS: Final = 500
+_SAMPLE: Final = 5
+_SAMPLE_CHARACTERS: Final = 200
+
+
+def list_projects(store: Store, request: Request) -> Answer:
+    """All projects, the one that changed last first."""
+    activity = _activity(store)
+    projects = sorted(store.projects(), key=lambda project: -project.modified_seconds)
+    return Answer([_project(project, activity.get(project.name, Counter())) for project in projects])
+
+
+def _activity(store: Store) -> dict[str, Counter[int]]:
+    """How many runs of each project began how many days ago."""
+    today = int(time.time() // _DAY_SECONDS)
+    found: dict[str, Counter[int]] = {}
+    for run in store.runs():
+        days = today - int(max(-1e15, min(run.created_seconds, 1e15)) // _DAY_SECONDS)
+        found.setdefault(run.project, Counter())[days] += 1
+    return found
+
+
+def _project(project: ProjectSummary, activity: Counter[int]) -> dict[str, Any]:
+    workspace, _, name = project.name.rpartition("/")
+    return {
+        "name": project.name,
+        "ws": workspace,
+        "project": name,
+        "runs": project.run_count,
+        "running": project.running_count,
+        "trashed": project.trashed_count,
+        "updated": iso_utc(project.modified_seconds),
+        "activity": [activity[days] for days in reversed(range(_DAYS))],
+    }
+
+
+def get_attributes(store: Store, request: Request) -> Answer:
+    """A page of the attributes that the runs of a project have."""
+    kind = text(request, "kind")
+    if kind is not None and kind not in _KINDS:
+        raise RequestError(f"kind must be one of {', '.join(_KINDS)}")
+    prefix, words = text(request, "prefix") or "", words_in(text(request, "q"))
+    limit = limit_of(request, 200, _MAX_LIMIT)
+    after = text(request, "cursor") or ""
+    project = desk_of(store).project(store, request.parameters["project"])
+    with project.lock:
+        rows = _attributes(store, project, kind)
+        found = [row for row in rows if row[0].startswith(prefix) and all(word in row[0].lower() for word in words)]
+        following = [row for row in found if f"{row[0]} {row[1]}" > after]
+        page = following[:limit]
+        items = [_item(project, path, kind, n_runs) for path, kind, n_runs in page]
+    is_more = len(following) > limit
+    return Answer(
+        {
+            "items": items,
+            "total": len(found),
+            "next": f"{page[-1][0]} {page[-1][1]}" if is_more else None,
+            "rev": project.rev,
+        }
+    )
+
+
+def words_in(query: str | None) -> list[str]:
+    """The words of a search, in lower case."""
+    return (query or "").lower().split()
+
+
+def _attributes(store: Store, project: Project, kind: str | None) -> list[tuple[str, str, int]]:
+    """Path, kind and how many runs have it, by path."""
+    rows: list[tuple[str, str, int]] = []
+    if kind in (None, "config"):
+        project.columns.load_configs()
+        rows += [(path, "config", len(values)) for path, values in project.columns.configs.items()]
+    if kind != "config":
+        metrics, strings = _series_counts(store, project)
+        if kind in (None, "series"):
+            rows += [(path, "series", count) for path, count in metrics.items()]
+        if kind in (None, "text"):
+            rows += [(path, "text", count) for path, count in strings.items()]
+    return sorted(rows, key=lambda row: f"{row[0]} {row[1]}")
+
+
+def _series_counts(store: Store, project: Project) -> tuple[Counter[str], Counter[str]]:
+    """In how many runs each series is. Runs of one script share their lists, which are counted once."""
+    kept = project.series_counts
+    if kept is not None and kept[0] == project.rev:
+        return kept[1], kept[2]
+    shared: dict[int, tuple[SeriesPaths, int]] = {}
+    for entry in project.entries:
+        paths = store.series_paths(entry.run)
+        known = shared.get(id(paths.metrics))
+        shared_paths, count = known if known is not None else (paths, 0)
+        if shared_paths.texts == paths.texts:
+            shared[id(paths.metrics)] = (shared_paths, count + 1)
+        else:
+            shared[id(paths)] = (paths, 1)
+    metrics: Counter[str] = Counter()
+    texts: Counter[str] = Counter()
+    for paths, count in shared.values():
+        for counts, found in ((metrics, paths.metrics), (texts, paths.texts)):
+            # The hardware's metrics have one name for all processes.
+            for path in {shared_path(path) for path in _names(found)}:
+                counts[path] += count
+    project.series_counts = (project.rev, metrics, texts)
+    return metrics, texts
+
+
+def _names(paths: Iterable[Any]) -> list[str]:
+    """Those of ``paths`` that are texts: a damaged file may hold anything."""
+    return [path for path in paths if isinstance(path, str)]
+
+
+def get_hardware(store: Store, request: Request) -> Answer:
+    """The hardware's metrics of some runs: for each shared name those of the run's processes."""
+    wanted = texts(request, "runs", _MAX_HARDWARE_RUNS)
+    project = desk_of(store).project(store, request.parameters["project"])
+    found: dict[str, dict[str, list[str]]] = {}
+    for run_id in wanted:
+        run = project.run(run_id)
+        if run is None:
+            continue
+        names = found[run_id] = {}
+        for path in _names(store.series_paths(run).metrics):
+            if (name := shared_path(path)) != path:
+                names.setdefault(name, []).append(path)
+    return Answer({"runs": found})
+
+
+def _item(project: Project, path: str, kind: str, n_runs: int) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "path": path,
+        "kind": kind,
+        "type": "str" if kind == "text" else "float",
+        "n_runs": n_runs,
+        "n_distinct": None,
+        "min": None,
+        "max": None,
+        "sample": [],
+    }
+    if kind == "config":
+        types = project.columns.types.get(path, {})
+        found = list(project.columns.configs.get(path, {}).values())
+        distinct = list(dict.fromkeys(found))
+        item["type"] = next(iter(types)) if len(types) == 1 else "mixed"
+        item["n_distinct"] = len(distinct)
+        item["sample"] = [plain_value(_short(value)) for value in distinct[:_SAMPLE]]
+    elif kind == "series":
+        found = list(project.columns.load_lasts().get(path, {}).values())
+    else:
+        return item
+    numbers = finite_numbers(found)
+    if numbers:
+        item["min"], item["max"] = min(numbers), max(numbers)
+    return item
+
+
+def _short(value: Any) -> Any:
+    return value[:_SAMPLE_CHARACTERS] if isinstance(value, str) else value

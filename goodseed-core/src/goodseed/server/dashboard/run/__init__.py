@@ -1,0 +1,1 @@
+"""One run's page: details, logs, texts, source, panels, moments."""

@@ -1,0 +1,175 @@
+"""A run's console: all processes, both streams, by page, from the end, by time, and with a search."""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any, Final
+
+from goodseed.server.dashboard.fields import boolean, limit_of, pattern_of
+from goodseed.server.dashboard.run.log_order import REWRITTEN, LogOrder, Stream, streams_of
+from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.table.columns import plain_value
+from goodseed.server.parameters import MAX_INTEGER, integer, text
+from goodseed.server.routes import Answer, RequestError
+
+if TYPE_CHECKING:
+    from goodseed.server.dashboard.run.open_run import OpenRun
+    from goodseed.server.routes import Request, Store
+
+__all__ = ["get_logs", "log_cursor"]
+
+_KINDS: Final = ("out", "err", "text")
+_MAX_LIMIT: Final = 5_000
+_MAX_CHARACTERS: Final = 4 << 20
+_MAX_LINE: Final = 20_000
+_MAX_MATCHES: Final = 10_000
+_LINES: Final = """
+    SELECT step, ts, substr(value, 1, ?), length(value) FROM string_points
+    WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"""
+_MATCHES: Final = """
+    SELECT step FROM string_points WHERE series_id = ? AND value LIKE ? ESCAPE '\\' ORDER BY step"""
+_ALL_STEPS: Final = "SELECT step FROM string_points WHERE series_id = ? ORDER BY step"
+_TIME: Final = "SELECT ts FROM string_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1"
+_CURSOR: Final = re.compile(r"([0-9]{1,15})-([0-9]{1,15})", re.ASCII)
+
+
+def get_logs(store: Store, request: Request) -> Answer:
+    """A page of lines."""
+    kinds = _kinds(request)
+    namespace = text(request, "namespace")
+    start = integer(request, "from", low=-MAX_INTEGER)
+    around_ms = integer(request, "around_ms", low=-MAX_INTEGER)
+    limit = limit_of(request, 1_000, _MAX_LIMIT)
+    line_characters = _MAX_CHARACTERS if boolean(request, "full") else _MAX_LINE
+    pattern = pattern_of(request)
+    cursor = _cursor(request)
+    desk = desk_of(store)
+    entry = desk.entry(store, request)
+    order = desk.logs.of(entry.run.path, kinds, namespace)
+    with order.lock, desk.reading(entry.run) as reader:
+        streams = streams_of(reader, kinds, namespace)
+        order.update(reader, streams)
+        total = len(order)
+        if cursor is not None:
+            first = min(cursor[0], total)
+            if cursor[0] > total:  # the log has begun anew
+                first = 0
+        elif around_ms is not None:
+            first = max(0, _number_at(reader, order, streams, around_ms / 1000) - limit // 2)
+        else:
+            first = start or 0
+            first = min(total, first) if first >= 0 else max(0, total + first)
+        content = _page(reader, order, streams, first, limit, line_characters)
+        if pattern:
+            content |= _matches(reader, order, streams, pattern)
+    content["total"] = total
+    content["first"] = first
+    content["streams"] = [
+        {"name": stream.path, "kind": stream.kind, "namespace": stream.namespace, "lines": stream.count}
+        for stream in streams
+    ]
+    last = first + len(content["lines"])
+    content["cursor"] = f"{max(0, min(last, total - REWRITTEN * max(1, len(streams))))}-{last}"
+    return Answer(content)
+
+
+def log_cursor(reader: OpenRun) -> str:
+    """Another text once there are more lines."""
+    return " ".join(f"{stream.number}:{stream.count}" for stream in streams_of(reader, ("out", "err"), None))
+
+
+def _kinds(request: Request) -> tuple[str, ...]:
+    asked = {kind for value in request.query.get("stream", ()) for kind in value.split(",") if kind} or {"out", "err"}
+    if not asked <= set(_KINDS):
+        raise RequestError(f"stream must be some of {', '.join(_KINDS)}")
+    return tuple(sorted(asked))
+
+
+def _cursor(request: Request) -> tuple[int, int] | None:
+    given = text(request, "cursor")
+    if given is None:
+        return None
+    match = _CURSOR.fullmatch(given)
+    if match is None:
+        raise RequestError("cursor must be that of an earlier answer")
+    return int(match[1]), int(match[2])
+
+
+def _page(
+    reader: OpenRun, order: LogOrder, streams: list[Stream], first: int, limit: int, line_characters: int
+) -> dict[str, Any]:
+    places = list(order.places(first, limit))
+    indexes: dict[int, list[int]] = {}
+    for _, number, index in places:
+        indexes.setdefault(number, []).append(index)
+    rows = {}
+    for stream in streams:
+        wanted = indexes.get(stream.number)
+        if wanted:
+            first_step = stream.step_at(reader, wanted[0])
+            rows[stream.number] = iter(reader.rows(_LINES, line_characters, stream.number, first_step, len(wanted)))
+    places_of = {stream.number: place for place, stream in enumerate(streams)}
+    lines: list[list[Any]] = []
+    cut: list[int] = []
+    folded = characters = 0
+    for n, number, _ in places:
+        row = next(rows[number], None)
+        if row is None or characters >= _MAX_CHARACTERS:
+            break
+        step, time, value, length = row
+        shown, was_folded = _folded(str(value))
+        folded += was_folded
+        characters += len(shown)
+        if length is not None and length > line_characters:
+            cut.append(n)
+        lines.append([n, _milliseconds(time), places_of[number], shown, plain_value(step)])
+    return {"lines": lines, "folded": folded, "matches": [], "match_total": 0, "cut": cut}
+
+
+def _folded(line: str) -> tuple[str, int]:
+    """What is left of a line whose beginning was overwritten."""
+    if "\r" not in line:
+        return line, 0
+    pieces = [piece for piece in line.split("\r") if piece]
+    return (pieces[-1] if pieces else ""), max(0, len(pieces) - 1)
+
+
+def _milliseconds(seconds: Any) -> int | None:
+    if isinstance(seconds, (int, float)) and math.isfinite(seconds) and abs(seconds) < 1e14:
+        return round(seconds * 1000)
+    return None
+
+
+def _matches(reader: OpenRun, order: LogOrder, streams: list[Stream], pattern: str) -> dict[str, Any]:
+    found: dict[int, list[int]] = {}
+    total = 0
+    for stream in streams:
+        steps = [step for (step,) in reader.rows(_MATCHES, stream.number, pattern)]
+        total += len(steps)
+        found[stream.number] = _indexes(reader, stream, steps)
+    return {"matches": order.numbers_of(found)[:_MAX_MATCHES], "match_total": total}
+
+
+def _indexes(reader: OpenRun, stream: Stream, steps: list[float]) -> list[int]:
+    if not steps or stream.is_counted:
+        return [int(step - stream.first_step) for step in steps]
+    every = [step for (step,) in reader.rows(_ALL_STEPS, stream.number)]
+    return [bisect_left(every, step) for step in steps]
+
+
+def _number_at(reader: OpenRun, order: LogOrder, streams: list[Stream], seconds: float) -> int:
+    """The number of the first line that is not older than that, by halves."""
+    by_number = {stream.number: stream for stream in streams}
+    low, high = 0, len(order)
+    while low < high:
+        middle = (low + high) // 2
+        _, number, index = next(order.places(middle, 1))
+        stream = by_number[number]
+        rows = reader.rows(_TIME, number, stream.step_at(reader, index))
+        if rows and isinstance(rows[0][0], (int, float)) and rows[0][0] < seconds:
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -1,0 +1,265 @@
+"""One run: what it is, its configs, its series; and how several differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from goodseed.paths import run_files
+from goodseed.server.dashboard.fields import Fields, boolean, limit_of
+from goodseed.server.dashboard.overview import words_in
+from goodseed.server.dashboard.projects import basic_values
+from goodseed.server.dashboard.run.source import git_facts
+from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.table.columns import decoded, plain_value
+from goodseed.server.dashboard.table.progress import first_max_steps, progress_of
+from goodseed.server.dashboard.times import iso_utc
+from goodseed.server.parameters import text
+from goodseed.server.routes import Answer, RequestError
+
+if TYPE_CHECKING:
+    from goodseed.server.dashboard.projects import Entry, Project
+    from goodseed.server.dashboard.run.open_run import OpenRun
+    from goodseed.server.routes import Request, Store
+    from goodseed.storage.catalog import RunSummary
+
+__all__ = ["describe", "diff_runs", "get_config", "get_run", "get_series_list"]
+
+_MAX_LIMIT: Final = 5_000
+_MAX_DIFF_RUNS: Final = 50
+_MAX_DIFF_PATHS: Final = 20_000
+_SHOWN_CHARACTERS: Final = 10_000
+_COMPARED_CHARACTERS: Final = 2_000
+_MAX_FACTS: Final = 2_000
+_LONG_FACTS: Final = ("packages",)
+_FACTS: Final = f"""
+    SELECT path, type_tag, substr(value, 1, 2000) FROM configs WHERE path >= 'monitoring/' AND path < 'monitoring0'
+    ORDER BY path LIMIT {_MAX_FACTS}"""
+_CONFIGS: Final = """
+    SELECT path, type_tag, substr(value, 1, ?), updated_at, length(value) FROM configs
+    WHERE substr(path, 1, length(?)) = ? ORDER BY path"""
+_DIFFED: Final = f"""
+    SELECT path, type_tag, substr(value, 1, {_COMPARED_CHARACTERS}), value FROM configs
+    WHERE substr(path, 1, length(?)) = ? AND (path < 'sys/' OR path >= 'sys0') ORDER BY path"""
+_SERIES: Final = {
+    "series": "SELECT path, id FROM metric_series ORDER BY path",
+    "text": "SELECT path, id FROM string_series ORDER BY path",
+}
+_LAST: Final = {
+    "series": "SELECT step, y, ts FROM metric_points WHERE series_id = ? ORDER BY step DESC LIMIT 1",
+    "text": "SELECT step, substr(value, 1, 200), ts FROM string_points WHERE series_id = ? ORDER BY step DESC LIMIT 1",
+}
+_DESCRIPTION: Final = """
+    SELECT path, type_tag, substr(value, 1, 100000) FROM configs WHERE path IN ('sys/description', 'sys/parent')"""
+_TEXT_COUNT: Final = """
+    SELECT count(*) FROM string_series
+    WHERE NOT (path GLOB 'monitoring/*/stdout' OR path GLOB 'monitoring/*/stderr')"""
+_END: Final = """
+    SELECT substr(value, 1, 2000) FROM configs
+    WHERE path = 'sys/end_reason' AND updated_at >= (SELECT value FROM configs WHERE path = 'sys/closed_time')"""
+_TRACEBACK: Final = """
+    SELECT substr(value, -20000), ts FROM string_points JOIN string_series ON id = series_id
+    WHERE path GLOB 'monitoring/*/traceback' ORDER BY ts DESC LIMIT 1"""
+_STEP_COUNTS: Final = """
+    SELECT path, type_tag, value FROM configs WHERE path LIKE '%\\_steps' ESCAPE '\\' AND length(value) < 40
+    ORDER BY length(path), path LIMIT 50"""
+
+
+def get_run(store: Store, request: Request) -> Answer:
+    """One run."""
+    desk = desk_of(store)
+    entry = desk.entry(store, request)
+    return Answer(describe(store, desk.project(store, request.parameters["project"]), entry))
+
+
+def describe(store: Store, project: Project, entry: Entry) -> dict[str, Any]:
+    """All that is known of a run, but for its data."""
+    run, desk = entry.run, desk_of(store)
+    with desk.reading(run) as reader:
+        configs = {path: decoded(tag, value) for path, tag, value in reader.rows(_DESCRIPTION)}
+        git = git_facts(reader)
+        processes = _processes(reader)
+        counts = {path: {0: decoded(tag, value)} for path, tag, value in reader.rows(_STEP_COUNTS)}
+        max_steps = first_max_steps(counts).get(0)
+        text_count = reader.rows(_TEXT_COUNT)[0][0]
+        reason = _reason(reader) if run.closed_at is not None else None
+        failure = _failure(reader, reason) if run.state == "failed" else None
+    step = max((point.step for point in run.last_metrics), default=None)
+    settings = project.settings(run.run_id)
+    values = basic_values(run)
+    return {
+        "id": run.run_id,
+        "project": run.project,
+        "name": run.name,
+        "description": plain_value(configs.get("sys/description")),
+        "state": run.state,
+        "tags": list(run.tags),
+        "color": settings.get("color"),
+        "archived": bool(settings.get("archived")),
+        "trashed": bool(run.trashed),
+        "ordinal": entry.ordinal,
+        "created": iso_utc(run.created_seconds),
+        "modified": iso_utc(run.modified_seconds),
+        "closed": iso_utc(values["sys/closed_time"]),
+        "duration": run.duration_seconds,
+        "counts": {"config": run.config_count, "series": run.metric_count, "text": text_count},
+        "git": git,
+        "env": {name: value for name, value in processes[0].items() if name != "namespace"} if processes else {},
+        "processes": processes,
+        "parent": plain_value(configs.get("sys/parent")),
+        "progress": None if max_steps is None else progress_of(run, step, max_steps).as_json(),
+        "end_reason": reason,
+        "failure": failure,
+        "reading": _reading(store, run),
+        "rev": project.rev,
+    }
+
+
+def _reason(reader: OpenRun) -> str | None:
+    """Why the run ended, where that was said."""
+    reasons = reader.rows(_END)
+    return str(reasons[0][0]) if reasons else None
+
+
+def _failure(reader: OpenRun, reason: str | None) -> dict[str, Any] | None:
+    """What ended the run; None where it was closed as failed and no more is known."""
+    if reason is None:  # a traceback without one is of a thread, or of an earlier session of the run
+        return None
+    tracebacks = reader.rows(_TRACEBACK)
+    return {"reason": reason, "traceback": str(tracebacks[0][0]) if tracebacks else None}
+
+
+def _reading(store: Store, run: RunSummary) -> dict[str, str]:
+    """What `goodseed.Run` needs besides project and id to read the run."""
+    if not store.is_local:
+        return {"storage": "cloud"}
+    directory = run.files.database.parent
+    is_usual = run_files(run.project, run.run_id).database == run.files.database
+    return {"storage": "local"} if is_usual else {"storage": "local", "log_dir": str(directory)}
+
+
+def _processes(reader: OpenRun) -> list[dict[str, Any]]:
+    """The facts of each process, in the order of their namespaces."""
+    found: dict[str, dict[str, Any]] = {}
+    for path, tag, value in reader.rows(_FACTS):
+        namespace, _, name = path.removeprefix("monitoring/").partition("/")
+        if name and name not in _LONG_FACTS:
+            facts = found.setdefault(namespace, {"namespace": f"monitoring/{namespace}"})
+            facts[name] = plain_value(decoded(tag, value))
+    return list(found.values())
+
+
+def get_config(store: Store, request: Request) -> Answer:
+    """A page of a run's configs."""
+    prefix, words = text(request, "prefix") or "", words_in(text(request, "q"))
+    limit = limit_of(request, 500, _MAX_LIMIT)
+    after = text(request, "cursor") or ""
+    is_full = boolean(request, "full")
+    desk = desk_of(store)
+    entry = desk.entry(store, request)
+    shown = -1 if is_full else _SHOWN_CHARACTERS
+    with desk.reading(entry.run) as reader:
+        rows = reader.rows(_CONFIGS.replace("substr(value, 1, ?)", "value") if is_full else _CONFIGS,
+                           *(() if is_full else (shown,)), prefix, prefix)  # fmt: skip
+    found = [row for row in rows if all(word in row[0].lower() or word in str(row[2]).lower() for word in words)]
+    following = [row for row in found if row[0] > after]
+    page = following[:limit]
+    items = []
+    for path, tag, stored, updated, length in page:
+        is_cut = not is_full and length is not None and length > shown
+        value = stored if is_cut else decoded(tag, entry.run.state if path == "sys/state" else stored)
+        items.append({"path": path, "type": tag, "value": plain_value(value), "updated": updated})
+        if is_cut:
+            items[-1]["cut"] = True
+    return Answer({"items": items, "total": len(found), "next": page[-1][0] if len(following) > limit else None})
+
+
+def get_series_list(store: Store, request: Request) -> Answer:
+    """A page of a run's series, with their last points."""
+    kind = text(request, "kind")
+    if kind is not None and kind not in _SERIES:
+        raise RequestError("kind must be series or text")
+    prefix, words = text(request, "prefix") or "", words_in(text(request, "q"))
+    limit = limit_of(request, 200, 1_000)
+    after = text(request, "cursor") or ""
+    desk = desk_of(store)
+    entry = desk.entry(store, request)
+    with desk.reading(entry.run) as reader:
+        rows = [
+            (path, number, one)
+            for one in ([kind] if kind else _SERIES)
+            for path, number in reader.rows(_SERIES[one])
+            if path.startswith(prefix) and all(word in path.lower() for word in words)
+        ]
+        rows.sort(key=lambda row: f"{row[0]} {row[2]}")
+        following = [row for row in rows if f"{row[0]} {row[2]}" > after]
+        page = following[:limit]
+        items = [_series_item(reader, *row) for row in page]
+    is_more = len(following) > limit
+    return Answer({"items": items, "total": len(rows), "next": f"{page[-1][0]} {page[-1][2]}" if is_more else None})
+
+
+def _series_item(reader: OpenRun, path: str, number: int, kind: str) -> dict[str, Any]:
+    points = reader.rows(_LAST[kind], number)
+    step, last, time = points[0] if points else (None, None, None)
+    if points and last is None:
+        last = float("nan")
+    return {"path": path, "kind": kind, "step": step, "last": plain_value(last), "time": iso_utc(time)}
+
+
+def diff_runs(store: Store, request: Request) -> Answer:
+    """The configs in which runs differ."""
+    fields = Fields(request.body, "runs", "base", "prefix", "q")
+    asked = fields.texts("runs", _MAX_DIFF_RUNS) or []
+    if len(asked) < 2 or len(set(asked)) < len(asked):
+        raise RequestError(f"runs must be 2 to {_MAX_DIFF_RUNS} different runs")
+    base = fields.text("base") or asked[0]
+    prefix, words = fields.text("prefix"), words_in(fields.text("q"))
+    run_ids = list(dict.fromkeys([base, *asked]))
+    desk = desk_of(store)
+    project = desk.project(store, request.parameters["project"])
+    found: list[dict[str, tuple[str, str | None, int]]] = []
+    for run_id in run_ids:
+        with desk.reading(project.the_entry(run_id).run) as reader:
+            rows = reader.rows(_DIFFED, prefix, prefix)
+        # A hash of the whole text stands for what is too long to be shown.
+        found.append({path: (tag, shown, hash(whole)) for path, tag, shown, whole in rows if _has(path, words)})
+    paths = sorted(set().union(*found))
+    differing = [path for path in paths if len({_compared(configs.get(path)) for configs in found}) > 1]
+    shown_paths = differing[:_MAX_DIFF_PATHS]
+    types: dict[str, str] = {}
+    for path in shown_paths:
+        tags = {configs[path][0] for configs in found if path in configs}
+        types[path] = tags.pop() if len(tags) == 1 else "mixed"
+    return Answer(
+        {
+            "paths": shown_paths,
+            "types": types,
+            "values": {
+                run_id: [plain_value(decoded(*configs[path][:2])) if path in configs else None for path in shown_paths]
+                for run_id, configs in zip(run_ids, found, strict=True)
+            },
+            "missing": {
+                run_id: [index for index, path in enumerate(shown_paths) if path not in configs]
+                for run_id, configs in zip(run_ids, found, strict=True)
+            },
+            "same": len(paths) - len(differing),
+            "base": base,
+            "truncated": len(differing) > len(shown_paths),
+        }
+    )
+
+
+def _has(path: str, words: list[str]) -> bool:
+    return not path.startswith("monitoring/") and all(word in path.lower() for word in words)
+
+
+def _compared(entry: tuple[str, str | None, int] | None) -> tuple[Any, ...] | None:
+    """What makes two values the same: 1 and 1.0 are."""
+    if entry is None:
+        return None
+    tag, shown, whole = entry
+    if tag in ("int", "float"):
+        value = decoded(tag, shown)
+        if isinstance(value, (int, float)):
+            return ("number", "nan" if value != value else value)
+    return (tag, shown, whole)

@@ -1,0 +1,1 @@
+"""The runs table: columns, cells, filters and their patterns."""

@@ -1,0 +1,339 @@
+"""The values of a project's runs by column: configs and aggregates of metrics, read from each run once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final, final
+
+from goodseed.errors import FileFormatError, GoodseedError
+from goodseed.storage.reader import rest_token
+from goodseed.storage.rollup.nodes import Nodes, whole_node
+from goodseed.storage.summary import MAX_METRICS
+from goodseed.values import MAX_EXACT_INTEGER, decode_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from goodseed.server.dashboard.projects import Entry, Project
+    from goodseed.server.dashboard.run.open_run import OpenRun
+    from goodseed.server.dashboard.state import Desk
+
+__all__ = [
+    "AGGREGATES",
+    "Columns",
+    "Picked",
+    "Value",
+    "decoded",
+    "finite_numbers",
+    "plain_value",
+    "shared_path",
+]
+
+_logger: Final = logging.getLogger("goodseed")
+Value = Any  # a number, a boolean, a string, None, or a tuple of strings
+AGGREGATES: Final = ("last", "min", "max", "mean", "first", "count")
+_CONFIGS: Final = ""
+_MAX_CONFIGS: Final = 2_000  # of one run that are kept; of more, a table shows none
+_MAX_KEPT_CHARACTERS: Final = 500
+_MAX_KEPT_METRICS: Final = 300
+_STORED_TOGETHER: Final = 500
+_MONITORING: Final = "monitoring/"
+# What monitoring stores is another path for each process, and diffs are long: neither makes a column.
+_CONFIG_ROWS: Final = f"""
+    SELECT path, type_tag, substr(value, 1, {_MAX_KEPT_CHARACTERS}) FROM configs
+    WHERE (path < 'monitoring/' OR path >= 'monitoring0') AND (path < 'source_code/diff' OR path >= 'source_code/difg')
+        AND (path != 'sys/end_reason' OR updated_at >= (SELECT value FROM configs WHERE path = 'sys/closed_time'))
+    ORDER BY path LIMIT {_MAX_CONFIGS}"""
+_NAMES: Final = ":"
+_NAMES_ROWS: Final = """
+    SELECT path FROM metric_series
+    WHERE path LIKE '%:_%' AND (path < 'monitoring/' OR path >= 'monitoring0') ORDER BY path LIMIT 1000"""
+_METRICS_OF: Final = "SELECT path, id FROM metric_series WHERE path GLOB 'monitoring/*' ORDER BY path"
+_AT: Final = "SELECT step FROM metric_points WHERE series_id = ? AND y = ? ORDER BY step LIMIT 1"
+_VALUE_AT: Final = "SELECT y FROM metric_points WHERE series_id = ? AND step <= ? ORDER BY step DESC LIMIT 1"
+
+
+@final
+class Picked:
+    """One of the values that are kept for each slot, without a copy of them all; false where no run has it."""
+
+    __slots__ = ("_place", "_values")
+
+    def __init__(self, values: Mapping[int, tuple[Value, ...]], place: int) -> None:
+        self._values: Final = values
+        self._place: Final = place
+
+    def __bool__(self) -> bool:
+        return any(self._values.values())
+
+    def get(self, slot: int) -> Value:
+        """The value; None for none."""
+        found = self._values.get(slot)
+        return found[self._place] if found else None
+
+
+@final
+class Columns:
+    """The columns of one project. To be used under the project's lock.
+
+    Attributes:
+        configs: The values of each config by slot.
+        types: The type tags of each config, with how many runs have it.
+        steps: The highest step of each run by slot, as of `load_lasts`.
+    """
+
+    def __init__(self, project: Project, desk: Desk) -> None:
+        self.configs: Final[dict[str, dict[int, Value]]] = {}
+        self.types: Final[dict[str, dict[str, int]]] = {}
+        self.steps: Final[dict[int, float]] = {}
+        self._project: Final = project
+        self._desk: Final = desk
+        self._tokens: Final[dict[str, dict[int, str]]] = {}
+        self._metrics: Final[dict[str, dict[int, tuple[Value, ...]]]] = {}
+        self._shapes: Final[dict[int, tuple[tuple[str, str], ...]]] = {}
+        self._known_shapes: Final[dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]] = {}
+        self._values: Final[dict[tuple[type, Value], Value]] = {}
+        self._lasts: Final[dict[str, dict[int, float]]] = {}
+        self._last_runs: Final[dict[int, tuple[str, tuple[str, ...]]]] = {}
+
+    def clear(self, slot: int) -> None:
+        """Forget a run."""
+        self._drop_configs(slot)
+        for tokens in self._tokens.values():
+            tokens.pop(slot, None)
+        for values in self._metrics.values():
+            values.pop(slot, None)
+        self.steps.pop(slot, None)
+        for path in self._last_runs.pop(slot, ("", ()))[1]:
+            self._lasts[path].pop(slot, None)
+
+    # -- configs --------------------------------------------------------------------------------------------------
+
+    def load_configs(self) -> None:
+        """Read the configs of all runs that have changed."""
+        self._load([_CONFIGS])
+
+    def config(self, path: str) -> dict[int, Value]:
+        """The values of a config by slot, as of `load_configs`."""
+        return self.configs.get(path, {})
+
+    def _take_configs(self, slot: int, rows: Iterable[Sequence[Any]]) -> None:
+        self._drop_configs(slot)
+        shape = []
+        for path, tag, stored in rows:
+            value = decoded(tag, stored)
+            shape.append((path, tag))
+            self.configs.setdefault(path, {})[slot] = self._values.setdefault((type(value), value), value)
+            counts = self.types.setdefault(path, {})
+            counts[tag] = counts.get(tag, 0) + 1
+        kept = tuple(shape)
+        self._shapes[slot] = self._known_shapes.setdefault(kept, kept)
+        if len(self._values) > 1_000_000:
+            self._values.clear()
+
+    def _drop_configs(self, slot: int) -> None:
+        for path, tag in self._shapes.pop(slot, ()):
+            values, counts = self.configs[path], self.types[path]
+            values.pop(slot, None)
+            counts[tag] -= 1
+            if not counts[tag]:
+                del counts[tag]
+            if not values:
+                del self.configs[path], self.types[path]
+
+    # -- metrics --------------------------------------------------------------------------------------------------
+
+    def load_lasts(self) -> dict[str, dict[int, float]]:
+        """The last values of the metrics that the list of runs knows, by path and slot."""
+        for entry in self._project.entries:
+            known = self._last_runs.get(entry.slot)
+            text = entry.run.metrics_text
+            if known is not None and (known[0] is text or known[0] == text):
+                continue
+            points = entry.run.last_metrics
+            for path in known[1] if known is not None else ():
+                self._lasts[path].pop(entry.slot, None)
+            for point in points:
+                self._lasts.setdefault(point.path, {})[entry.slot] = point.y
+            if points:
+                self.steps[entry.slot] = max(point.step for point in points)
+            self._last_runs[entry.slot] = (text, tuple(point.path for point in points))
+        return self._lasts
+
+    def further_names(self) -> set[str]:
+        """The metrics with a colon in their names that the list of runs, which knows the first few, leaves out."""
+        self.load_lasts()
+        many = [entry for entry in self._project.entries if len(self._last_runs[entry.slot][1]) >= MAX_METRICS]
+        if not many:
+            return set()
+        (found,) = self._load([_NAMES], many)
+        return {path for paths in found.values() for path in paths if isinstance(path, str)}
+
+    def last(self, path: str) -> dict[int, float]:
+        """The last values of a metric by slot."""
+        known = self.load_lasts().get(path, {})
+        is_left_out = path.startswith(_MONITORING)
+        missing = [
+            entry
+            for entry in self._project.entries
+            if entry.slot not in known
+            and (is_left_out or len(self._last_runs[entry.slot][1]) >= MAX_METRICS)
+            and entry.run.metric_count > len(self._last_runs[entry.slot][1])
+        ]
+        if not missing:
+            return known
+        more = self._load([f"m:{path}"], missing)[0]
+        return {**{slot: values[0] for slot, values in more.items() if values}, **known}
+
+    def aggregate(self, path: str, name: str) -> Picked | dict[int, Value]:
+        """An aggregate of a metric by slot."""
+        if name == "last":
+            return self.last(path)
+        (values,) = self._load([f"m:{path}"])
+        return Picked(values, AGGREGATES.index(name))
+
+    def at(self, path: str, other: str, extreme: str) -> Picked:
+        """The value of a metric where ``other`` has its ``min`` or ``max``, by slot."""
+        (values,) = self._load([f"a:{extreme}:{json.dumps([path, other])}"])
+        return Picked(values, 0)
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    def _load(self, names: Sequence[str], entries: list[Entry] | None = None) -> list[dict[int, tuple[Value, ...]]]:
+        """Bring what is called so up to date, for all runs or some."""
+        wanted = self._project.entries if entries is None else entries
+        for name in names:
+            if name not in self._tokens:
+                self._load_kept(name)
+        stale = [entry for entry in wanted if any(self._tokens[name].get(entry.slot) != entry.token for name in names)]
+        waiting: list[tuple[str, str, str, bytes]] = []
+        for entry in stale:
+            contents = self._read(entry, names)
+            for name, content in zip(names, contents, strict=True):
+                self._take(name, entry.slot, entry.token, content)
+                if rest_token(entry.run.files) is not None:
+                    waiting.append((name, entry.run.path, entry.token, json.dumps(content).encode()))
+            if len(waiting) >= _STORED_TOGETHER:
+                self._desk.cache.put_facts(self._project.name, waiting)
+                waiting = []
+        self._desk.cache.put_facts(self._project.name, waiting)
+        return [self._metrics.get(name, {}) for name in names]
+
+    def _load_kept(self, name: str) -> None:
+        if len(self._metrics) >= _MAX_KEPT_METRICS and name != _CONFIGS:
+            oldest = next(iter(self._metrics))
+            del self._metrics[oldest], self._tokens[oldest]
+        self._tokens[name] = {}
+        if name != _CONFIGS:
+            self._metrics[name] = {}
+        entries = {entry.run.path: entry for entry in self._project.entries}
+        for run, token, content in self._desk.cache.get_facts(self._project.name, name):
+            entry = entries.get(run)
+            if entry is not None and entry.token == token:
+                try:
+                    self._take(name, entry.slot, token, json.loads(content))
+                except (ValueError, TypeError, LookupError):
+                    self._tokens[name].pop(entry.slot, None)
+
+    def _take(self, name: str, slot: int, token: str, content: Sequence[Any]) -> None:
+        if name == _CONFIGS:
+            self._take_configs(slot, content)
+        else:
+            self._metrics[name][slot] = tuple(content)
+        self._tokens[name][slot] = token
+
+    def _read(self, entry: Entry, names: Sequence[str]) -> list[Sequence[Any]]:
+        try:
+            with self._desk.reading(entry.run) as reader:
+                return [_read_content(reader, name) for name in names]
+        except (GoodseedError, OSError) as error:  # gone or damaged since the list was made: its values are missing
+            _logger.info("goodseed: %s can't be read: %s", entry.run.path, error)
+            return [() for _ in names]
+
+
+def _read_content(reader: OpenRun, name: str) -> Sequence[Any]:
+    if name == _CONFIGS:
+        return reader.rows(_CONFIG_ROWS)
+    if name == _NAMES:
+        return [path for (path,) in reader.rows(_NAMES_ROWS)]
+    if name.startswith("m:"):
+        return _aggregates(reader, name[2:])
+    _, extreme, paths = name.split(":", 2)
+    path, other = json.loads(paths)
+    return _value_at(reader, path, other, extreme)
+
+
+def _aggregates(reader: OpenRun, path: str) -> Sequence[Any]:
+    """In the order of `AGGREGATES`; empty without a point. Of the hardware, over all of the run's processes."""
+    is_shared = path.startswith(f"{_MONITORING}*/")
+    numbers = (
+        [number for one, number in reader.rows(_METRICS_OF) if shared_path(one) == path]
+        if is_shared
+        else [number for number in (reader.metric_id(path),) if number is not None]
+    )
+    with reader.transaction() as connection:
+        nodes = [node for number in numbers if (node := whole_node(connection, number)) is not None]
+    if not nodes:
+        return ()
+    found = {name: [node[place] for node in nodes] for place, name in enumerate(Nodes.FIELDS)}
+    count = sum(found["count"])
+    finite = count - sum(found["nan"]) - sum(found["positive"]) - sum(found["negative"])
+    mean = math.fsum(total / finite for total in found["total"]) if finite else None
+    low, high = (min(found["low"]), max(found["high"])) if finite else (None, None)
+    return (found["last_y"][0], low, high, mean, found["first_y"][0], int(count))
+
+
+def shared_path(path: str) -> str:
+    """The one name that a metric of the hardware has for all processes: ``monitoring/*/cpu``."""
+    head, _, rest = path.removeprefix(_MONITORING).partition("/")
+    return f"{_MONITORING}*/{rest}" if path.startswith(_MONITORING) and head and rest else path
+
+
+def _value_at(reader: OpenRun, path: str, other: str, extreme: str) -> Sequence[Any]:
+    number, other_number = reader.metric_id(path), reader.metric_id(other)
+    if number is None or other_number is None:
+        return ()
+    with reader.transaction() as connection:
+        node = whole_node(connection, other_number)
+        if node is None:
+            return ()
+        best = node[Nodes.FIELDS.index("low" if extreme == "min" else "high")]
+        row = connection.execute(_AT, (other_number, best)).fetchone() if math.isfinite(best) else None
+        found = None if row is None else connection.execute(_VALUE_AT, (number, row[0])).fetchone()
+    return () if found is None else (math.nan if found[0] is None else found[0],)
+
+
+def decoded(tag: str, stored: str | None) -> Value:
+    """A config's value, hashable: a time as its text, a set as a sorted tuple."""
+    try:
+        value = decode_config(tag, stored)
+    except (FileFormatError, RecursionError, OverflowError):
+        return stored  # a tag of a newer version, or a text that does not fit its tag: as it is stored
+    if isinstance(value, datetime):  # one without a zone stays as it was stored: nobody knows which it was
+        return stored if value.tzinfo is None else value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    if isinstance(value, set):
+        return tuple(sorted(map(str, value)))
+    if isinstance(value, int) and abs(value) > MAX_EXACT_INTEGER:
+        return stored
+    return value
+
+
+def finite_numbers(values: Iterable[Value]) -> list[float]:
+    """Those of ``values`` that are numbers, and finite."""
+    return [
+        value
+        for value in values
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    ]
+
+
+def plain_value(value: Value) -> Any:
+    """The same as JSON has it."""
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,1 @@
+"""Sockets, limits, security and static files of the local server."""
