@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -34,6 +38,25 @@ def test_pages(serve: Serve, web: Path) -> None:
     ]
     assert b"Dashboard" in replies[2].body
     assert 304 == client.get("/", if_none_match=replies[0].headers["etag"]).status
+
+
+def test_the_dashboard_is_found() -> None:
+    """`goodseed serve` has the built dashboard: its page, and every script and style that the page names."""
+    command = [sys.executable, "-m", "goodseed", "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        assert server.stdout is not None
+        address = re.search(r"http://[\w.:]+", server.stdout.readline())
+        assert address is not None
+        with urllib.request.urlopen(f"{address[0]}/", timeout=30) as page:
+            assets = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page.read().decode())
+        lengths = []
+        for asset in assets:
+            with urllib.request.urlopen(address[0] + asset, timeout=30) as reply:
+                lengths.append(len(reply.read()))
+        server.terminate()
+
+    assert {".js", ".css"} <= {Path(asset).suffix for asset in assets}
+    assert min(lengths) > 0
 
 
 def test_assets(serve: Serve, web: Path) -> None:

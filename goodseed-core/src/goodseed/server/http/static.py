@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WEB", "Pages"]
 
-WEB: Final = Path(__file__).parent.parent / "web"
+WEB: Final = Path(__file__).parents[2] / "web"
 # What the files may be; a table of the system's could say anything.
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
