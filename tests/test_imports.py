@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "server": BASE | {"storage", "plugins", "hooktypes", "run", "__version__"},
     "projects": BASE | {"storage", "remote"},
     "integrations": BASE | {"run"},
+    "held_run": {"__init__", "trials"},
     "cli": None,  # anything
     "__main__": {"cli"},
     "__init__": BASE | {"run", "source_code", "projects"},

@@ -19,6 +19,8 @@ __all__ = [
     "as_text",
     "decode_config",
     "describe",
+    "json_number",
+    "non_finite_name",
     "reason_of",
     "tag_set",
 ]
@@ -183,3 +185,15 @@ def tag_set(values: object, argument: str) -> set[str]:
         if not isinstance(tag, str):
             raise InvalidTypeError(f"{argument} takes strings; {tag!r:.60} is a {type(tag).__name__}.")
     return {as_text(tag) for tag in tags}
+
+
+def non_finite_name(value: float) -> str:
+    """What stands for a number that JSON does not have: ``NaN``, ``Infinity`` or ``-Infinity``."""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def json_number(value: float | None) -> float | str:
+    """``value`` where JSON has it, else its `non_finite_name`; None, as a run file holds NaN, is ``"NaN"``."""
+    if value is None:
+        return "NaN"
+    return value if math.isfinite(value) else non_finite_name(value)

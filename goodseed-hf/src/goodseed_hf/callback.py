@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from transformers import TrainerCallback
 
 import goodseed
+from goodseed.held_run import HeldRun, last_step
 from goodseed.trials import current_trial
 from goodseed_hf import trl
 from goodseed_hf.facts import checkpoint_step, training_configs
-from goodseed_hf.held import Held
-from goodseed_hf.values import Steps, Writer, last_step, renamed
+from goodseed_hf.values import Steps, Writer, renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,7 +60,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
             raise goodseed.InvalidTypeError(f"Give either run or what to make one of, not both: {min(run_kwargs)}.")
         self._given: Final = run
         self._run_kwargs: Final = dict(run_kwargs)
-        self._held: Final = Held()
+        self._held: Final = HeldRun()
         finalizer = weakref.finalize(self, self._held.close)
         finalizer.atexit = False
         self._writer: Final = Writer()

@@ -13,7 +13,7 @@ from goodseed.values import as_number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Steps", "Writer", "last_step", "renamed"]
+__all__ = ["Steps", "Writer", "renamed"]
 
 _logger: Final = logging.getLogger("goodseed")
 _PREFIXES: Final = ("eval_", "test_")
@@ -126,17 +126,3 @@ def _number(path: str, value: Any) -> float:
     if getattr(value, "ndim", 0):
         value = value.reshape(())  # of one element, or refused
     return as_number(path, value)
-
-
-def last_step(run: goodseed.Run, prefixes: tuple[str, ...]) -> float:
-    """The highest step of the metrics whose paths begin so; -1 where there is none, or nothing can be read."""
-    steps = [-1.0]
-    try:
-        for path in run.get_metric_paths():
-            if path.startswith(prefixes):
-                data = run.get_metric_data(path, max_points=1)
-                points = data["buckets"] if data["downsampled"] else data["raw_points"]
-                steps += [point["step_last" if data["downsampled"] else "step"] for point in points[-1:]]
-    except (goodseed.DisabledError, goodseed.RemoteError):
-        return -1.0
-    return max(steps)

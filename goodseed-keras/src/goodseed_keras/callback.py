@@ -11,10 +11,10 @@ import keras
 
 import goodseed
 from goodseed.config_values import config_leaves
+from goodseed.held_run import HeldRun, last_step
 from goodseed.trials import current_trial
 from goodseed_keras.facts import learning_rate, model_configs
-from goodseed_keras.held import Held, checked_frequency
-from goodseed_keras.values import Numbers, last_step
+from goodseed_keras.values import Numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,10 +55,10 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
             raise goodseed.InvalidTypeError(f"run must be a goodseed.Run, not a {type(run).__name__}.")
         if run is not None and run_kwargs:
             raise goodseed.InvalidTypeError(f"Give either run or what to make one of, not both: {min(run_kwargs)}.")
-        self._every: Final = checked_frequency(log_freq)
+        self._every: Final = _checked_frequency(log_freq)
         self._given: Final = run
         self._run_kwargs: Final = dict(run_kwargs)
-        self._held: Final = Held()
+        self._held: Final = HeldRun()
         self._finalizer: Final = weakref.finalize(self, self._held.close)
         self._finalizer.atexit = False
         self._numbers: Final = Numbers()
@@ -117,7 +117,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Keep a fit's parameters while an evaluation or a prediction within it brings its own."""
-        if self._held.is_fitting:
+        if self._held.is_training:
             self._inner_params = params
         else:
             super().set_params(params)
@@ -131,8 +131,8 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
             self._inner_params = None
         self._find_trial()
         self._is_first_epoch = True
-        self._is_again = self._held.is_fitting
-        self._held.is_fitting = True
+        self._is_again = self._held.is_training
+        self._held.is_training = True
         self._has_facts = False
         self._safely("configs", self._store_facts)
         self._look_back()
@@ -143,7 +143,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         is_ours = self._given is None and not any(name in self._run_kwargs for name in _OURS)
         if trial is not None and held.trial is not None and held.trial.number != trial.number and is_ours:
             held.close()
-            held.run, held.is_fitting = None, False
+            held.run, held.is_training = None, False
             self._forget()
         held.trial = trial
         if trial is not None:
@@ -189,7 +189,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """The fit went well; the run stays open for what follows."""
-        self._held.is_fitting = False
+        self._held.is_training = False
 
     def _begin_batch(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         self._begun = batch
@@ -218,7 +218,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
         The fit's validation comes with its epoch. It has no parameters of its own.
         """
-        is_validation = self._held.is_fitting and self._inner_params is None
+        is_validation = self._held.is_training and self._inner_params is None
         self._inner_params = None
         if is_validation or not _is_first_process():
             return
@@ -299,3 +299,12 @@ def _is_first_process() -> bool:
     if distributed is not None and distributed.is_available() and distributed.is_initialized():
         return bool(distributed.get_rank() == 0)
     return True
+
+
+def _checked_frequency(log_freq: object) -> int:
+    """Every how many batches; 0 for none."""
+    if log_freq in ("epoch", "batch"):
+        return 1 if log_freq == "batch" else 0
+    if isinstance(log_freq, int) and not isinstance(log_freq, bool) and log_freq > 0:
+        return log_freq
+    raise goodseed.InvalidValueError(f'log_freq must be "epoch", "batch" or a positive integer, not {log_freq!r:.80}.')

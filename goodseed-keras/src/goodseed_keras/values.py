@@ -6,9 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-import goodseed
-
-__all__ = ["Numbers", "last_step"]
+__all__ = ["Numbers"]
 
 _logger: Final = logging.getLogger("goodseed")
 _MAX_ELEMENTS: Final = 1_000
@@ -79,17 +77,3 @@ def _as_array(value: Any) -> Any:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError, RuntimeError):
         return np.asarray(ops.convert_to_numpy(value), dtype=float)
-
-
-def last_step(run: goodseed.Run, prefixes: tuple[str, ...]) -> float:
-    """The highest step of the metrics whose paths begin so; -1 where there is none, or nothing can be read."""
-    steps = [-1.0]
-    try:
-        for path in run.get_metric_paths():
-            if path.startswith(prefixes):
-                data = run.get_metric_data(path, max_points=1)
-                points = data["buckets"] if data["downsampled"] else data["raw_points"]
-                steps += [point["step_last" if data["downsampled"] else "step"] for point in points[-1:]]
-    except (goodseed.DisabledError, goodseed.RemoteError):
-        return -1.0
-    return max(steps)

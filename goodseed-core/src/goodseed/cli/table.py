@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from goodseed.cli.terminal import pad, paint, printable, text_width
+from goodseed.values import non_finite_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,8 +114,4 @@ def duration(seconds: float) -> str:
 
 def number(value: float) -> str:
     """A metric's value in few characters: four digits that count; ``NaN``, ``Infinity`` and ``-Infinity`` as words."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return f"{value:.4g}"
+    return f"{value:.4g}" if math.isfinite(value) else non_finite_name(value)

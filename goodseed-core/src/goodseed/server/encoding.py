@@ -8,12 +8,14 @@ import math
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
+from goodseed.values import json_number
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from goodseed.server.api.queries import Batch
 
-__all__ = ["Chunks", "json_number", "json_text", "points_as_json", "time_as_iso"]
+__all__ = ["Chunks", "json_text", "points_as_json", "time_as_iso"]
 
 
 class Chunks:
@@ -43,15 +45,6 @@ def json_text(value: Any) -> str:
         ValueError: It holds a number that is not finite.
     """
     return json.dumps(value, allow_nan=False)
-
-
-def json_number(value: float | None) -> float | str:
-    """``value`` where JSON has it, else ``"NaN"`` (for None as well), ``"Infinity"`` or ``"-Infinity"``."""
-    if value is None or math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return value
 
 
 def time_as_iso(seconds: float) -> str | None:

@@ -47,7 +47,7 @@ class _Listing:
             known = self.by_name.setdefault((run.project, run.run_id), run)
             if known is not run and known.files.database.parent.name != "runs":
                 self.by_name[run.project, run.run_id] = run
-        self.projects: Final = [_summarise(project, runs) for project, runs in sorted(self.by_project.items())]
+        self.projects: Final = [ProjectSummary.of(project, runs) for project, runs in sorted(self.by_project.items())]
 
 
 @final
@@ -201,13 +201,3 @@ class CatalogStore:
             self._listing = None
         finally:
             self._is_looking = False
-
-
-def _summarise(name: str, runs: list[RunSummary]) -> ProjectSummary:
-    return ProjectSummary(
-        name,
-        run_count=len(runs),
-        running_count=sum(run.state == "running" for run in runs),
-        trashed_count=sum(run.trashed for run in runs),
-        modified_seconds=max(run.modified_seconds for run in runs),
-    )

@@ -25,6 +25,7 @@ __all__ = [
     "create_inbox_table",
     "create_tables",
     "drop_inbox_table",
+    "lenient_text",
     "migrate",
     "read_meta",
     "refuse_if_open",
@@ -78,6 +79,11 @@ _DISGUISED: Final = """
         AND (type IN ('view', 'trigger') OR sql LIKE 'CREATE VIRTUAL%')"""
 # There while a run is written: what the numbers in the inbox mean and, under 0, which of its segments are stored.
 _INBOX_TABLE: Final = "CREATE TABLE inbox_shapes (number INTEGER PRIMARY KEY, paths TEXT NOT NULL)"
+
+
+def lenient_text(stored: bytes) -> str:
+    """A text of a file that may be damaged, or somebody else's: what is no UTF-8 is shown as such."""
+    return stored.decode("utf-8", "replace")
 
 
 def connect_writer(

@@ -25,7 +25,7 @@ from goodseed.storage.life import (
 )
 from goodseed.storage.lock import heard_seconds, is_locked
 from goodseed.storage.reader import LastPoint, is_at_rest
-from goodseed.storage.schema import connect_read_only
+from goodseed.storage.schema import connect_read_only, lenient_text
 from goodseed.times import as_utc, utc_text
 from goodseed.values import decode_config
 
@@ -162,7 +162,7 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
     try:
         with closing(connect_read_only(files.database, is_at_rest=is_resting)) as connection:
             show_unstored(files, connection)
-            connection.text_factory = _decode_text
+            connection.text_factory = lenient_text
             connection.execute("BEGIN")  # one state for all that follows
             meta = {key: value for key, value in connection.execute(_META) if isinstance(value, str)}
             fields = {path: value for path, value in connection.execute(_FIELDS) if isinstance(value, str)}
@@ -209,10 +209,6 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
         tags_text=json.dumps(_tags(fields.get("sys/tags"))),
         metrics_text=json.dumps([point for row in points if (point := _last_point(*row)) is not None]),
     )
-
-
-def _decode_text(stored: bytes) -> str:
-    return stored.decode("utf-8", "replace")
 
 
 def _utc(text: str | None) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +9,7 @@ import msgspec
 
 from goodseed.server.api.queries import ServedRun
 from goodseed.times import as_utc
+from goodseed.values import json_number
 from goodseed_hub.errors import ApiError
 from goodseed_hub.service import NewRun
 from goodseed_hub.web.calls import Endpoint, Reply, chunked
@@ -154,14 +154,14 @@ def _bucket(bucket: Bucket) -> dict[str, Any]:
         "count": bucket.count,
         "min": bucket.min,
         "max": bucket.max,
-        "mean": None if bucket.mean is None else _number(bucket.mean),
-        "last": _number(bucket.last),
+        "mean": None if bucket.mean is None else json_number(bucket.mean),
+        "last": json_number(bucket.last),
         "non_finite": bucket.non_finite,
     }
 
 
 def _point(step: float, y: float | None, seconds: float) -> dict[str, Any]:
-    return {"step": _step(step), "y": _number(y), "timestampMs": round(seconds * 1000)}
+    return {"step": _step(step), "y": json_number(y), "timestampMs": round(seconds * 1000)}
 
 
 def _metric_chunks(reader: ServedRun, path: str, low: float | None, high: float | None) -> Iterator[bytes]:
@@ -221,14 +221,6 @@ def _open(call: Call, record: RunRecord) -> ServedRun:
 def _step(step: float) -> float:
     """An integer where it is one."""
     return int(step) if -_WHOLE <= step <= _WHOLE and step == int(step) else step
-
-
-def _number(y: float | None) -> float | str:
-    if y is None or math.isnan(y):
-        return "NaN"
-    if math.isinf(y):
-        return "Infinity" if y > 0 else "-Infinity"
-    return y
 
 
 _RUN: Final = "/api/v1/runs/{id}"

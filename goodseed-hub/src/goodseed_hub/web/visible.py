@@ -94,16 +94,7 @@ class AllRuns:
         found: dict[str, list[RunSummary]] = {}
         for run in self.runs_of(workspaces):
             found.setdefault(run.project, []).append(run)
-        return [
-            ProjectSummary(
-                name,
-                run_count=len(runs),
-                running_count=sum(run.state == "running" for run in runs),
-                trashed_count=sum(run.trashed for run in runs),
-                modified_seconds=max(run.modified_seconds for run in runs),
-            )
-            for name, runs in sorted(found.items())
-        ]
+        return [ProjectSummary.of(name, runs) for name, runs in sorted(found.items())]
 
     def runs_of(self, workspaces: frozenset[str] | None) -> list[RunSummary]:
         """The runs of ``workspaces``, or of all."""

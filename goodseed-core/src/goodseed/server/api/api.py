@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.errors import FileFormatError
 from goodseed.server.api import openapi
-from goodseed.server.encoding import Chunks, json_number, json_text, points_as_json, time_as_iso
+from goodseed.server.encoding import Chunks, json_text, points_as_json, time_as_iso
 from goodseed.server.parameters import MAX_INTEGER, integer, text
 from goodseed.server.routes import Answer, RequestError, Route
 from goodseed.storage.edits import Edits
-from goodseed.values import decode_config
+from goodseed.values import decode_config, json_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from goodseed.storage.cache.series import SeriesPaths
 from goodseed.storage.reader import RunReader
+from goodseed.storage.schema import lenient_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -111,7 +112,7 @@ class ServedRun(RunReader):
     def __init__(self, files: RunFiles) -> None:
         super().__init__(files)
         self._deadline: Final = _Deadline()
-        self._connection.text_factory = _decode_text
+        self._connection.text_factory = lenient_text
         self._connection.set_progress_handler(self._deadline, _STEPS_BETWEEN_LOOKS)
         self._deadline.at = time.monotonic() + _LONGEST_QUERY_SECONDS
 
@@ -251,7 +252,3 @@ def _single(step: float, y: float | None, time_seconds: float) -> PointBucket:
 
 def _nan(value: float | None) -> float:
     return math.nan if value is None else value
-
-
-def _decode_text(stored: bytes) -> str:
-    return stored.decode("utf-8", "replace")

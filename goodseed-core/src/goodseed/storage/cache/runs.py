@@ -13,7 +13,7 @@ from goodseed.storage.forks import GatedConnection
 from goodseed.storage.summary import RunSummary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
 __all__ = ["INDEX_NAME", "CatalogIndex", "IndexEntry", "ProjectSummary"]
@@ -55,6 +55,17 @@ class ProjectSummary:
     running_count: int
     trashed_count: int
     modified_seconds: float
+
+    @classmethod
+    def of(cls, name: str, runs: Collection[RunSummary]) -> ProjectSummary:
+        """The project of these runs, of which there is at least one."""
+        return cls(
+            name,
+            run_count=len(runs),
+            running_count=sum(run.state == "running" for run in runs),
+            trashed_count=sum(run.trashed for run in runs),
+            modified_seconds=max(run.modified_seconds for run in runs),
+        )
 
 
 class IndexEntry(NamedTuple):

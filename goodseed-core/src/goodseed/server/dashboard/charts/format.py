@@ -10,8 +10,8 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from goodseed.server.encoding import json_number
 from goodseed.storage.rollup.window import Window
+from goodseed.values import json_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.storage.reader import RunReader
+from goodseed.storage.schema import lenient_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -33,7 +34,7 @@ class OpenRun(RunReader):
         self._until = 0.0
         self.renew()
         self.limit_memory(_KEPT)
-        self._connection.text_factory = _decode_text
+        self._connection.text_factory = lenient_text
         self._connection.set_progress_handler(self._is_over, _STEPS_BETWEEN_LOOKS)
 
     def renew(self) -> None:
@@ -48,7 +49,7 @@ class OpenRun(RunReader):
         """
         rows = self._rows(query, parameters)
         if any(bytes in map(type, row) for row in rows):
-            return [tuple(_decode_text(value) if isinstance(value, bytes) else value for value in row) for row in rows]
+            return [tuple(lenient_text(value) if isinstance(value, bytes) else value for value in row) for row in rows]
         return rows
 
     @contextmanager
@@ -60,7 +61,3 @@ class OpenRun(RunReader):
 
     def _is_over(self) -> bool:
         return time.monotonic() > self._until
-
-
-def _decode_text(stored: bytes) -> str:
-    return stored.decode("utf-8", "replace")

@@ -12,7 +12,7 @@ from goodseed.errors import FileFormatError, GoodseedError
 from goodseed.storage.reader import rest_token
 from goodseed.storage.rollup.nodes import Nodes, whole_node
 from goodseed.storage.summary import MAX_METRICS
-from goodseed.values import MAX_EXACT_INTEGER, decode_config
+from goodseed.values import MAX_EXACT_INTEGER, decode_config, json_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -333,7 +333,5 @@ def finite_numbers(values: Iterable[Value]) -> list[float]:
 def plain_value(value: Value) -> Any:
     """The same as JSON has it."""
     if isinstance(value, float):
-        if math.isfinite(value):
-            return value
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return json_number(value)
     return list(value) if isinstance(value, tuple) else value

@@ -1,4 +1,4 @@
-"""The run that a callback has opened."""
+"""The run that a framework's callback has opened: for integrations whose runs must not outlive their training."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ import goodseed
 if TYPE_CHECKING:
     from goodseed.trials import Trial
 
-__all__ = ["Held"]
+__all__ = ["HeldRun", "last_step"]
 
 _logger: Final = logging.getLogger("goodseed")
-_holders: Final[weakref.WeakValueDictionary[str, Held]] = weakref.WeakValueDictionary()
+_holders: Final[weakref.WeakValueDictionary[str, HeldRun]] = weakref.WeakValueDictionary()
 
 
-class Held:
-    """The run that a callback has opened, and whether a training is going on: what its end depends on."""
+class HeldRun:
+    """The run that a callback has opened, and whether a training is going on: what its end depends on.
+
+    Attributes:
+        run: The run; None before `open`.
+        is_training: Set by the callback: a run that ends meanwhile has failed.
+        trial: The trial of a search that the run is of; one that was pruned is no failure.
+    """
 
     def __init__(self) -> None:
         self.run: goodseed.Run | None = None
@@ -55,3 +61,17 @@ class Held:
     def _at_exit(self) -> None:
         if self.is_training:  # else the run closes itself, and knows why the process ended
             self.close()
+
+
+def last_step(run: goodseed.Run, prefixes: tuple[str, ...]) -> float:
+    """The highest step of the metrics whose paths begin so; -1 where there is none, or nothing can be read."""
+    steps = [-1.0]
+    try:
+        for path in run.get_metric_paths():
+            if path.startswith(prefixes):
+                data = run.get_metric_data(path, max_points=1)
+                points = data["buckets"] if data["downsampled"] else data["raw_points"]
+                steps += [point["step_last" if data["downsampled"] else "step"] for point in points[-1:]]
+    except (goodseed.DisabledError, goodseed.RemoteError):
+        return -1.0
+    return max(steps)
