@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "goodseed-core" / "src" / "goodseed"
-BASE = {"errors", "values", "config_values", "trials", "names", "paths", "config", "credentials", "sink", "times"}
+BASE = {
+    "errors", "values", "config_values", "trials", "names", "paths", "config", "credentials", "sink", "threads", "times",
+}
 MAY_IMPORT = {
     "storage": BASE,
     "remote": BASE | {"plugins", "hooktypes"},

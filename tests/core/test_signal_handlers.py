@@ -126,6 +126,24 @@ CASES = {
                     break
         print(signal.getsignal(NUMBER) is signal.SIG_DFL, flush=True)
     """,
+    "blocked while a checkpoint is written": """
+        signal.signal(NUMBER, lambda *_: print("handled", flush=True))
+        OPEN
+        signal.pthread_sigmask(signal.SIG_BLOCK, {NUMBER})
+        os.kill(os.getpid(), NUMBER)
+        time.sleep(0.1)
+        print("written", flush=True)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {NUMBER})
+    """,
+    "waited for by a thread": """
+        import threading
+        OPEN
+        signal.pthread_sigmask(signal.SIG_BLOCK, {NUMBER})
+        waiting = threading.Thread(target=lambda: print(signal.sigwait({NUMBER}), flush=True))
+        waiting.start()
+        os.kill(os.getpid(), NUMBER)
+        waiting.join(10)
+    """,
 }
 
 

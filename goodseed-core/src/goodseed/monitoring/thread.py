@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from goodseed.threads import signals_kept_out
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -64,7 +65,8 @@ class MonitoringThread:
         """
         now = time.monotonic()
         self._due[:] = [now + task.first_after_seconds for task in self._tasks]
-        self._thread.start()
+        with signals_kept_out():
+            self._thread.start()
 
     def hurry(self) -> None:
         """Call the first task now."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from goodseed.source_code.facts import collect_parts
+from goodseed.threads import signals_kept_out
 
 if TYPE_CHECKING:
     from goodseed.sink import Sink
@@ -69,7 +70,8 @@ class SourceCode:
             self._thread = threading.Thread(
                 target=self._collect, args=(starts,), name="goodseed-source-code", daemon=True
             )
-            self._thread.start()
+            with signals_kept_out():
+                self._thread.start()
         except (OSError, RuntimeError) as error:  # the working directory is gone, or no thread can be had
             self._thread = None
             _logger.warning("goodseed: the facts of the source code can't be collected: %s", error)

@@ -21,6 +21,7 @@ from goodseed.storage.inbox.inbox import Inbox
 from goodseed.storage.inbox.waiting import Done, Wake, wait_until
 from goodseed.storage.lock import WriterLock
 from goodseed.storage.session import Session
+from goodseed.threads import signals_kept_out
 from goodseed.times import now_text
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ class RunWriter:
         elif not self.files.database.is_file():
             raise RunNotFoundError(f"There is no run {self.files.database.stem!r} at {self.files.database}.")
         self._thread = threading.Thread(target=self._work, name="goodseed-writer", daemon=True)
-        self._thread.start()
+        with signals_kept_out():
+            self._thread.start()
         if not self._ready.wait(_OPEN_SECONDS):
             raise OSError(f"SQLite has not opened {self.files.database} within {_OPEN_SECONDS:.0f} s.")
         if self._failure is not None:

@@ -18,6 +18,7 @@ from goodseed.storage.inbox.waiting import Done, Wake, wait_until
 from goodseed.storage.outbox import LiveOutbox, ensure_pending_indexes
 from goodseed.storage.schema import connect_read_only
 from goodseed.sync.uploader import Uploader
+from goodseed.threads import signals_kept_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,7 +114,8 @@ class SyncWorker:
         Raises:
             AuthenticationError, ProjectNotFoundError: The remote will not have the run.
         """
-        self._thread.start()
+        with signals_kept_out():
+            self._thread.start()
         wait_until(lambda: self._answered.is_set, wait_seconds, self._answered)
         if isinstance(self.error, _HOPELESS):
             self.stop()

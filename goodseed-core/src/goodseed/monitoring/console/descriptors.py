@@ -10,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from goodseed.threads import signals_kept_out
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -40,7 +41,8 @@ class DescriptorTap:
         self._identity: Final = _identity(write_end)
         os.dup2(write_end, descriptor)
         os.close(write_end)
-        threading.Thread(target=self._pass_on, name=f"goodseed-descriptor-{descriptor}", daemon=True).start()
+        with signals_kept_out():
+            threading.Thread(target=self._pass_on, name=f"goodseed-descriptor-{descriptor}", daemon=True).start()
 
     @property
     def is_idle(self) -> bool:

@@ -16,6 +16,7 @@ from goodseed.run.process_end.signals import DefaultSignals
 from goodseed.run.process_end.wakeup import SignalWatch
 from goodseed.storage.forks import watch_forks
 from goodseed.storage.inbox.waiting import wait_until
+from goodseed.threads import signals_kept_out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +127,8 @@ class _OpenRuns:
                 self._end_is_over.append(True)
 
         if self._end_is_begun.acquire(blocking=False):
-            _thread.start_new_thread(close, ())
+            with signals_kept_out():
+                _thread.start_new_thread(close, ())
         wait_until(lambda: bool(self._end_is_over), EXIT_SECONDS)
 
     # -- forks ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Final
 
+from goodseed.threads import signals_kept_out
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -41,7 +42,8 @@ class SignalWatch:
             os.set_blocking(pipe[1], False)
             if not _take_over(pipe[1]):
                 raise BlockingIOError("somebody else listens")
-            _thread.start_new_thread(self._listen, pipe)
+            with signals_kept_out():
+                _thread.start_new_thread(self._listen, pipe)
         except (OSError, RuntimeError):  # no more threads
             _let_go(pipe)
         else:
