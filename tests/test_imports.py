@@ -9,7 +9,18 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "goodseed-core" / "src" / "goodseed"
 BASE = {
-    "errors", "values", "config_values", "trials", "names", "paths", "config", "credentials", "sink", "threads", "times",
+    "errors",
+    "values",
+    "config_values",
+    "trials",
+    "names",
+    "paths",
+    "config",
+    "credentials",
+    "exits",
+    "sink",
+    "threads",
+    "times",
 }
 MAY_IMPORT = {
     "storage": BASE,

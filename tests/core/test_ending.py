@@ -55,7 +55,7 @@ LOG = "for step in range(3): run.log_metrics({'a': step}, step=step)\n"
         ("with open_run() as run:\n  " + LOG.replace("\n", "\n  ") + "1/0", 1, "failed", "ZeroDivisionError: division by zero"),
         ("run = open_run()\n" + LOG + "raise ValueError('no')", 1, "failed", "ValueError: no"),
         ("run = open_run()\n" + LOG + "raise KeyboardInterrupt", -2, "failed", "KeyboardInterrupt"),
-        ("run = open_run()\n" + LOG + "os._exit(7)", 7, "failed", ""),
+        ("run = open_run()\n" + LOG + "os._exit(7)", 7, "failed", "os._exit(7)"),
         (
             "run = open_run()\n" + LOG + "t = threading.Thread(target=lambda: 1/0); t.start(); t.join()",
             0, "failed", "ZeroDivisionError: division by zero",

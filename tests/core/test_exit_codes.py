@@ -87,6 +87,30 @@ ENDS = {
     "a computed code": (
         "def main():\n    open_run()\n    return True\nsys.exit(not main())", 0, "finished", None, "",
     ),
+    "a computed code of a failure": (
+        "def main():\n    open_run()\n    return False\nsys.exit(not main())", 1, "failed", "SystemExit: True", "",
+    ),
+    "a condition": (
+        "def main(errors):\n    open_run()\n    return 1 if errors else 0\nsys.exit(main([3]))",
+        1, "failed", "SystemExit: 1", "",
+    ),
+    "what another function returns": (
+        "def train(config): open_run()\ndef main(config=1): return train(config)\nsys.exit(main())",
+        0, "finished", None, "",
+    ),
+    "what another function returns, raised": (
+        "def evaluate(): return 0\nopen_run()\nraise SystemExit(evaluate())", 0, "finished", None, "",
+    ),
+    "what a function with a run returns": (
+        "def main():\n    open_run()\n    errors = []\n    return len(errors)\nraise SystemExit(main())",
+        0, "finished", None, "",
+    ),
+    "a class of its own": (
+        "class Quit(SystemExit): pass\nopen_run(); raise Quit(6)", 6, "failed", "SystemExit: 6", "",
+    ),
+    "raise 0 deep": (
+        "def f(): raise SystemExit(0)\ndef main():\n    open_run()\n    f()\nmain()", 0, "finished", None, "",
+    ),
     "a test of the code": (MAIN.format(code=1) + "if main():\n    sys.exit(2)", 2, "failed", "SystemExit: 2", ""),
     "in a handler, as hydra.main does": (
         "open_run()\ntry:\n    1/0\nexcept Exception as error:\n    print(error)\n    sys.exit(1)",
@@ -99,7 +123,16 @@ ENDS = {
         "sys.excepthook = lambda *_: os._exit(9)\nopen_run()\nraise ValueError('no')",
         9, "failed", "ValueError: no", "ValueError: no",
     ),
-    "os._exit": ("open_run()\ntry:\n    1/0\nexcept Exception:\n    os._exit(1)", 1, "failed", None, ""),
+    "a hook on top of ours that ends the process": (
+        "open_run()\nsys.excepthook = lambda *_: os._exit(9)\nraise ValueError('no')",
+        9, "failed", "ValueError: no", "ValueError: no",
+    ),
+    "os._exit in a handler": (
+        "open_run()\ntry:\n    1/0\nexcept Exception:\n    os._exit(1)",
+        1, "failed", "ZeroDivisionError: division by zero", "ZeroDivisionError: division by zero",
+    ),
+    "os._exit": ("open_run(); os._exit(5)", 5, "failed", "os._exit(5)", ""),
+    "os._exit with 0": ("open_run(); os._exit(0)", 0, "finished", None, ""),
     "pruned": ("class TrialPruned(Exception): pass\nopen_run(); raise TrialPruned", 1, "finished", "pruned", ""),
     "pruned in with": (
         "class TrialPruned(Exception): pass\nclass Ours(TrialPruned): pass\nwith open_run(): raise Ours('step 3')",
@@ -119,17 +152,16 @@ def test_ends_with_a_code(home: Path, tmp_path: Path, end: str) -> None:
 
 
 def test_nothing_is_left_wrapped(home: Path) -> None:
-    """When the last run is closed, `sys.exit` and `exit` are what they were."""
-    before = sys.exit, type(exit).__call__
+    """When the last run is closed, `os._exit` and `exit` are what they were."""
+    before = os._exit, type(exit).__call__
     with goodseed.Run():
-        during = sys.exit
         with pytest.raises(SystemExit) as raised:
             sys.exit(3)
     with goodseed.Run(run_id="after"):
         pass
 
-    assert before == (sys.exit, type(exit).__call__)
-    assert (3, "exit") == (raised.value.code, during.__name__)
+    assert before == (os._exit, type(exit).__call__)
+    assert (3, "exit") == (raised.value.code, sys.exit.__name__)
     assert "finished" == end_of("after")[0]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from goodseed.threads import signals_kept_out
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

@@ -90,7 +90,7 @@ class ExceptionWatch:
         """Call ``callback(type, exception, traceback, thread name or None for the main thread)``."""
         with self._lock:
             if not self._is_registered:
-                atexit.register(self._at_exit)
+                atexit.register(self.look)
                 self._is_registered = True
             if not self._subscribers:
                 self._last_seen = _last_uncaught()
@@ -142,7 +142,8 @@ class ExceptionWatch:
             except Exception:
                 _logger.warning("goodseed: an exception could not be recorded.", exc_info=True)
 
-    def _at_exit(self) -> None:
+    def look(self) -> None:
+        """Tell of the exception that ends the process, where no hook of ours has heard of it."""
         exc = _last_uncaught()
         if exc is None or exc is self._last_seen or not self._subscribers or _is_interactive():
             return

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.threads import signals_kept_out
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -11,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from goodseed.monitoring.traceback import process_exception_watch
 from goodseed.run.process_end.exit_code import ExitWatch, ProcessEnd
 from goodseed.run.process_end.signals import DefaultSignals
 from goodseed.run.process_end.wakeup import SignalWatch
@@ -41,7 +42,7 @@ class _OpenRuns:
         self._is_registered_in_child = False
         self._signals: Final = DefaultSignals(self._on_signal)
         self._watch: Final = SignalWatch(self._on_wakeup)
-        self._exit: Final = ExitWatch()
+        self._exit: Final = ExitWatch(self._at_exit_at_once)
         self._end_is_begun = threading.Lock()
         self._end_is_over: list[bool] = []
         self._masks: dict[int, set[int]] = {}
@@ -89,6 +90,10 @@ class _OpenRuns:
     def _at_end_of_child(self) -> None:
         self._close_each(self._exit.end_of_child())
 
+    def _at_exit_at_once(self, end: ProcessEnd | None) -> None:
+        process_exception_watch().look()  # a hook on top of ours may be what ends the process
+        self._close_all(end)
+
     def _close_each(self, end: ProcessEnd | None) -> None:
         is_patient = True
         while self._runs:
@@ -106,22 +111,23 @@ class _OpenRuns:
 
     def _on_signal(self, number: int) -> None:
         if self._runs:
-            self._close_all(number)
+            self._close_all(_end_by_signal(number))
         self._signals.end(number)
 
     def _on_wakeup(self, number: int) -> None:
         if not self._signals.is_ours(number):
             return
         if not wait_until(self._end_is_begun.locked, _HANDLER_SECONDS):
-            self._close_all(number)
+            self._close_all(_end_by_signal(number))
             _die_of(number)
 
-    def _close_all(self, number: int) -> None:
+    def _close_all(self, end: ProcessEnd | None) -> None:
         # In a thread of its own: the one that was interrupted may hold any lock, and then the deadline decides.
         def close() -> None:
             try:
                 for run in reversed(list(self._runs)):
-                    run._note_end(signal.Signals(number).name)
+                    if end is not None:
+                        run._note_process_end(end)
                     run._close_at_exit(is_patient=False)
             finally:
                 self._end_is_over.append(True)
@@ -163,6 +169,10 @@ class _OpenRuns:
 def _is_child_of_multiprocessing() -> bool:
     process = sys.modules.get("multiprocessing.process")
     return process is not None and process.parent_process() is not None
+
+
+def _end_by_signal(number: int) -> ProcessEnd:
+    return ProcessEnd("failed", signal.Signals(number).name)
 
 
 def _die_of(number: int) -> None:

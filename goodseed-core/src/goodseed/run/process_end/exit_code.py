@@ -1,7 +1,7 @@
 """With which code the process ends, as far as it can be known before it is over.
 
 Python tells nobody of an uncaught `SystemExit`: its code is known to `sys.exit`, which is watched while runs are open,
-to the instruction with which the program's module ended, and to `multiprocessing`.
+to the instruction with which the program's module ended, and to `multiprocessing`. `os._exit` is watched, too.
 """
 
 from __future__ import annotations
@@ -10,23 +10,30 @@ import builtins
 import contextlib
 import dis
 import functools
+import os
 import sys
 import threading
 from traceback import format_exception_only
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from goodseed.exits import listeners, plain_exit
 from goodseed.monitoring.traceback import PRUNED, formatted, is_preempted, is_pruned
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 __all__ = ["ExitWatch", "ProcessEnd", "is_exit_without_fault", "reason_of"]
 
 _MAX_REASON_CHARACTERS: Final = 2_000
-_SKIPPED: Final = frozenset({"CACHE", "CALL", "CALL_FUNCTION", "PRECALL", "PUSH_NULL", "RESUME", "NOP"})
-_NAMES: Final = frozenset({"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_FAST_BORROW"})
+_SKIPPED: Final = frozenset({"CACHE", "PRECALL", "PUSH_NULL", "RESUME", "NOP"})
+_CALLS: Final = frozenset({"CALL", "CALL_FUNCTION"})
+_NAMES: Final = frozenset({"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_DEREF"})
 _CONSTANTS: Final = frozenset({"LOAD_CONST", "LOAD_SMALL_INT", "RETURN_CONST"})
-_AFTER_A_LAST_CALL: Final = _SKIPPED | {"POP_TOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS"}
+_AFTER_A_LAST_CALL: Final = (
+    _SKIPPED | _CALLS | {"POP_TOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS"}
+)
 _NEAR: Final = 12  # instructions that may belong to the same call
 _UNKNOWN: Final = object()
 _DEEP: Final = object()  # raised in a function, by name: hardly ever with 0
@@ -59,9 +66,14 @@ def is_exit_without_fault(code: object) -> bool:
 
 
 class ExitWatch:
-    """Watches the end of the main thread while it is on."""
+    """Watches the end of the main thread while it is on.
 
-    def __init__(self) -> None:
+    Args:
+        at_once: Called where `os._exit` is about to end the process, with how it ends; None where all went well.
+    """
+
+    def __init__(self, at_once: Callable[[ProcessEnd | None], None]) -> None:
+        self._at_once: Final = at_once
         self._program: FrameType | None = None
         self._last_call: FrameType | None = None
         self._asked: ProcessEnd | None = None
@@ -79,23 +91,29 @@ class ExitWatch:
                 threading._register_atexit(self._look)  # type: ignore[attr-defined]
         if self._patches:
             return
-        plain = sys.exit
-        self._patch(sys, "exit")
+        listeners.append(self._note)
         quitter = type(getattr(builtins, "exit", None))
         if quitter.__name__ == "Quitter":
-            self._patch(quitter, "__call__", skipped=1)
+            self._patch(quitter, "__call__", lambda _, code=None: self._note(code))
+        plain_os_exit = os._exit
+        self._patch(os, "_exit", self._note_at_once)
         main = sys.modules.get("__main__")
-        for name in [name for name, value in vars(main).items() if value is plain]:  # from sys import exit
-            self._patch(main, name)
+        for name, value in list(vars(main).items()):  # from sys import exit
+            if value is plain_exit:
+                self._patch(main, name, self._note)
+            elif value is plain_os_exit:
+                self._patch(main, name, self._note_at_once)
 
-    def _patch(self, owner: Any, name: str, *, skipped: int = 0) -> None:
+    def _patch(self, owner: Any, name: str, note: Callable[..., None]) -> None:
         before = getattr(owner, name)
 
         @functools.wraps(before)
-        def wrapper(*arguments: Any) -> Any:
-            if self._program is not None and threading.current_thread() is threading.main_thread():
-                self._note(*arguments[skipped : skipped + 1])
-            return before(*arguments)
+        def wrapper(*arguments: Any, **options: Any) -> Any:
+            try:
+                note(*arguments, **options)
+            except Exception:  # a wrong argument is refused by what is called
+                return before(*arguments, **options)
+            return before(*arguments, **options)
 
         setattr(owner, name, wrapper)
         self._patches.append((owner, name, before, wrapper))
@@ -104,6 +122,8 @@ class ExitWatch:
         """Leave everything as it was, but where somebody has put something on top."""
         self._program = self._last_call = self._raised = None
         self._asked, self._was_asked = None, False
+        if self._note in listeners:
+            listeners.remove(self._note)
         while self._patches:
             owner, name, before, wrapper = self._patches.pop()
             if getattr(owner, name, None) is wrapper:
@@ -128,10 +148,21 @@ class ExitWatch:
         return self._end_by(error)
 
     def _note(self, code: object = None) -> None:
+        if self._program is None or threading.current_thread() is not threading.main_thread():
+            return
         self._was_asked = True
         self._asked = None
         if not is_exit_without_fault(code):
             self._asked = self._failure_of(code, sys.exc_info()[1])
+
+    def _note_at_once(self, status: int) -> None:
+        error = sys.exc_info()[1]
+        if status == 0:
+            self._at_once(None)
+        elif error is None or isinstance(error, SystemExit):
+            self._at_once(_failure(f"os._exit({status})"))
+        else:
+            self._at_once(self._end_by(error))
 
     def _failure_of(self, code: object, handled: BaseException | None) -> ProcessEnd:
         """An exception that is being handled is why; its frames are not kept."""
@@ -149,6 +180,9 @@ class ExitWatch:
         """See how the program ended, and let go of its last call, before Python waits for other threads."""
         if self._program is not None and not _is_running(self._program):
             self._raised = _raised(self._program, self._last_call)
+            exits = list(_exits_in(self._program.f_code)) if self._raised is _DEEP else []
+            if exits and all(map(is_exit_without_fault, exits)):
+                self._raised = None
             self._program = self._last_call = None
 
 
@@ -214,10 +248,36 @@ def _raised(program: FrameType, last_call: FrameType | None) -> object:
 
 
 def _argument(frame: FrameType, before: list[dis.Instruction]) -> object:
-    """What stands in the parentheses of ``raise SystemExit(…)``."""
-    if before and before[-1].argval == "SystemExit":
+    """The code of what stands behind ``raise``: `SystemExit` or a class of the user's, with one argument, or a name."""
+    if not before:
+        return _UNKNOWN
+    if before[-1].opname not in _CALLS:
+        raised = _value(frame, before[-1])
+        return None if _is_exit(raised) else getattr(raised, "code", _UNKNOWN)
+    loaded = [_value(frame, instruction) for instruction in before[-3:-1]]
+    if loaded and _is_exit(loaded[-1]):
         return None
-    return _value(frame, before[-1]) if len(before) > 1 and before[-2].argval == "SystemExit" else _UNKNOWN
+    return loaded[1] if len(loaded) > 1 and _is_exit(loaded[0]) else _UNKNOWN
+
+
+def _exits_in(code: CodeType) -> Iterator[object]:
+    """The codes of each ``raise SystemExit(…)`` of a module, also in its functions."""
+    found = [instruction for instruction in dis.get_instructions(code) if instruction.opname not in _SKIPPED]
+    for place, instruction in enumerate(found):
+        before = found[max(0, place - 3) : place] if instruction.opname == "RAISE_VARARGS" else []
+        if not any(other.argval == "SystemExit" for other in before):
+            continue
+        if "SystemExit" in [other.argval for other in before[-2:]]:
+            yield None
+        else:
+            yield before[-2].argval if before[-2].opname in _CONSTANTS else _UNKNOWN
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _exits_in(constant)
+
+
+def _is_exit(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, SystemExit)
 
 
 def _returned_or_raised(frame: FrameType) -> object:
@@ -236,5 +296,8 @@ def _returned_or_raised(frame: FrameType) -> object:
 
 def _value(frame: FrameType, instruction: dis.Instruction) -> object:
     if instruction.opname in _NAMES:
-        return frame.f_locals.get(instruction.argval, frame.f_globals.get(instruction.argval, _UNKNOWN))
+        for names in (frame.f_locals, frame.f_globals, frame.f_builtins):
+            if instruction.argval in names:
+                return names[instruction.argval]
+        return _UNKNOWN
     return instruction.argval if instruction.opname in _CONSTANTS else _UNKNOWN

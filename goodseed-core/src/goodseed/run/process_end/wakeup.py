@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from goodseed.threads import signals_kept_out
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
