@@ -141,7 +141,10 @@ export const api = {
   change: async (
     project: string,
     id: string,
-    fields: Partial<Pick<RunDetails, "name" | "description" | "tags" | "color" | "archived" | "trashed">>,
+    fields: Partial<Pick<RunDetails, "name" | "description" | "tags" | "color" | "archived" | "trashed">> & {
+      /** Those that the editor was shown: only the difference is applied. */
+      tags_before?: string[];
+    },
   ): Promise<RunDetails> => runSeconds(await json(runUrl(project, id), send("PATCH", fields))),
 
   config: (

@@ -13,7 +13,7 @@ import { fitted } from "../src/lib/fit";
 import { byImportance, metricFilter, sectionsOf, nameOf, pathsOf, sharedPath } from "../src/lib/metrics";
 import type { Series } from "../src/lib/series";
 import { direction, toNumber, toText } from "../src/lib/values";
-import { quotedPath, quotedValue, tagsIn, tagsText, wordAt } from "../src/lib/words";
+import { abridged, differences, quotedPath, quotedValue, tagsIn, tagsText, wordAt } from "../src/lib/words";
 
 const series = (x: number[], y: number[]): Series => {
   const last = Float64Array.from(y);
@@ -294,4 +294,18 @@ test("domain: values near the largest double, and few points, have one", () => {
   expect(yDomain([series(x, falling)], 0, 39, false, false).isClipped).toBe(false);
   expect(yDomain([series([0, 100], [1, 3])], 40, 60, false, false)).toMatchObject({ isClipped: false });
   expect(yDomain([series([0, 100], [1, 3])], 40, 60, false, false).high).toBeGreaterThan(2);
+});
+
+test("long names that differ in their middle are told apart", () => {
+  const [one, other] = ["1", "2"].map((seed) => `${"x".repeat(45)}-seed${seed}-${"y".repeat(45)}`) as [string, string];
+  const found = differences([one, other, "short", `${"z".repeat(40)}1`, `${"z".repeat(40)}2`, other]);
+  expect([...found.keys()]).toEqual([one, other]);
+  expect(abridged(one, found.get(one))).toContain("1");
+  expect(abridged(one, found.get(one))).not.toBe(abridged(other, found.get(other)));
+  expect(abridged("short", undefined)).toBe("short");
+  fc.assert(
+    fc.property(fc.array(fc.string({ maxLength: 60 })), (names) => {
+      for (const [name, at] of differences(names)) expect(at).toBeLessThan(name.length - 10);
+    }),
+  );
 });

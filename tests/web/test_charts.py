@@ -168,7 +168,7 @@ def test_a_group_has_the_same_figures_in_list_chart_and_tooltip(
     wait_painted(page, card)
     head = page.locator(".grp")
     assert "n 2, 1 failed" in head.inner_text()
-    assert "0.3000 ± 0.1414" in head.inner_text()
+    assert "acc max 0.3000 ± 0.1414" in " ".join(head.inner_text().split())
     until(page, "document.querySelector('.best').innerText.includes('0.3000 ± 0.1414')")
     assert "n 2" in card.locator(".best").inner_text()
     move_over(page, card, 0.995, 0.5)
@@ -189,6 +189,34 @@ def test_hiding_a_group_takes_its_line_away(new_tab: Callable[..., Tab], serve: 
     move_over(page, chart(page, "acc"), 0.5, 0.5)
     until(page, "document.querySelectorAll('.tip .tr').length === 1")
     assert page.locator(".tip .nm").inner_text() == "lr 0.2"
+
+
+def test_an_empty_chart_has_no_tooltip(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """Where no line is drawn, nothing is said of values at the pointer."""
+    _run(tmp_path, "a", {"acc": [0.1, 0.2]})
+    page = new_tab(serve(tmp_path).url).open("/p/p?show=none")
+    move_over(page, chart(page, "acc"))
+    page.get_by_text("@ cursor").wait_for()
+    assert page.locator(".tip.on").count() == 0
+
+
+def test_names_that_differ_in_their_middle_are_told_apart(
+    new_tab: Callable[..., Tab], serve: Any, tmp_path: Path
+) -> None:
+    """List and tooltip show of long names the part in which they differ."""
+    for seed in "12":
+        name = f"{'x' * 45}-seed{seed}-{'y' * 45}"
+        with goodseed.Run(project="p", run_id=seed, name=name, storage="local", goodseed_home=tmp_path) as run:
+            run.log_metrics({"acc": 0.1}, step=0)
+            run.log_metrics({"acc": 0.2}, step=1)
+    page = new_tab(serve(tmp_path).url).open("/p/p")
+    card = chart(page, "acc")
+    wait_painted(page, card, 50)
+    assert [re.sub(r"\D", "", text) for text in page.locator(".row .mid > :last-child").all_inner_texts()] == ["2", "1"]
+    move_over(page, card)
+    page.locator(".tip.on").wait_for()
+    names = page.locator(".tip .nm").all_inner_texts()
+    assert sorted(re.sub(r"\D", "", name) for name in names) == ["1", "2"]
 
 
 def test_hardware_of_several_runs_is_one_chart_per_name(

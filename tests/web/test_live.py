@@ -176,3 +176,31 @@ def test_server_that_goes_away_and_comes_back(new_tab: Callable[..., Tab], serve
     assert page.locator(".row").count() == 1
     page.close()
     tab.problems.clear()  # the browser reports refused connections itself
+
+
+def test_tags_that_the_script_adds_while_they_are_edited_stay(
+    new_tab: Callable[..., Tab], serve: Any, tmp_path: Path
+) -> None:
+    """Of tags only what the editor changes is changed, whatever script and page have done since the dialog opened."""
+    run = _run(tmp_path, "live")
+    run["sys/tags"].add(["old", "bad"])
+    run.flush()
+    page = new_tab(serve(tmp_path).url).open("/p/p/-/run/live")
+    head = page.locator(".rh")
+    head.get_by_text("bad", exact=True).wait_for()
+    page.get_by_role("button", name="Edit", exact=True).click()
+    run["sys/tags"].add("new")
+    run.flush()
+    head.get_by_text("new", exact=True).wait_for()
+    page.get_by_role("textbox", name="Tags").fill("old, mine")
+    page.get_by_role("button", name="Save").click()
+    head.get_by_text("mine", exact=True).wait_for()
+    page.get_by_role("button", name="Edit", exact=True).click()
+    run["sys/tags"].add("newest")
+    run.flush()
+    head.get_by_text("newest", exact=True).wait_for()
+    page.get_by_role("textbox", name="Name").fill("renamed")
+    page.get_by_role("button", name="Save").click()
+    head.get_by_text("renamed", exact=True).wait_for()
+    run.close()
+    assert head.locator(".tag").all_inner_texts() == ["mine", "new", "newest", "old"]

@@ -167,6 +167,25 @@ def test_a_server_that_starts_anew_costs_no_edit(new_tab: Callable[..., Tab], tm
         second.close()
 
 
+def test_a_page_that_could_not_be_loaded_comes_with_the_server(new_tab: Callable[..., Tab], tmp_path: Path) -> None:
+    """Where a page's code can't be fetched that is said, and it is there once the server is."""
+    _one_run(tmp_path, name="the run").close()
+    first = Server(tmp_path)
+    tab = new_tab(first.url)
+    page = tab.open("/p/p")
+    page.locator(".row").wait_for()
+    first.close()
+    page.get_by_role("link", name=re.compile("^Table")).click()
+    page.get_by_text("This page can't be loaded").wait_for()
+    second = Server(tmp_path, port=first.port)
+    try:
+        page.locator(".trow", has_text="the run").wait_for()
+    finally:
+        tab.problems = [p for p in tab.problems if "ERR_" not in p]
+        page.close()
+        second.close()
+
+
 def test_dialogs_begin_with_their_first_field(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
     """What is typed after a dialog or menu has opened goes into its first field; Enter takes the only match."""
     _one_run(tmp_path, name="first").close()

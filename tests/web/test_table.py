@@ -86,6 +86,16 @@ def test_choose_columns(own: Tab) -> None:
     assert "0" in page.locator(".trow").last.inner_text()
 
 
+def test_each_column_is_offered_once(own: Tab) -> None:
+    """What the run itself keeps is in the choice of columns once, however it is stored."""
+    page = own.page
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_label("Search columns").fill("sys/")
+    page.locator(".menu .it", has_text="sys/progress").wait_for()
+    offered = [text.split()[0] for text in page.locator(".menu [data-found]").all_inner_texts()]
+    assert len(offered) == len(set(offered)) > 4
+
+
 def test_rename_note_tag_colour(own: Tab) -> None:
     """Name, note, tags and colour are edited in place, and stand in the run's own file."""
     page = own.page

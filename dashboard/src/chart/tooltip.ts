@@ -1,6 +1,8 @@
 /** The values of all runs at the cursor. Plain DOM, as it changes with every move of the pointer. */
 import { counted, meanText, number } from "../lib/format";
 import { SHIFT } from "../lib/platform";
+import { abridged } from "../lib/words";
+import { project } from "../state/project";
 import { xText } from "./axes";
 import { isShift } from "./hover";
 import type { Line } from "./lines";
@@ -73,6 +75,10 @@ isShift.subscribe(() => {
 });
 
 export function showTip(tip: Tip): void {
+  if (!tip.rows.length) {
+    hideTip();
+    return;
+  }
   last = tip;
   parts ??= makeParts();
   const { box, head, rows, foot, hint } = parts;
@@ -119,12 +125,13 @@ function fillRow(row: HTMLElement, shown: TipRow, tip: Tip): number {
   const [color, name, text] = row.children as unknown as [HTMLElement, HTMLElement, HTMLElement];
   row.classList.toggle("on", line.key === tip.key);
   if (color.dataset["c"] !== line.color) color.style.setProperty("--c", (color.dataset["c"] = line.color));
-  setText(name.firstChild as Text, line.label);
+  const label = abridged(line.label, project.peek()?.differences.peek().get(line.label));
+  setText(name.firstChild as Text, label);
   const side = sideText(shown, tip);
   setText(text.firstElementChild!.firstChild as Text, side);
   const written = line.std && line.count![shown.index]! > 1 ? meanText(value, line.std[shown.index]!) : number(value);
   setText(text.lastChild as Text, written);
-  return line.label.length + side.length + written.length;
+  return label.length + side.length + written.length;
 }
 
 /** What belongs to the value: of a group how many runs it has there, of a smoothed line what was logged, of a bucket its extremes. */

@@ -48,3 +48,32 @@ export function tagsIn(text: string): string[] {
     .map((tag) => (/^".*"$/.test(tag) ? tag.slice(1, -1).replace(/\\(.)/g, "$1") : tag));
   return [...new Set(tags.filter(Boolean))].sort();
 }
+
+const SIGHT = 12; // characters of a name that a narrow place has room for, at its beginning and elsewhere
+export const TAIL = 10;
+
+/**
+ * Where the part of each name begins that tells it from its nearest neighbours.
+ *
+ * Only of long names whose difference is neither at the beginning nor at the end, which are always seen.
+ */
+export function differences(names: Iterable<string>): Map<string, number> {
+  const sorted = [...new Set(names)].filter((name) => name.length > 2 * TAIL).sort();
+  const common = sorted.map((name, i) => (i ? sharedLength(sorted[i - 1]!, name) : 0));
+  const found = new Map<string, number>();
+  sorted.forEach((name, i) => {
+    const at = Math.max(common[i]!, common[i + 1] ?? 0) - 2;
+    if (at >= SIGHT && at < name.length - TAIL) found.set(name, at);
+  });
+  return found;
+}
+
+function sharedLength(one: string, other: string): number {
+  let i = 0;
+  while (i < one.length && one[i] === other[i]) i++;
+  return i;
+}
+
+/** A long name in one line: its beginning, and where it differs. */
+export const abridged = (name: string, at: number | undefined): string =>
+  at === undefined ? name : `${name.slice(0, SIGHT)}…${name.slice(at, at + SIGHT)}…`;

@@ -5,6 +5,7 @@ import type { Changes } from "../api";
 import { api, ApiError } from "../api";
 import { bestColumn } from "../lib/columns";
 import { byImportance } from "../lib/metrics";
+import { differences } from "../lib/words";
 import { go, route } from "./location";
 import * as settings from "./settings";
 import { rememberedSettings } from "./settings";
@@ -96,6 +97,12 @@ export class Project {
     const chosen = settings.sideColumns.value;
     if (chosen) return chosen;
     return defaultColumns(this.metrics.value).map(bestColumn);
+  });
+
+  /** Where the names of the list differ, if neither at their beginning nor at their end. */
+  readonly differences = computed(() => {
+    follow(this.table.version);
+    return differences(this.table.loaded.map((row) => row.name));
   });
 
   close(): void {

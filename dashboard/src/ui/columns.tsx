@@ -130,7 +130,7 @@ function Choice({ project, metrics, columns, set, reset, most }: ChoiceProps): J
           <MetricItem key={item.path} item={item} columns={columns} toggle={toggle} />
         ))}
       {plain
-        .filter((item) => item.kind === "config" && !columns.includes(item.path))
+        .filter((item) => item.kind === "config" && !columns.includes(item.path) && !SYSTEM.includes(item.path))
         .map((item) => (
           <Item
             key={item.path}

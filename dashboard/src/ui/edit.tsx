@@ -23,7 +23,8 @@ export function EditDialog(props: {
   onClose: () => void;
   onSaved: () => void;
 }): JSX.Element {
-  const { run } = props;
+  // What the editor was shown when it opened: the run may change meanwhile, and that is not to be taken back.
+  const [run] = useState(props.run);
   const [name, setName] = useState(run.name);
   const [description, setDescription] = useState(run.description);
   const before = tagsText(run.tags);
@@ -33,7 +34,7 @@ export function EditDialog(props: {
     const fields: Parameters<typeof api.change>[2] = {};
     if (name !== run.name) fields.name = name;
     if (description !== run.description) fields.description = description;
-    if (tags !== before) fields.tags = tagsIn(tags);
+    if (tags !== before) [fields.tags, fields.tags_before] = [tagsIn(tags), run.tags];
     if (color !== run.color) fields.color = color;
     if (Object.keys(fields).length && !(await attempt(() => api.change(props.project.name, run.id, fields)))) return;
     props.project.refresh();

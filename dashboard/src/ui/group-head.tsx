@@ -87,7 +87,7 @@ export function GroupHead(props: {
       ) : (
         found && (
           <span class="num" role="gridcell" title={found.title}>
-            {found.text}
+            <span class="dim">{splitPath(columnText(column!, project.metricSet.value))[1]}</span> {found.text}
             {found.n !== group.counted && <span class="dim">, n {found.n}</span>}
           </span>
         )

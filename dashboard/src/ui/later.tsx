@@ -6,24 +6,50 @@ import { Skeleton } from "./empty";
 
 interface Loaded<P> {
   page: { value: ComponentType<P> | null };
+  /** It could not be fetched: nobody answers, or another version of the page is served by now. */
+  hasFailed: { value: boolean };
   load: () => Promise<void>;
 }
 
 const IDLE_MS = 3000;
+const AGAIN_MS = 2000;
 
 /** A page that comes later. */
 export function later<P>(fetch: () => Promise<ComponentType<P>>): Loaded<P> {
   const page = signal<ComponentType<P> | null>(null);
+  const hasFailed = signal(false);
   const load = async (): Promise<void> => {
-    if (!page.peek()) page.value = await fetch();
+    if (page.peek()) return;
+    try {
+      page.value = await fetch();
+    } catch {
+      hasFailed.value = true;
+    }
   };
   setTimeout(() => requestIdleCallback(() => void load()), IDLE_MS);
-  return { page, load };
+  return { page, hasFailed, load };
 }
 
 export function Later<P extends object>({ of, ...props }: { of: Loaded<P> } & P): JSX.Element {
   const Page = of.page.value;
-  useEffect(() => void of.load(), [of]);
+  const hasFailed = of.hasFailed.value;
+  useEffect(() => {
+    void of.load();
+    const again = setInterval(() => void of.load(), AGAIN_MS);
+    return () => clearInterval(again);
+  }, [of]);
+  if (!Page && hasFailed)
+    return (
+      <main class="empty">
+        <div>
+          <h1>This page can't be loaded</h1>
+          <p>The server does not answer, or serves another version of the dashboard by now.</p>
+          <button type="button" class="btn pri" onClick={() => location.reload()}>
+            Reload
+          </button>
+        </div>
+      </main>
+    );
   if (!Page)
     return (
       <main class="page" aria-busy="true">

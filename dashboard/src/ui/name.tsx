@@ -1,10 +1,18 @@
-/** A name in a narrow place: its middle gives way, since names of runs differ at their ends. */
+/** A name in a narrow place: its middle gives way, or whatever it shares with the others of the list. */
 import type { JSX } from "preact";
-
-const TAIL = 10;
+import { TAIL } from "../lib/words";
+import { project } from "../state/project";
 
 export function Name({ text }: { text: string }): JSX.Element {
   const cut = text.length > 2 * TAIL ? text.length - TAIL : text.length;
+  const at = project.value?.differences.value.get(text);
+  if (at !== undefined)
+    return (
+      <span class="mid">
+        <span>{text.slice(0, at)}</span>
+        <span>{text.slice(at, at + TAIL)}…</span>
+      </span>
+    );
   return (
     <span class="mid">
       <span>{text.slice(0, cut)}</span>
