@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +202,9 @@ def test_texts() -> None:
     ]
     assert str(config_value(values)).startswith('["b\'a\\\\xff\'", "builtins.len"')
     assert ("null", "") == encode_config(pd.NaT)
+
+
+def test_a_type_keeps_its_arguments() -> None:
+    """A type with arguments is stored with them, and a class by its name."""
+    assert ("list[int]", "builtins.list") == (config_value(list[int]), config_value(list))
+    assert "typing.Dict[str, int]" == config_value(typing.Dict[str, int])  # noqa: UP006 - what older code has

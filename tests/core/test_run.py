@@ -255,7 +255,11 @@ def test_times_of_the_run(home: Path) -> None:
     with goodseed.Run(created_at="2020-01-01T00:00:00Z", modified_at="2020-02-01T00:00:00+00:00") as imported:
         imported["a"].log(1.0, step=0)
 
+    with goodseed.Run(created_at="2020-01-01 00:00:00+00:00") as spaced:
+        pass
+
     assert times == sorted(times, key=str)
+    assert "2020-01-01T00:00:00.000000+00:00" == field(spaced, "sys/creation_time")
     assert "2020-01-01T00:00:00Z" == field(imported, "sys/creation_time")
     assert "2020-02-01T00:00:00+00:00" == field(imported, "sys/modification_time")
     with pytest.raises(goodseed.InvalidValueError, match="created_at"):

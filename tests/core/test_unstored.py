@@ -141,3 +141,35 @@ def test_a_directory_that_must_not_be_written(abandoned: None, home: Path) -> No
 
     assert "['acc', 'loss', 'new/metric'] 2\n" == done.stdout
     assert before == sorted(path.name for path in runs.iterdir())
+
+
+def test_what_found_no_room_is_kept_elsewhere(home: Path, tmp_path: Path) -> None:
+    """A run that closes while its disk is full leaves everything in an inbox elsewhere, which can be moved back."""
+    code = (
+        "import goodseed, resource, sqlite3\n"
+        f"run = goodseed.Run(**{OPTIONS!r}, **{QUIET!r})\n"
+        "run.flush()\n"
+        "lock = sqlite3.connect(run.path, isolation_level=None); lock.execute('BEGIN IMMEDIATE')\n"
+        "unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, unlimited))\n"
+        "for step in range(20_000): run.log_metrics({'loss': step, 'acc': -step}, step=step)\n"
+        "run['lr'] = 0.5\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))\n"
+        "run.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    (kept,) = tmp_path.glob("goodseed-*/r.sqlite-inbox")
+    kept.replace(home / "projects" / "p" / "runs" / "r.sqlite-inbox")
+    with goodseed.Run(**OPTIONS, read_only=True) as run:
+        points = run.get_metric_data("acc")["raw_points"]
+        configs = {row["path"]: row["value"] for row in run.get_configs()}
+
+    assert str(kept) in done.stderr
+    assert [-step for step in range(20_000)] == [point["y"] for point in points]
+    assert ("0.5", "finished") == (configs["lr"], configs["sys/state"])

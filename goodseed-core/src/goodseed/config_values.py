@@ -319,6 +319,8 @@ def _int_text(value: int) -> str:
 def _name_of(value: object) -> str | None:
     """The name of a class or a function, whose text would hold an address that is new in every process."""
     if isinstance(value, type) or (callable(value) and isinstance(getattr(value, "__qualname__", None), str)):
+        if getattr(value, "__origin__", None) is not None and getattr(value, "__args__", None):
+            return None  # list[int], whose name is that of list
         return f"{getattr(value, '__module__', None) or 'builtins'}.{value.__qualname__}"  # type: ignore[union-attr]
     return None
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
+from typing import Final
 
 from goodseed.errors import InvalidTypeError, InvalidValueError
 
 __all__ = ["as_utc", "now_text", "parse_time", "time_argument", "utc_text"]
+
+_USUAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
 def now_text() -> str:
@@ -39,8 +43,7 @@ def as_utc(text: str) -> str:
     Raises:
         ValueError, OverflowError: See `parse_time`.
     """
-    is_utc = _parsed(text).utcoffset() == timedelta(0)
-    return text if is_utc else parse_time(text).isoformat(timespec="microseconds")
+    return text if _is_utc(text, _parsed(text)) else parse_time(text).isoformat(timespec="microseconds")
 
 
 def time_argument(argument: str, value: object) -> str:
@@ -57,13 +60,18 @@ def time_argument(argument: str, value: object) -> str:
         raise InvalidTypeError(f"{argument} must be a datetime or an ISO 8601 text, not {type(value).__name__}.")
     try:
         time = _parsed(value) if isinstance(value, str) else value
-        if isinstance(value, str) and time.utcoffset() == timedelta(0):
+        if isinstance(value, str) and _is_utc(value, time):
             return value
         return time.astimezone(timezone.utc).isoformat(timespec="microseconds")
     except (ValueError, OverflowError, OSError):
         raise InvalidValueError(
             f"Invalid {argument} {value!r:.60}: it must be an ISO 8601 time. Use one such as 2026-01-31T12:00:00+01:00."
         ) from None
+
+
+def _is_utc(text: str, time: datetime) -> bool:
+    """Whether it is written as we do, and not in a form such as 20260131T120000Z, which not every reader knows."""
+    return time.utcoffset() == timedelta(0) and _USUAL.match(text) is not None
 
 
 def _parsed(text: str) -> datetime:

@@ -340,7 +340,15 @@ class Run(RunWriting):
             self._attachments.stop()
         report = self._backend.close(*self._end, is_patient=is_patient, timeout=timeout)
         open_runs.discard(self)
-        if not report.is_stored:
+        if report.kept_in is not None:
+            _logger.warning(
+                "goodseed: run %s could not be stored whole, and there was no room beside it. All of the rest is kept "
+                "in %s: make room, move that to %s-inbox, and whoever opens the run next stores it.",
+                self.run_id,
+                report.kept_in,
+                self.path,
+            )
+        elif not report.is_stored:
             _logger.warning(
                 "goodseed: run %s could not be stored whole; the rest is kept in %s-inbox, and "
                 "whoever opens the run next stores it.",

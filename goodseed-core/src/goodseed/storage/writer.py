@@ -67,10 +67,12 @@ class CloseReport:
     Attributes:
         is_stored: Everything accepted is in the file, and the run's end is written.
         dropped: How many records were lost because neither disk nor memory had room.
+        kept_in: The inbox that holds the rest, where that beside the run had no room for it.
     """
 
     is_stored: bool
     dropped: int
+    kept_in: Path | None = None
 
 
 class RunWriter:
@@ -111,6 +113,7 @@ class RunWriter:
         self._ending: _Ending | None = None
         self._stored_at = 0.0
         self._is_stored = False
+        self._kept_in: Path | None = None
         self._is_foreign = False
         self._is_logging_over = False
         self._last_configs: Sequence[tuple[str, str, str, str]] = ()
@@ -227,7 +230,7 @@ class RunWriter:
             None,
             self._done,
         )
-        return CloseReport(self._is_stored, self.inbox.dropped)
+        return CloseReport(self._is_stored, self.inbox.dropped, self._kept_in)
 
     # -- forks ----------------------------------------------------------------------------------------------------
 
@@ -333,6 +336,8 @@ class RunWriter:
             session.close()
         except sqlite3.Error as error:
             self._warn("storage", error)
+        if not self._is_stored:
+            self._kept_in = self.inbox.rescue()
         self.inbox.dispose(remove=self._is_stored)
         self._lock.release()
         self._answer(OSError("The run was closed before."))

@@ -12,6 +12,7 @@ import time as clock
 from collections import deque
 from collections.abc import Mapping
 from itertools import count, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from goodseed.errors import ForkedRunError, InvalidTypeError, InvalidValueError, RunClosedError
@@ -25,18 +26,18 @@ from goodseed.storage.inbox.records import (
     pack_point,
     pack_sealed,
     pack_word,
+    renumbered,
     row_record,
     shape_record,
     text_record,
     unpack_word,
 )
-from goodseed.storage.inbox.segments import FoundSegment, Segment, SegmentFile
+from goodseed.storage.inbox.segments import HEADER_BYTES, FoundSegment, Segment, SegmentFile, segment_header
 from goodseed.storage.inbox.waiting import wait_until
 from goodseed.values import as_number, as_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
     from goodseed.storage.inbox.waiting import Wake
 
@@ -331,6 +332,37 @@ class Inbox:
             self.refuse(lambda: RunClosedError("The run is closed. Open it again with goodseed.Run(resume_run_id=…)."))
             for segment in self._chain:
                 segment.seal()
+
+    def rescue(self) -> Path | None:
+        """Copy what is not stored to a directory for temporary files, where some of it is in memory only.
+
+        Returns:
+            An inbox to be moved to the place of this one; None where the file holds everything, or the copy has no room
+            either: what is in memory is then counted as lost.
+        """
+        import tempfile
+
+        with self._lock:
+            chain = sorted((segment for segment in self._chain if segment.used > HEADER_BYTES), key=_order)
+        if all(segment.offset is not None for segment in chain):
+            return None
+        first = min(
+            (segment.generation for segment in chain if segment.generation), default=self._file.next_generation()
+        )
+        in_memory = 0
+        parts: list[bytes] = []
+        for generation, segment in enumerate(chain, first):
+            content, records = renumbered(segment.memory[:], HEADER_BYTES, generation)
+            content[:HEADER_BYTES] = segment_header(segment.size, generation, segment.used)
+            in_memory += records if segment.offset is None else 0
+            parts.append(bytes(content))
+        try:
+            path = Path(tempfile.mkdtemp(prefix="goodseed-")) / self._file.path.name
+            path.write_bytes(b"".join(parts))
+        except OSError:
+            self.dropped += in_memory
+            return None
+        return path
 
     def dispose(self, *, remove: bool) -> None:
         """Close the file, and remove it when nothing in it is needed."""

@@ -39,6 +39,7 @@ __all__ = [
     "first_time",
     "pack_point",
     "pack_word",
+    "renumbered",
     "replay",
     "row_record",
     "shape_record",
@@ -164,6 +165,21 @@ def replay(buffer: memoryview, start: int, generation: int, batch: Batch) -> int
             break
         offset += size
     return offset
+
+
+def renumbered(content: bytes, start: int, generation: int) -> tuple[bytearray, int]:
+    """A segment whose records say that they are of another generation, and how many there are."""
+    copy, offset, count = bytearray(content), start, 0
+    high = unpack_word(content, start)[0] >> 32
+    while offset + 8 <= len(copy):
+        word = unpack_word(copy, offset)[0]
+        size = word & MAX_RECORD_BYTES
+        if word >> 32 != high or size < _BODY:
+            break
+        _WORD.pack_into(copy, offset, (generation & 0xFFFFFFFF) << 32 | word & 0xFFFFFFFF)
+        offset += size
+        count += 1
+    return copy, count
 
 
 def first_time(buffer: memoryview, start: int, generation: int) -> float | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["HEADER_BYTES", "FoundSegment", "Segment", "SegmentFile", "read_headers", "read_segments"]
+__all__ = ["HEADER_BYTES", "FoundSegment", "Segment", "SegmentFile", "read_headers", "read_segments", "segment_header"]
 
 HEADER_BYTES: Final = 64
 GRANULE_BYTES: Final = 1 << 16  # what every system accepts as the offset of a mapping
@@ -56,7 +56,7 @@ class Segment:
             return
         self.used = self.memory.tell()
         self.memory.seek(self.size)
-        self.memory[:HEADER_BYTES] = _header(self.size, self.generation, self.used)
+        self.memory[:HEADER_BYTES] = segment_header(self.size, self.generation, self.used)
 
     @property
     def is_sealed(self) -> bool:
@@ -69,7 +69,8 @@ class Segment:
         return self.memory.tell() == HEADER_BYTES
 
 
-def _header(size: int, generation: int, used: int) -> bytes:
+def segment_header(size: int, generation: int, used: int) -> bytes:
+    """What a segment begins with."""
     return _HEADER.pack(_MAGIC, size, generation, used).ljust(HEADER_BYTES, b"\0")
 
 
@@ -105,6 +106,10 @@ class SegmentFile:
     def total_bytes(self) -> int:
         """What the segments take, on disk and in memory."""
         return self._end + self._memory_bytes
+
+    def next_generation(self) -> int:
+        """A generation behind all those that are used; it is used now."""
+        return next(self._generations)
 
     @property
     def has_free(self) -> bool:
@@ -169,7 +174,7 @@ class SegmentFile:
         return self._start(mmap.mmap(-1, size), None, size, 0)
 
     def _start(self, memory: mmap.mmap, offset: int | None, size: int, generation: int) -> Segment:
-        memory[:HEADER_BYTES] = _header(size, generation, 0)
+        memory[:HEADER_BYTES] = segment_header(size, generation, 0)
         memory.seek(HEADER_BYTES)
         return Segment(offset, size, next(self._orders), generation, memory)
 
