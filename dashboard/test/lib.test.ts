@@ -7,7 +7,7 @@ import { csv, markdown } from "../src/lib/csv";
 import { parseDiff } from "../src/lib/diff";
 import { bestColumn, columnText, isMetricColumn } from "../src/lib/columns";
 import { suggestsLog, xDomain, yDomain } from "../src/lib/domain";
-import { ago, change, compact, duration, number, short, splitPath, step } from "../src/lib/format";
+import { ago, among, change, compact, duration, number, short, splitPath, step } from "../src/lib/format";
 import { at, grouped } from "../src/lib/group";
 import { fitted } from "../src/lib/fit";
 import { byImportance, metricFilter, sectionsOf, nameOf, pathsOf, sharedPath } from "../src/lib/metrics";
@@ -308,4 +308,12 @@ test("long names that differ in their middle are told apart", () => {
       for (const [name, at] of differences(names)) expect(at).toBeLessThan(name.length - 10);
     }),
   );
+});
+
+test("values that hardly differ are written with the digits in which they do", () => {
+  expect(among(1e9 + 0.199, 0.2)).toBe("1000000000.199");
+  expect(among(1e300 * (1 + 1e-6), 1e295)).toBe("1.000001e300");
+  expect(among(0.92171, 1)).toBe("0.9217");
+  expect(among(3, 0)).toBe("3");
+  expect(among(NaN, 1)).toBe("NaN");
 });

@@ -191,6 +191,17 @@ def test_hiding_a_group_takes_its_line_away(new_tab: Callable[..., Tab], serve: 
     assert page.locator(".tip .nm").inner_text() == "lr 0.2"
 
 
+def test_values_that_hardly_differ_are_told_apart(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
+    """The tooltip has the digits that the axis shows; the largest doubles have an axis, too."""
+    _run(tmp_path, "a", {"near": [1e9 + step / 1000 for step in range(40)], "far": [1.7e308, -1.7e308] * 20})
+    page = new_tab(serve(tmp_path).url).open("/p/p")
+    card = chart(page, "near")
+    wait_painted(page, card)
+    move_over(page, card)
+    until(page, "/^1000000000[.]0(19|2)/.test(document.querySelector('.tip.on .vl')?.lastChild.data)")
+    wait_painted(page, chart(page, "far"))
+
+
 def test_an_empty_chart_has_no_tooltip(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
     """Where no line is drawn, nothing is said of values at the pointer."""
     _run(tmp_path, "a", {"acc": [0.1, 0.2]})

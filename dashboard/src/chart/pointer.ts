@@ -174,6 +174,7 @@ export class Pointer {
       axis: this.chart.look.x,
       at: [box.left + left, box.top + top],
       key: best?.key ?? null,
+      span: area.y[1] - area.y[0],
       isSmooth: this.chart.look.isSmooth,
       isLess: sign < 0,
     });

@@ -1,5 +1,5 @@
 /** The values of all runs at the cursor. Plain DOM, as it changes with every move of the pointer. */
-import { counted, meanText, number } from "../lib/format";
+import { among, counted, meanText } from "../lib/format";
 import { SHIFT } from "../lib/platform";
 import { abridged } from "../lib/words";
 import { project } from "../state/project";
@@ -21,6 +21,8 @@ interface Tip {
   axis: string;
   at: readonly [number, number];
   key: string | null;
+  /** How much of the y axis is seen. */
+  span: number;
   isSmooth: boolean;
   isLess: boolean;
 }
@@ -129,7 +131,8 @@ function fillRow(row: HTMLElement, shown: TipRow, tip: Tip): number {
   setText(name.firstChild as Text, label);
   const side = sideText(shown, tip);
   setText(text.firstElementChild!.firstChild as Text, side);
-  const written = line.std && line.count![shown.index]! > 1 ? meanText(value, line.std[shown.index]!) : number(value);
+  const written =
+    line.std && line.count![shown.index]! > 1 ? meanText(value, line.std[shown.index]!) : among(value, tip.span);
   setText(text.lastChild as Text, written);
   return label.length + side.length + written.length;
 }
@@ -146,6 +149,6 @@ function sideText({ line, index, span: [first, last] }: TipRow, tip: Tip): strin
     high = Math.max(high, (line.high ?? line.raw ?? line.y)[i]!);
   }
   const what = line.raw ? "raw " : "";
-  if ((line.low || last > first) && low < high) return `${what}${number(low)} to ${number(high)}`;
-  return line.raw ? `raw ${number(line.raw[index])}` : "";
+  if ((line.low || last > first) && low < high) return `${what}${among(low, tip.span)} to ${among(high, tip.span)}`;
+  return line.raw ? `raw ${among(line.raw[index]!, tip.span)}` : "";
 }

@@ -16,6 +16,13 @@ export function number(value: number | null | undefined): string {
   return sign(size < 0.01 ? trim(value.toPrecision(3)) : value.toFixed(digits));
 }
 
+/** A value beside others within a `span`: with as many digits as tell them apart. */
+export function among(value: number, span: number): string {
+  const parts = Math.abs(value) / span;
+  if (!Number.isFinite(value) || !(parts > 100 && parts < Infinity)) return number(value);
+  return sign(String(Number(value.toPrecision(Math.min(17, Math.ceil(Math.log10(parts)) + 3)))).replace("e+", "e"));
+}
+
 /** The mean of several values and how far they are apart: 0.7443 ± 0.0276. */
 export const meanText = (mean: number, std: number | null): string =>
   std === null || !Number.isFinite(std) ? number(mean) : `${number(mean)} ± ${number(std)}`;

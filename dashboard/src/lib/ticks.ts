@@ -34,7 +34,9 @@ export function linearTicks(low: number, high: number, count: number): Tick[] {
   const values: number[] = [];
   for (let i = first; i * step <= high + step * 1e-9 && values.length < 100; i++) {
     const digits = i * factor;
-    values.push(i === 0 ? 0 : Math.abs(digits) < 1e15 ? Number(`${digits}e${power}`) : i * step);
+    const at = i === 0 ? 0 : Math.abs(digits) < 1e15 ? Number(`${digits}e${power}`) : i * step;
+    if (Number.isFinite(at)) values.push(at);
+    else if (at > 0) break;
   }
   const texts = textsOf(values, step, power);
   return values.map((at, i) => ({ at, text: texts[i]! }));
@@ -79,7 +81,7 @@ export function logTicks(low: number, high: number): Tick[] {
   for (let power = first; power <= last; power++) {
     for (const digit of digits) {
       const at = Number(`${digit}e${power}`);
-      if (!(at >= low * (1 - 1e-12) && at <= high * (1 + 1e-12))) continue;
+      if (!(at >= low * (1 - 1e-12) && at <= high * (1 + 1e-12) && at < Infinity)) continue;
       const isNamed = digit === 1 && (power - first) % stride === 0;
       all.push({ at, text: isNamed ? decade(at) : "" });
     }

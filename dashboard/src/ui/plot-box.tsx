@@ -113,6 +113,8 @@ export function PlotBox({ project }: { project: Project }): JSX.Element {
       {data &&
         (kind === "scatter" ? (
           <Scatter project={project.name} metrics={metrics} table={data} x={x} y={y} color={color} />
+        ) : axes.length < 2 ? (
+          <p class="dim">Lines go from axis to axis: choose at least two axes.</p>
         ) : (
           <Parallel metrics={metrics} table={data} axes={axes} color={color} />
         ))}

@@ -76,10 +76,13 @@ export function Header({ project, columns }: { project: Project; columns: readon
   );
 }
 
+const HEAD_CHARACTERS = 12;
+
 const shortName = (path: string): string => {
   const [before, name] = splitPath(path);
   const parent = before.split("/").at(-2);
-  return parent && name.length < 9 ? `${parent}/${name}` : name;
+  const whole = `${parent ?? ""}/${name}`;
+  return parent && whole.length <= HEAD_CHARACTERS ? whole : name;
 };
 
 export function SortMenu({ project, columns }: { project: Project; columns: readonly string[] }): JSX.Element {
