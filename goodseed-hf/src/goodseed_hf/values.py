@@ -52,11 +52,10 @@ class Steps:
 
     def see(self, run: goodseed.Run, paths: Iterable[str], step: float) -> None:
         """Look which of ``paths`` the run has points of, at ``step`` and up to the next."""
-        for path in paths:
-            if path not in self._last:
-                found = run.get_metric_data(path, step_min=step, step_max=step + 0.999_999)["raw_points"]
-                if found:
-                    self._last[path] = (step, len(found) - 1, found[-1]["y"])
+        for path in {*paths}.difference(self._last).intersection(run.get_metric_paths()):
+            found = run.get_metric_data(path, step_min=step, step_max=step + 0.999_999)["raw_points"]
+            if found:
+                self._last[path] = (step, len(found) - 1, found[-1]["y"])
 
     def free(self, values: Mapping[str, Any], step: float) -> float:
         """Return ``step``, or one behind it where it has another value already: 4, then 4.5, 4.67, 4.75."""

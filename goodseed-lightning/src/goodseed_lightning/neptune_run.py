@@ -162,11 +162,9 @@ class NeptuneField:
     def fetch_last(self) -> Any:
         """The value of the series' last point; None without one."""
         run = self._owner._run
-        points = run.get_metric_data(self._path)["raw_points"]
-        if points:
-            return points[-1]["y"]
-        texts = run.get_string_data(self._path)
-        return texts[-1]["value"] if texts else None
+        if self._path in run.get_metric_paths():
+            return run.get_metric_data(self._path)["raw_points"][-1]["y"]
+        return run.get_string_data(self._path)[-1]["value"] if self._path in run.get_string_paths() else None
 
     def _append(self, value: Any, step: float | None) -> None:
         owner = self._owner

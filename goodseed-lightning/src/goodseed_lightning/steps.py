@@ -23,10 +23,13 @@ _logger: Final = logging.getLogger("goodseed")
 def last_step(run: Run, path: str) -> float | None:
     """The highest step that the series ``path`` of ``run`` has; None without a point, or where nothing is stored."""
     try:
-        data = run.get_metric_data(path, max_points=1)
-        if data["downsampled"]:
-            return float(data["buckets"][-1]["step_last"])
-        points = data["raw_points"] or run.get_string_data(path)
+        if path in run.get_metric_paths():
+            data = run.get_metric_data(path, max_points=1)
+            if data["downsampled"]:
+                return float(data["buckets"][-1]["step_last"])
+            points = data["raw_points"]
+        else:
+            points = run.get_string_data(path) if path in run.get_string_paths() else []
     except (DisabledError, RemoteError):
         return None
     return float(points[-1]["step"]) if points else None
