@@ -78,8 +78,8 @@ def test_evaluations_of_other_callbacks_are_kept(tmp_path: Path) -> None:
     assert 8 == len(points(callback.run, "eval/loss"))
 
 
-def test_an_evaluation_in_another_process(tmp_path: Path) -> None:
-    """Evaluations into a run that is there already replace none of its points."""
+def test_an_evaluation_in_another_process(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Evaluations into a run that is there already replace none of its points, and nothing is warned of."""
     first = GoodseedCallback(run_id="one")
     trainer(tmp_path, first).evaluate(rows(1.0))
     first.close()
@@ -90,6 +90,7 @@ def test_an_evaluation_in_another_process(tmp_path: Path) -> None:
         callback.close()
 
     assert [1.0, 4.0, 9.0] == pytest.approx(found)
+    assert [] == [record.getMessage() for record in caplog.records if record.name == "goodseed"]
 
 
 def test_a_search_of_transformers(tmp_path: Path) -> None:
@@ -106,11 +107,11 @@ def test_a_search_of_transformers(tmp_path: Path) -> None:
 
     gc.collect()
     listed = goodseed.list_runs("p", storage="local")
-    assert {"trial 0", "trial 1"} == {run["name"] for run in listed}
+    assert {"trial 0", "trial 1"} == {run["name"].split(": learning_rate=0.1")[0] for run in listed}
     for run in listed:
         with goodseed.Run(project="p", run_id=run["run_id"], read_only=True, storage="local") as stored:
             found = {row["path"]: row["value"] for row in stored.get_configs()}
-        assert run["name"] == f"trial {found['trial/number']}"
+        assert run["name"].startswith(f"trial {found['trial/number']}: ")
         assert 0.1 <= float(found["trial/learning_rate"]) <= 0.2
 
 
@@ -134,7 +135,7 @@ def test_a_pruned_trial_is_no_failure(tmp_path: Path) -> None:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     optuna.create_study().optimize(objective, n_trials=2, catch=(ValueError,), gc_after_trial=True)
-    listed = {run["name"]: run["state"] for run in goodseed.list_runs("p", storage="local")}
+    listed = {run["name"].split(": lr=0.")[0]: run["state"] for run in goodseed.list_runs("p", storage="local")}
 
     assert {"trial 0": "finished", "trial 1": "failed"} == listed
 

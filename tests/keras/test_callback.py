@@ -485,7 +485,7 @@ def test_trials_of_keras_tuner(digits: Any, tmp_path: Path) -> None:
     search.search(x, y, epochs=1, validation_split=0.5, verbose=0, callbacks=[GoodseedCallback(project="p")])
     gc.collect()
     listed = goodseed.list_runs("p", storage="local")
-    assert {run["name"] for run in listed} == {"trial 0", "trial 1"}
+    assert {run["name"].split(": rate=0.")[0] for run in listed} == {"trial 0", "trial 1"}
     with goodseed.Run(project="p", run_id=listed[0]["run_id"], read_only=True, storage="local") as run:
         assert {"trial/number", "trial/rate"} <= set(configs(run))
 
@@ -515,5 +515,5 @@ def test_trials_of_optuna(digits: Any) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     optuna.create_study().optimize(objective, n_trials=3, catch=(ValueError,))
     callback.close()
-    listed = {run["name"]: run["state"] for run in goodseed.list_runs("p", storage="local")}
+    listed = {run["name"].split(": rate=0.")[0]: run["state"] for run in goodseed.list_runs("p", storage="local")}
     assert listed == {"trial 0": "finished", "trial 1": "failed", "trial 2": "finished"}

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Trial", "current_trial"]
+__all__ = ["Trial", "current_trial", "number_of_ray", "trial_name"]
 
 _logger: Final = logging.getLogger("goodseed")
+
+_MAX_NAME_CHARACTERS: Final = 120
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,30 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """What a run is called that was given no name."""
-        return f"trial {self.number}"
+        """What a run is called that was given no name, such as ``trial 7: lr=0.01 depth=4``."""
+        return trial_name(self.number, self.params)
 
     def configs(self) -> dict[str, object]:
         """``trial/number`` and the hyperparameters, each under ``trial/``."""
         return {"trial": {**self.params, "number": self.number}}
+
+
+def trial_name(number: int | str | None, params: Mapping[str, Any]) -> str:
+    """The name of a trial's run, such as ``trial 7: lr=0.01 depth=4``."""
+    shown = " ".join(
+        f"{name.rpartition('/')[2]}={value:.4g}" if isinstance(value, float) else f"{name.rpartition('/')[2]}={value}"
+        for name, value in params.items()
+        if isinstance(value, (bool, int, float, str))
+    )
+    start = "trial" if number is None else f"trial {number}"
+    name = f"{start}: {shown}" if shown else start
+    return name if len(name) <= _MAX_NAME_CHARACTERS else name[: _MAX_NAME_CHARACTERS - 1] + "…"
+
+
+def number_of_ray(trial_id: str) -> int | None:
+    """Which trial it is: Ray Tune counts at the end of an id, such as ``3f2a1_00007``."""
+    count = trial_id.rpartition("_")[2]
+    return int(count) if count.isdecimal() else None
 
 
 def current_trial() -> Trial | None:
@@ -85,4 +105,7 @@ def _of_ray() -> Trial | None:
     tune = sys.modules.get("ray.tune")
     context: Any = tune.get_context() if tune is not None else None
     trial_id = context.get_trial_id() if context is not None else None
-    return None if trial_id is None else Trial(str(context.get_trial_name() or trial_id), {}, lambda: False)
+    if trial_id is None:
+        return None
+    number = number_of_ray(trial_id)
+    return Trial(str(context.get_trial_name() or trial_id) if number is None else number, {}, lambda: False)

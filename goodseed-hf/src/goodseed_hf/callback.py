@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 
 import goodseed
 from goodseed.held_run import HeldRun, last_step
-from goodseed.trials import current_trial
+from goodseed.trials import current_trial, trial_name
 from goodseed_hf import trl
 from goodseed_hf.facts import checkpoint_step, training_configs
 from goodseed_hf.values import Steps, Writer, renamed
@@ -67,7 +67,8 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         self._offset = 0
         self._last_step = -1
         self._steps: Final = Steps()
-        self._trial: str | None = None
+        self._trial: object = None
+        self._trial_name: str | None = None
         self._completions: Final = trl.Completions()
 
     @property
@@ -112,7 +113,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         # A batch that was too large is tried again with a smaller one, from the start and in the place of the first.
         is_again = self._held.is_training and bool(getattr(args, "auto_find_batch_size", False))
         trial, before = current_trial(), self._trial
-        self._trial = _trial_of(state, trial)
+        self._trial, self._trial_name = _trial_of(state, trial)
         # Trials may have equal parameters: another training of a search is another trial.
         is_other = before != self._trial or getattr(state, "is_hyper_param_search", False)
         if self._given is None and before is not None and is_other and state.global_step == 0 and not is_again:
@@ -194,7 +195,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
     def _first_arguments(self, args: Any) -> dict[str, Any]:
         name = getattr(args, "run_name", None)
         if self._held.trial is None or not name or name == getattr(args, "output_dir", None):
-            name = self._trial or name
+            name = self._trial_name or name
         return {"name": str(name)} if name and name != getattr(args, "output_dir", None) else {}
 
     def _note_of(self, args: Any, step: int) -> dict[str, Any]:
@@ -254,11 +255,12 @@ class GoodseedCallbackByName(GoodseedCallback):
     is_by_name = True
 
 
-def _trial_of(state: Any, trial: Trial | None) -> str | None:
-    """What names a trial; None outside of a search."""
+def _trial_of(state: Any, trial: Trial | None) -> tuple[object, str | None]:
+    """What tells a trial from others, and its name; None outside of a search."""
     if not getattr(state, "is_hyper_param_search", False):
-        return None if trial is None else trial.name
-    return str(state.trial_name or (state.trial_params if trial is None else trial.name))
+        return (None, None) if trial is None else (trial.number, trial.name)
+    name = state.trial_name or (trial_name(None, state.trial_params or {}) if trial is None else trial.name)
+    return (name if trial is None else trial.number), str(name)
 
 
 def _checkpoint(args: Any, step: int) -> Path:

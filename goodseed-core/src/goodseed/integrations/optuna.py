@@ -8,7 +8,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from goodseed.integrations.trials import open_trial, trial_name
+from goodseed.integrations.trial_runs import open_trial
+from goodseed.trials import trial_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

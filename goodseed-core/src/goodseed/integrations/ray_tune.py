@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ray.tune.logger import LoggerCallback
 
-from goodseed.integrations.trials import open_trial
+from goodseed.integrations.trial_runs import open_trial
+from goodseed.trials import number_of_ray
 
 if TYPE_CHECKING:
     from goodseed.run.run import Run
@@ -41,10 +42,11 @@ class GoodseedLoggerCallback(LoggerCallback):  # type: ignore[misc,unused-ignore
     def log_trial_start(self, trial: Any) -> None:
         """Open the trial's run, unless it goes on after a pause."""
         if trial not in self._runs:
-            number = int(trial.trial_id.rpartition("_")[2]) if trial.trial_id.rpartition("_")[2].isdecimal() else None
             # What this process prints is not the trial's.
             arguments = {"capture_stdout": False, "capture_stderr": False, "capture_hardware_metrics": False}
-            self._runs[trial] = open_trial(number, trial.trial_id, trial.config, **{**arguments, **self._arguments})
+            self._runs[trial] = open_trial(
+                number_of_ray(trial.trial_id), trial.trial_id, trial.config, **{**arguments, **self._arguments}
+            )
 
     def log_trial_result(self, iteration: int, trial: Any, result: Mapping[str, Any]) -> None:
         """Log one report."""

@@ -1,29 +1,16 @@
-"""What the runs of trials have in common, whichever library makes the trials."""
+"""Opens the run of a trial, whichever library makes the trials."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from goodseed.run.run import Run
+from goodseed.trials import trial_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["open_trial", "trial_name"]
-
-_MAX_NAME_CHARACTERS: Final = 120
-
-
-def trial_name(number: int | None, parameters: Mapping[str, Any]) -> str:
-    """A readable name, such as ``trial 7: lr=0.01 depth=4``."""
-    shown = " ".join(
-        f"{name.rpartition('/')[2]}={value:.4g}" if isinstance(value, float) else f"{name.rpartition('/')[2]}={value}"
-        for name, value in parameters.items()
-        if isinstance(value, (bool, int, float, str))
-    )
-    start = "trial" if number is None else f"trial {number}"
-    name = f"{start}: {shown}" if shown else start
-    return name if len(name) <= _MAX_NAME_CHARACTERS else name[: _MAX_NAME_CHARACTERS - 1] + "…"
+__all__ = ["open_trial"]
 
 
 def open_trial(number: int | None, trial_id: str, parameters: Mapping[str, Any], **run_arguments: Any) -> Run:
