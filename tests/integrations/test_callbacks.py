@@ -55,7 +55,9 @@ def test_xgboost(run: goodseed.Run) -> None:
 
     assert list(enumerate(results["val"]["logloss"])) == points(run, "val/logloss")
     assert list(enumerate(results["train"]["logloss"])) == points(run, "train/logloss")
-    assert "2" == configs(run)["booster/gradient_booster/tree_train_param/max_depth"]
+    tree = "booster/gradient_booster/tree_train_param"
+    stored = {row["path"]: (row["type_tag"], row["value"]) for row in run.get_configs()}
+    assert [("int", "2"), ("float", "0.3")] == [stored[f"{tree}/{name}"] for name in ("max_depth", "eta")]
     assert "best_iteration" in configs(run)
 
 
@@ -143,7 +145,10 @@ def test_skorch(run: goodseed.Run) -> None:
     assert [(row["epoch"], row["valid_loss"]) for row in net.history] == points(run, "valid_loss")
     assert [(row["epoch"], row["valid_acc"]) for row in net.history] == points(run, "valid_acc")
     assert 3 == len(points(run, "batch/train_loss"))
-    assert ("0.1", True) == (configs(run)["parameters/lr"], configs(run)["parameters/module"].endswith("Module"))
+    stored = configs(run)
+    assert ("0.1", True) == (stored["parameters/lr"], stored["parameters/module"].endswith("Module"))
+    assert "ValidSplit" == stored["parameters/train_split"]
+    assert not [path for path in stored if path.startswith("parameters/_")]
 
 
 def test_fastai(run: goodseed.Run) -> None:

@@ -42,7 +42,8 @@ class GoodseedCallback(Callback):  # type: ignore[misc,unused-ignore]
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
         """Store the net's parameters; those of callbacks are objects of this process."""
-        parameters = {name: value for name, value in net.get_params(deep=False).items() if name != "callbacks"}
+        given = net.get_params(deep=False).items()
+        parameters = {name: value for name, value in given if name != "callbacks" and not name.startswith("_")}
         self.run.log_configs(
             {f"{self.prefix}parameters/{name}": _described(value) for name, value in parameters.items()}, flatten=False
         )
@@ -73,6 +74,7 @@ def _is_number(value: object) -> bool:
 
 
 def _described(value: Any) -> object:
-    if isinstance(value, type) or callable(value):
-        return getattr(value, "__qualname__", repr(value))
-    return value if isinstance(value, (bool, int, float, str, type(None))) else repr(value)
+    if isinstance(value, (bool, int, float, str, type(None))):
+        return value
+    text = getattr(value, "__qualname__", None) or repr(value)  # a class or a function has a name
+    return type(value).__qualname__ if " at 0x" in text else text  # an address differs from run to run

@@ -6,6 +6,8 @@ Source: https://xgboost.readthedocs.io/en/stable/python/callbacks.html
 from __future__ import annotations
 
 import json
+import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import xgboost
@@ -38,7 +40,7 @@ class GoodseedCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc,
     def before_training(self, model: Any) -> Any:
         """Store the parameters; a cross validation has a booster a fold, with the same."""
         booster = model.cvfolds[0].bst if hasattr(model, "cvfolds") else model
-        self.run[f"{self.prefix}booster"] = json.loads(booster.save_config())["learner"]
+        self.run[f"{self.prefix}booster"] = _numbers(json.loads(booster.save_config())["learner"])
         return model
 
     def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, list[Any]]]) -> bool:
@@ -60,3 +62,23 @@ class GoodseedCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc,
             self.run[f"{self.prefix}best_iteration"] = int(model.best_iteration)
             self.run[f"{self.prefix}best_score"] = float(model.best_score)
         return model
+
+
+def _numbers(value: Any) -> Any:
+    """The configuration with numbers for the texts that XGBoost writes them as; its reals have 32 bits."""
+    if isinstance(value, dict):
+        return {name: _numbers(item) for name, item in value.items()}
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return int(value)
+        with suppress(ValueError):
+            return _shortest(float(value))
+    return value
+
+
+def _shortest(value: float) -> float:
+    """0.3 for 0.300000012, which is how XGBoost writes the 0.3 of 32 bits that it holds."""
+    candidates = (float(f"{value:.{digits}g}") for digits in range(6, 9))
+    with suppress(OverflowError):  # larger than 32 bits can hold
+        return next((found for found in candidates if struct.pack("f", found) == struct.pack("f", value)), value)
+    return value
