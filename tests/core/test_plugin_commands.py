@@ -29,7 +29,7 @@ def goodseed_commands():
 
 @pytest.fixture
 def plugins(tmp_path: Path) -> Path:
-    """A directory with the package ``acme``, whose plugin has a command, and one whose commands are none."""
+    """A directory with the package ``acme``, whose plugin has a command, and one whose commands are invalid."""
     info = tmp_path / "acme-1.2.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.2\n")
@@ -63,7 +63,7 @@ def test_command_of_a_plugin(plugins: Path) -> None:
     assert "say hello" in shown.stdout
     assert "not that one" not in shown.stdout
     assert "the command list of plugin acme is left out" in shown.stderr
-    assert 1 == shown.stderr.count("the commands of plugin odd are none")
+    assert 1 == shown.stderr.count("plugin odd has invalid commands")
 
 
 def test_plugins_are_listed(plugins: Path) -> None:

@@ -97,7 +97,7 @@ def test_texts_go_to_string_series(ours: Any, stored: Any) -> None:
 
 
 def test_without_a_step(ours: Any, stored: Any) -> None:
-    """A point without a step comes after the last one of its metric, in a run that is gone on with too."""
+    """A point without a step comes after the last one of its metric, in a resumed run too."""
     from goodseed_lightning import GoodseedLogger
 
     ours.log_metrics({"a": 1.0})

@@ -44,7 +44,7 @@ def list_projects(
 
     Raises:
         AuthenticationError: There is no key, or the remote does not take it.
-        RemoteError: The remote is not to be had.
+        RemoteError: The remote is unreachable, or refuses the key or project.
     """
     client = _client(storage, api_key)
     if client is not None:
@@ -83,10 +83,10 @@ def list_runs(
         is None.
 
     Raises:
-        InvalidTypeError, InvalidValueError: ``project`` can't be.
+        InvalidTypeError, InvalidValueError: ``project`` is invalid.
         AuthenticationError: There is no key, or the remote does not take it.
         ProjectNotFoundError: The remote has no such project; on this machine, one without runs has none.
-        RemoteError: The remote is not to be had.
+        RemoteError: The remote is unreachable, or refuses the key or project.
     """
     check_project(project)
     client = _client(storage, api_key)

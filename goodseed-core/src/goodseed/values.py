@@ -164,7 +164,7 @@ def decode_config(type_tag: str, value: str | None) -> ConfigValue:
         if type_tag == "string_set":
             return set(json.loads(text))
     except (ValueError, KeyError, TypeError) as error:
-        raise FileFormatError(f"A config tagged {type_tag!r} holds {text[:60]!r}, which is none.") from error
+        raise FileFormatError(f"A config tagged {type_tag!r} holds {text[:60]!r}, which has another type.") from error
     if type_tag == "str":
         return text
     raise FileFormatError(f"A config has the unknown type tag {type_tag!r}; known are those of docs/file-format.md.")

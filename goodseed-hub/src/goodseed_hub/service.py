@@ -224,7 +224,7 @@ class Hub:
         """Set configs: all of them, or none.
 
         Raises:
-            ApiError: One of them can't be.
+            ApiError: One of them is invalid.
         """
         if len(configs) > self.limits.max_configs:
             raise ApiError.bad_request(f"A request may have {self.limits.max_configs:,} configs.", "Config.TooMany")

@@ -72,7 +72,7 @@ class RunHandle:
         self._must_exist = resumed is not None
         trial = Run(**{**self._arguments, **({"run_id": resumed} if resumed else {}), "storage": "disabled"})
         given = resumed or self._arguments.get("run_id") or self._arguments.pop("run_name", None)
-        # An id that is taken is gone on with, so one that is drawn must be rare: it is longer than Run's own.
+        # A run whose id is taken is resumed, so a drawn id must be rare: it is longer than Run's own.
         is_drawn = given is None and not os.environ.get("GOODSEED_RUN_ID")
         self.run_id: str = f"{trial.run_id}{secrets.token_hex(2)}" if is_drawn else trial.run_id
         self.project: str = trial.project
@@ -88,7 +88,7 @@ class RunHandle:
     # -- the run ---------------------------------------------------------------------------------------------------
 
     def get(self) -> Run | RelayedRun:
-        """The run, opened if need be: made, or gone on with where it exists.
+        """The run, opened if need be: a new one, or an existing one resumed.
 
         Raises:
             GoodseedError: See `goodseed.Run`.
@@ -130,7 +130,7 @@ class RunHandle:
             try:
                 return self._kept(Run(**arguments))
             except RunExistsError:
-                _logger.debug("goodseed: run %s exists, and is gone on with.", self.run_id)
+                _logger.debug("goodseed: run %s exists, and is resumed.", self.run_id)
         run_id = arguments.pop("run_id")
         return self._kept(Run(**arguments, resume_run_id=run_id))
 

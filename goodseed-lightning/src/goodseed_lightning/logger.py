@@ -44,7 +44,7 @@ class GoodseedLogger(LoggerBase):
     Args:
         name: Display name of the run.
         project: The run's project; default: ``GOODSEED_PROJECT``, else ``"default"``.
-        run_id: The run's id. One that exists is gone on with, and steps that come again take the place of the former.
+        run_id: The run's id. An existing run is resumed, and steps that are logged again overwrite the earlier ones.
         log_model: Store where ``ModelCheckpoint`` saves, and the scores: ``True`` for what it keeps, ``"all"`` for
             every checkpoint it has ever saved as well.
         prefix: Stands before every path that the logger writes, with a slash between.
@@ -52,8 +52,8 @@ class GoodseedLogger(LoggerBase):
         **run_kwargs: What else `goodseed.Run` takes: ``storage``, ``tags``, ``goodseed_home``, …
 
     Raises:
-        InvalidTypeError, InvalidValueError, ConfigurationError: An argument can't be. What only the disk or the remote
-            can tell, such as that the run is in use, is raised at the first use.
+        InvalidTypeError, InvalidValueError, ConfigurationError: An argument is invalid. What only the disk or the
+            remote can tell, such as that the run is in use, is raised at the first use.
 
     Examples:
         >>> trainer = Trainer(logger=GoodseedLogger(name="baseline", project="digits"))
@@ -209,7 +209,7 @@ class GoodseedLogger(LoggerBase):
                 steps at which it logs.
 
         Raises:
-            InvalidValueError: ``log`` or ``log_freq`` can't be.
+            InvalidValueError: ``log`` or ``log_freq`` is invalid.
         """
         watching.watch(self, model, log, log_freq)
 

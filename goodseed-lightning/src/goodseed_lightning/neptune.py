@@ -55,7 +55,7 @@ class NeptuneLogger(GoodseedLogger):
             has no counterpart is left out, with a warning.
 
     Raises:
-        InvalidTypeError, InvalidValueError, ConfigurationError: An argument can't be.
+        InvalidTypeError, InvalidValueError, ConfigurationError: An argument is invalid.
     """
 
     LOGGER_JOIN_CHAR = "-"

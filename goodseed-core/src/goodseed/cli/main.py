@@ -81,7 +81,7 @@ def _plugin_commands() -> list[Command]:
                 Command(name, summary, f"{summary}.", _guarded(plugin, add), run) for name, summary, add, run in answer
             ]
         except (TypeError, ValueError):
-            logging.getLogger("goodseed").warning("goodseed: the commands of plugin %s are none.", plugin)
+            logging.getLogger("goodseed").warning("goodseed: plugin %s has invalid commands: update it.", plugin)
             continue
         for command in commands:
             if command.name in taken:

@@ -21,7 +21,7 @@ def client_of(arguments: argparse.Namespace) -> Client:
 
     Raises:
         AuthenticationError: There is no key.
-        ConfigurationError: The remote's address can't be.
+        ConfigurationError: The remote's address is invalid.
     """
     settings = Settings.from_env()
     key = find_key(settings, getattr(arguments, "api_key", None))
@@ -36,7 +36,7 @@ def connect(settings: Settings, key: str) -> Client:
     """The remote of the environment, with this key.
 
     Raises:
-        ConfigurationError: The remote's address can't be.
+        ConfigurationError: The remote's address is invalid.
     """
     from goodseed.remote import destination  # HTTP and TLS take longer to load than most commands to run
 

@@ -25,7 +25,7 @@ def connect(api_url: str, key: str, *, is_http_allowed: bool) -> Client:
     """The remote at that address.
 
     Raises:
-        ConfigurationError: The address can't be, or no plugin knows it.
+        ConfigurationError: The address is invalid, or no plugin knows it.
     """
     if is_web_address(api_url):
         return Client(Transport(api_url, key, is_http_allowed=is_http_allowed))

@@ -34,7 +34,7 @@ class RemoteRun:
 
         Raises:
             RunNotFoundError: There is none.
-            AuthenticationError, ProjectNotFoundError, RemoteError: The remote is not to be had.
+            AuthenticationError, ProjectNotFoundError, RemoteError: The remote fails or refuses.
         """
         workspace, name = split_project(client, project)
         details = next((run for run in client.runs(workspace, name) if run["run_id"] == run_id), None)
@@ -86,7 +86,7 @@ class RemoteRun:
         try:
             yield
         except (KeyError, TypeError, ValueError) as error:
-            raise RemoteError(f"{self.client.api_url} gave points that are none: {error!r:.100}.") from error
+            raise RemoteError(f"{self.client.api_url} sent invalid points: {error!r:.100}.") from error
 
     def string_data(self, path: str, *, limit: int | None, offset: int) -> Iterator[dict[str, Any]]:
         """The points of a string series by step, each with ``step`` and ``value``."""

@@ -62,7 +62,7 @@ class Transport:
             timeout_seconds: How long to wait for a connection, or for the next byte.
 
         Raises:
-            ConfigurationError: The address can't be, or is plain HTTP to another host and that is not allowed.
+            ConfigurationError: The address is invalid, or is plain HTTP to another host and that is not allowed.
         """
         self._connection: http.client.HTTPConnection | None = None
         parts = urlsplit(api_url)

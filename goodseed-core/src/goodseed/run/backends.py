@@ -1,4 +1,4 @@
-"""What stands behind a run: a file that it writes, one that it reads, or nothing."""
+"""The storage backend of a run: a file that it writes, one that it reads, or nothing."""
 
 from __future__ import annotations
 

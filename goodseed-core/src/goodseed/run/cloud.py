@@ -94,7 +94,7 @@ def registered(
 
     Raises:
         AuthenticationError, ProjectNotFoundError: The remote will not have the run.
-        ConfigurationError: The remote's address can't be.
+        ConfigurationError: The remote's address is invalid.
         RunExistsError, RunInUseError, RunNotFoundError, FileFormatError: See `RunWriter`.
     """
     files = run_files(request.project, run_id, home=request.home, log_dir=request.log_dir)
@@ -128,7 +128,7 @@ def open_remote(request: Request) -> ReadOnlyBackend:
 
     Raises:
         RunNotFoundError: There is none of this id; none is made.
-        AuthenticationError, ProjectNotFoundError, RemoteError: The remote is not to be had.
+        AuthenticationError, ProjectNotFoundError, RemoteError: The remote fails or refuses.
     """
     assert request.run_id is not None
     return ReadOnlyBackend(RemoteRun.find(_client(request), request.project, request.run_id))

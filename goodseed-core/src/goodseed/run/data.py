@@ -35,7 +35,7 @@ class RunData:
 
         Raises:
             DisabledError: The run stores nothing.
-            RemoteError: The run is one of the remote, which is not to be had.
+            RemoteError: The run is on the remote, which is unreachable.
         """
         return self._source().metric_paths()
 
@@ -58,7 +58,7 @@ class RunData:
         Raises:
             InvalidValueError: ``max_points`` is below 1.
             DisabledError: The run stores nothing.
-            RemoteError: The run is one of the remote, which is not to be had.
+            RemoteError: The run is on the remote, which is unreachable.
         """
         path, limit = check_attribute_path(path), _count("max_points", max_points, 1)
         low, high = _bound(step_min), _bound(step_max)
@@ -73,7 +73,7 @@ class RunData:
 
         Raises:
             DisabledError: The run stores nothing.
-            RemoteError: The run is one of the remote, which is not to be had.
+            RemoteError: The run is on the remote, which is unreachable.
         """
         return self._source().string_paths()
 
@@ -90,7 +90,7 @@ class RunData:
         Raises:
             InvalidValueError: ``limit`` or ``offset`` is below 0.
             DisabledError: The run stores nothing.
-            RemoteError: The run is one of the remote, which is not to be had.
+            RemoteError: The run is on the remote, which is unreachable.
         """
         path, count, skip = check_attribute_path(path), _count("limit", limit, 0), _count("offset", offset, 0)
         source = self._source()
@@ -118,7 +118,7 @@ class RunData:
 
         Raises:
             DisabledError: The run stores nothing.
-            RemoteError: The run is one of the remote, which is not to be had.
+            RemoteError: The run is on the remote, which is unreachable.
         """
         return self._source().configs()
 

@@ -106,12 +106,12 @@ def resolve(
 
     Raises:
         ConfigurationError: The arguments contradict one another.
-        InvalidValueError, InvalidTypeError: One of them can't be.
+        InvalidValueError, InvalidTypeError: One of them is invalid.
         AuthenticationError: ``storage="cloud"`` was asked for, and there is no key.
     """
     settings = Settings.from_env()
     if run_id is not None and resume_run_id is not None:
-        raise ConfigurationError("run_id makes a new run and resume_run_id goes on with one: give one of the two.")
+        raise ConfigurationError("run_id makes a new run and resume_run_id resumes one: give one of the two.")
     if read_only and resume_run_id is not None:
         raise ConfigurationError("resume_run_id writes to the run: to read it, give run_id with read_only=True.")
     chosen = Storage.of(storage, "storage") if storage is not None else settings.storage
@@ -176,7 +176,10 @@ def _open_reader(request: Request) -> Opened:
         return Opened(open_remote(request), request.run_id, request.project, "", None, is_new=False)
     files = run_files(request.project, request.run_id, home=request.home, log_dir=request.log_dir)
     if not files.database.is_file():
-        raise RunNotFoundError(f"There is no run {request.run_id!r} in project {request.project!r}: {files.database}")
+        raise RunNotFoundError(
+            f"There is no run {request.run_id!r} in project {request.project!r}: {files.database} does not exist. "
+            f"goodseed list -p {request.project} shows the runs that there are."
+        )
     from goodseed.run.source import LocalRun
 
     return Opened(ReadOnlyBackend(LocalRun(files)), request.run_id, request.project, "", files.database, is_new=False)
@@ -234,7 +237,7 @@ def _open_elsewhere(request: Request, error: Exception) -> Opened:
         directory = Path(tempfile.mkdtemp(prefix="goodseed-"))
         opened = _open_writer(replace(request, is_resumed=False, log_dir=directory))
     except (OSError, sqlite3.Error) as second:
-        _logger.warning("goodseed: the run can be stored nowhere, and is not tracked (%s; %s).", error, second)
+        _logger.warning("goodseed: the run can't be stored anywhere, and is not tracked (%s; %s).", error, second)
         return open_backend(replace(request, storage=Storage.DISABLED))
     _logger.warning("goodseed: the run can't be stored where it should (%s); it goes to %s.", error, opened.path)
     return opened

@@ -85,7 +85,7 @@ class Run(RunWriting):
 
     Raises:
         ConfigurationError: The arguments contradict one another, or an environment variable makes no sense.
-        InvalidValueError, InvalidTypeError: An argument can't be.
+        InvalidValueError, InvalidTypeError: An argument is invalid.
         AuthenticationError: ``storage="cloud"`` was asked for, and there is no API key; nothing has been written.
         RunExistsError: ``run_id`` is taken.
         RunInUseError: A live process writes the run.
@@ -303,7 +303,7 @@ class Run(RunWriting):
                 gives up after 20 s without any, or 3 s when the run has failed.
 
         Raises:
-            InvalidTypeError, InvalidValueError: ``status`` or ``timeout`` can't be.
+            InvalidTypeError, InvalidValueError: ``status`` or ``timeout`` is invalid.
         """
         if status not in _STATUSES:
             raise InvalidValueError(f"status must be 'finished' or 'failed', not {status!r}.")

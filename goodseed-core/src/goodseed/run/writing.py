@@ -60,7 +60,7 @@ class RunWriting(RunData):
 
         Raises:
             InvalidTypeError: A value is no number; nothing of the call is stored.
-            InvalidValueError: A path can't be, or the step is not finite, or an integer that no float holds exactly.
+            InvalidValueError: A path is invalid, or the step is not finite, or an integer that no float holds exactly.
             RunClosedError: The run is closed.
         """
         self._log_metrics(data, step)
@@ -74,7 +74,7 @@ class RunWriting(RunData):
 
         Raises:
             InvalidTypeError: ``data`` is no mapping, or the step is no number.
-            InvalidValueError: A path or the step can't be.
+            InvalidValueError: Invalid path or step.
             RunClosedError: The run is closed.
         """
         if not isinstance(data, Mapping):
@@ -138,7 +138,7 @@ class RunWriting(RunData):
 
         Raises:
             InvalidTypeError: ``path`` is no string.
-            InvalidValueError: ``path`` can't be, or the run itself sets this field (``sys/id``, ``sys/state``, …).
+            InvalidValueError: ``path`` is invalid, or the run itself sets this field (``sys/id``, ``sys/state``, …).
         """
         field = self._fields.get(path)
         if field is None:

@@ -168,7 +168,7 @@ class Session:
         taken = 0
         for segment in segments:
             end = replay(memoryview(segment.memory), HEADER_BYTES, segment.generation, batch)
-            if end < segment.used:  # can't be, and is no reason to say nothing
+            if end < segment.used:  # never happens, and is no reason to say nothing
                 _logger.error("goodseed: %s: %d bytes can't be read, and are lost.", inbox.path, segment.used - end)
             taken += 1
             # Callers that wait for room want it soon.

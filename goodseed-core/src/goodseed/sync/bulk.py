@@ -76,7 +76,7 @@ def upload_bulk(
         is_packed: The remote takes packed points.
 
     Raises:
-        RemoteError, AuthenticationError, ProjectNotFoundError: The remote is not to be had; what it took is marked.
+        RemoteError, AuthenticationError, ProjectNotFoundError: The remote fails or refuses; what it took is marked.
         sqlite3.Error, OSError: The run file can't be read or marked.
     """
     workers = max(1, min(_MAX_PROCESSES, (os.cpu_count() or 1) - 1))  # this process and the remote want to work, too

@@ -44,7 +44,7 @@ def download_run(
 
     Raises:
         RunExistsError: There is a run already.
-        RemoteError: The remote fails, or gives what can't be; no file is made.
+        RemoteError: The remote fails, or its answer is invalid; no file is made.
         OSError, sqlite3.Error: The disk refuses.
     """
     if files.database.exists():
@@ -111,7 +111,7 @@ def _store_configs(connection: sqlite3.Connection, tables: Tables, rows: list[di
         try:
             decode_config(row["type_tag"], row["value"])
         except FileFormatError as error:
-            raise RemoteError(f"The remote gave a config that can't be: {row['path']!r:.200}: {error}") from error
+            raise RemoteError(f"The remote sent an invalid config: {row['path']!r:.200}: {error}") from error
     batch = Batch(tables)
     batch.add_configs([(row["path"], row["type_tag"], row["value"], row["updated_at"]) for row in rows])
     batch.store(connection)

@@ -60,7 +60,7 @@ class FileUpload:
         """Send all that waits, and the run's status.
 
         Raises:
-            RemoteError, AuthenticationError, ProjectNotFoundError: The remote is not to be had; what it took is marked.
+            RemoteError, AuthenticationError, ProjectNotFoundError: The remote fails or refuses; what it took is marked.
             sqlite3.Error: The run file can't be read or marked.
         """
         registration = Registration(

@@ -102,7 +102,7 @@ class Uploader:
         """Send all that waits, until ``should_stop()``.
 
         Raises:
-            RemoteError, AuthenticationError, ProjectNotFoundError: The remote is not to be had; what it took is marked.
+            RemoteError, AuthenticationError, ProjectNotFoundError: The remote fails or refuses; what it took is marked.
             sqlite3.Error, OSError: The run file can't be read or marked.
         """
         while not should_stop() and (configs := self._source.configs(_MAX_CONFIGS)):

@@ -42,7 +42,7 @@ class SignalWatch:
         try:
             os.set_blocking(pipe[1], False)
             if not _take_over(pipe[1]):
-                raise BlockingIOError("somebody else listens")
+                raise BlockingIOError("another thread is waiting already")
             with signals_kept_out():
                 _thread.start_new_thread(self._listen, pipe)
         except (OSError, RuntimeError):  # no more threads

@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         """The server closes the socket."""
 
     def handle(self) -> None:
-        """Serve one request after the other, until the client leaves, is too slow, or asks for what can't be."""
+        """Serve one request after the other, until the client leaves, is too slow, or sends an invalid request."""
         self.close_connection = False
         with contextlib.suppress(OSError):
             while not self.close_connection:

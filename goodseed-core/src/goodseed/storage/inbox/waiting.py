@@ -37,7 +37,7 @@ class Wake:
 
 
 class Done:
-    """Something that comes to pass once; unlike `threading.Event`, a signal's handler may wait for it too.
+    """Something that happens once; unlike `threading.Event`, a signal's handler may wait for it too.
 
     Waiting is taking the lock and giving it back. A handler that interrupts its own thread between the two looks again
     after a pause, as `wait_until` does.
@@ -51,7 +51,7 @@ class Done:
         self._lock.acquire()
 
     def set(self) -> None:
-        """It has come to pass; the second call does nothing."""
+        """It has happened; the second call does nothing."""
         if not self.is_set:
             self.is_set = True
             self._lock.release()
@@ -65,7 +65,7 @@ class Done:
 def wait_until(condition: Callable[[], bool], timeout_seconds: float | None, done: Done | None = None) -> bool:
     """Wait until ``condition()`` holds, at most that long; returns whether it does.
 
-    It is looked at every 10 ms, and at once when ``done`` comes to pass.
+    It is looked at every 10 ms, and at once when ``done`` happens.
     """
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     sleep = time.sleep if done is None else done.pause
