@@ -189,7 +189,10 @@ def test_stable_baselines3(run: goodseed.Run) -> None:
 
     assert [16.0, 32.0, 48.0, 64.0] == [step for step, _ in points(run, "time/total_timesteps")]
     assert "train/value_loss" in run.get_metric_paths()
-    assert ("A2C", "8") == tuple(configs(run)[f"parameters/{name}"] for name in ("algorithm", "n_steps"))
+    stored = configs(run)
+    parameters = [stored[f"parameters/{name}"] for name in ("algorithm", "n_steps", "policy")]
+    assert ["A2C", "8", "ActorCriticPolicy"] == parameters
+    assert "parameters/start_time" not in stored
 
 
 def test_ray_tune(home: Path, tmp_path: Path) -> None:
@@ -267,6 +270,24 @@ def test_optuna(run: goodseed.Run) -> None:
     assert str(study.best_params["x"]) == configs(run)["best/parameters/x"]
 
 
+def test_optuna_without_a_best_trial(run: goodseed.Run) -> None:
+    """A study whose first trials are pruned, or keep no constraint, goes on; what is not final is no value of it."""
+    optuna = pytest.importorskip("optuna")
+    from goodseed.integrations.optuna import StudyCallback
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def objective(trial: Any) -> float:
+        trial.report(1.0, 0)
+        if trial.number == 0:
+            raise optuna.TrialPruned
+        return 2.0
+
+    optuna.create_study().optimize(objective, n_trials=2, callbacks=[StudyCallback(run)])
+
+    assert [(1.0, 2.0)] == points(run, "trial/value") == points(run, "best/value")
+
+
 def test_ultralytics(run: goodseed.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Losses, metrics and learning rates of each epoch of a small training are stored."""
     pytest.importorskip("ultralytics")
@@ -295,5 +316,25 @@ def test_ultralytics(run: goodseed.Run, tmp_path: Path, monkeypatch: pytest.Monk
 
     assert [1.0, 2.0] == [step for step, _ in points(run, "train/box_loss")]
     assert [1.0, 2.0] == [step for step, _ in points(run, "metrics/mAP50(B)")]
+    assert [2.0] == [step for step, _ in points(run, "best/metrics/mAP50(B)")]
     assert "64" == configs(run)["parameters/imgsz"]
     assert configs(run)["best"].endswith("best.pt")
+
+
+def test_ultralytics_evaluates_the_best_weights(run: goodseed.Run) -> None:
+    """The evaluation that follows the last epoch makes no epoch of its own, and replaces none."""
+    from types import SimpleNamespace
+
+    from goodseed.integrations.ultralytics import callbacks
+
+    trainer = SimpleNamespace(epoch=0, tloss=0.5, lr={"lr/pg0": 0.1}, metrics={"metrics/mAP50(B)": 0.25})
+    trainer.label_loss_items = lambda loss, prefix: {f"{prefix}/box_loss": loss}
+    events = callbacks(run)
+    for event in ("on_train_epoch_end", "on_fit_epoch_end"):
+        events[event](trainer)
+    trainer.epoch, trainer.metrics = 1, {"metrics/mAP50(B)": 0.75}  # as its trainer does before it says so again
+    events["on_fit_epoch_end"](trainer)
+
+    assert [(1.0, 0.5)] == points(run, "train/box_loss")
+    assert [(1.0, 0.25)] == points(run, "metrics/mAP50(B)")
+    assert [(1.0, 0.75)] == points(run, "best/metrics/mAP50(B)")

@@ -49,8 +49,9 @@ def trial_run(trial: Any, **run_arguments: Any) -> Iterator[Run]:
 class StudyCallback:
     """Logs the course of a study to one open run.
 
-    ``trial/value`` (``trial/value_0``, … of several objectives) and ``trial/seconds`` are logged a trial, with its
-    number as the step, and ``best/value`` beside them; the best parameters become configs under ``best/parameters``.
+    ``trial/value`` (``trial/value_0``, … of several objectives) and ``best/value`` are logged for each completed trial,
+    ``trial/seconds`` for each, with its number as the step; the best parameters become configs under
+    ``best/parameters``.
 
     Args:
         run: The run; it stays open.
@@ -65,14 +66,22 @@ class StudyCallback:
     def __call__(self, study: Any, trial: Any) -> None:
         """What Optuna calls after each trial."""
         values: dict[str, float] = {}
-        if trial.values is not None:
+        # A pruned trial has its last report as its value.
+        if trial.values is not None and trial.state.name == "COMPLETE":
             is_one = len(trial.values) == 1
             values |= {f"trial/value{'' if is_one else f'_{i}'}": value for i, value in enumerate(trial.values)}
             if is_one:
-                values["best/value"] = study.best_value
-                self.run["best"] = {"trial": study.best_trial.number, "parameters": study.best_params}
+                values |= self._store_best(study)
         if trial.duration is not None:
             values["trial/seconds"] = trial.duration.total_seconds()
         if values:
             self.run.log_metrics(values, step=trial.number)
         self.run["trial/states"].log(trial.state.name, step=trial.number)
+
+    def _store_best(self, study: Any) -> dict[str, float]:
+        try:
+            best = study.best_trial
+        except ValueError:  # no trial keeps the constraints yet
+            return {}
+        self.run["best"] = {"trial": best.number, "parameters": best.params}
+        return {"best/value": best.value}

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GoodseedCallback"]
 
+_STATE: Final = frozenset({"start_time", "num_timesteps"})  # of the training; the others are what it was given
+
 
 class GoodseedCallback(BaseCallback):  # type: ignore[misc,unused-ignore]
     """Logs to an open run what the algorithm, its callbacks and yours record.
@@ -42,8 +44,9 @@ class GoodseedCallback(BaseCallback):  # type: ignore[misc,unused-ignore]
         parameters = {
             name: value
             for name, value in vars(self.model).items()
-            if not name.startswith("_") and isinstance(value, (bool, int, float, str))
+            if not name.startswith("_") and name not in _STATE and isinstance(value, (bool, int, float, str))
         }
+        parameters["policy"] = type(self.model.policy).__name__
         self.run[f"{self.prefix}parameters"] = {"algorithm": type(self.model).__name__, **parameters}
         self._writer = _Writer(self.run, self.prefix)
         self.model.logger.output_formats.append(self._writer)
