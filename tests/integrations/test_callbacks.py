@@ -151,6 +151,7 @@ def test_skorch(run: goodseed.Run) -> None:
     assert not [path for path in stored if path.startswith("parameters/_")]
 
 
+@pytest.mark.filterwarnings("error:Converting a tensor with requires_grad")  # of ours
 def test_fastai(run: goodseed.Run) -> None:
     """The loss of each batch and the recorder's values of each epoch are stored."""
     pytest.importorskip("fastai")

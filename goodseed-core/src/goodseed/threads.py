@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
+import _signal  # type: ignore[import-not-found,unused-ignore]
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final

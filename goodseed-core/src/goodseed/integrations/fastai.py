@@ -5,7 +5,7 @@ Source: https://docs.fast.ai/callback.core.html
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastai.callback.core import Callback
 from fastai.learner import Recorder
@@ -52,7 +52,7 @@ class GoodseedCallback(Callback):  # type: ignore[misc,unused-ignore]
         """Log the batch."""
         if not self.training:
             return
-        values = {"train/loss": float(self.loss), "train/smooth_loss": float(self.smooth_loss)}
+        values: dict[str, Any] = {"train/loss": self.loss, "train/smooth_loss": self.smooth_loss}
         for index, group in enumerate(self.opt.hypers):
             suffix = f"_{index}" if len(self.opt.hypers) > 1 else ""
             values |= {f"{name}{suffix}": value for name, value in group.items() if isinstance(value, (int, float))}

@@ -30,7 +30,6 @@ def callbacks(run: Run, prefix: str = "") -> dict[str, Callable[[Any], None]]:
         >>> for event, function in callbacks(run).items():
         ...     model.add_callback(event, function)
     """
-
     epoch, is_epoch_new = 0, False
 
     def start(trainer: Any) -> None:
