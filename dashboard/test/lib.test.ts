@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { spans } from "../src/lib/ansi";
 import { brushTerms, plotAxis } from "../src/lib/axis";
-import { dashOf, ramp, slotColor } from "../src/lib/colors";
+import { dashOf, onPaper, ramp, slotColor } from "../src/lib/colors";
 import { csv, markdown } from "../src/lib/csv";
 import { parseDiff } from "../src/lib/diff";
 import { bestColumn, columnText, isMetricColumn } from "../src/lib/columns";
@@ -316,4 +316,10 @@ test("values that hardly differ are written with the digits in which they do", (
   expect(among(0.92171, 1)).toBe("0.9217");
   expect(among(3, 0)).toBe("3");
   expect(among(NaN, 1)).toBe("NaN");
+});
+
+test("on paper a run has its colour of the light theme, and the one that a user chose", () => {
+  for (let slot = 0; slot < 24; slot++)
+    for (const isDark of [true, false]) expect(onPaper(slotColor(slot, isDark))).toBe(slotColor(slot, false));
+  expect(onPaper("#123456")).toBe("#123456");
 });

@@ -261,9 +261,9 @@ def test_full_screen_has_a_legend(tab: Tab) -> None:
     until(page, "document.querySelector('.legend header').innerText.includes('at the cursor')")
 
 
-def test_an_exported_drawing_says_what_its_axes_are(tab: Tab) -> None:
-    """Ticks, titles of both axes, and the name of every line, cut where it would run into the next."""
-    page = tab.open(f"{HOME}?show=auto:14")
+def test_an_exported_drawing_says_what_its_axes_are(new_tab: Callable[..., Tab]) -> None:
+    """Ticks, titles of both axes, the name of every line, and colours for white paper, whatever the screen's theme."""
+    page = new_tab(color_scheme="dark").open(f"{HOME}?show=auto:14")
     card = chart(page, "val/acc")
     wait_painted(page, card)
     card.hover()
@@ -273,6 +273,8 @@ def test_an_exported_drawing_says_what_its_axes_are(tab: Tab) -> None:
     content = Path(download.value.path()).read_text(encoding="utf-8")
     texts = re.findall(r"<text[^>]*>(?:<title>[^<]*</title>)?([^<]*)</text>", content)
     assert {"step", "val/acc", "vit-13", "vit-00", "0.5", "10k"} <= set(texts)
+    assert 'stroke="#3d72d9"' in content
+    assert "#7caaff" not in content
 
 
 def test_a_metric_named_as_an_aggregate_is_itself(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:

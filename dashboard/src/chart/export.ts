@@ -1,4 +1,5 @@
 /** Charts as files: PNG as seen, SVG as lines, CSV as numbers. */
+import { onPaper } from "../lib/colors";
 import { csv } from "../lib/csv";
 import { token } from "../state/theme";
 import type { Chart } from "./chart";
@@ -104,21 +105,24 @@ export function svgOf(lines: readonly Line[], shown: Area, look: AxesLook, title
   const legend = legendOf(namesOf(lines), plotWidth, (text) => text.length * LETTER);
   lines.forEach((line) => {
     if (line.low && line.high)
-      parts.push(`<path d="${bandPath(line, area)}" fill="${line.color}" fill-opacity=".15"/>`);
+      parts.push(`<path d="${bandPath(line, area)}" fill="${onPaper(line.color)}" fill-opacity=".15"/>`);
     const dash = line.dash.length ? ` stroke-dasharray="${line.dash.join(" ")}"` : "";
-    parts.push(`<path d="${linePath(line, area)}" fill="none" stroke="${line.color}" stroke-width="1.5"${dash}/>`);
+    parts.push(
+      `<path d="${linePath(line, area)}" fill="none" stroke="${onPaper(line.color)}" stroke-width="1.5"${dash}/>`,
+    );
     for (const span of line.spans) {
       const [from, to] = [X(span.from), Math.max(X(span.from) + 2, X(span.to))];
       parts.push(
-        `<path d="M${from.toFixed(1)} ${area.top}H${to.toFixed(1)}V${bottom}H${from.toFixed(1)}Z" fill="${line.color}" fill-opacity=".12"/>`,
-        `<text x="${(from + 3).toFixed(1)}" y="${area.top + 14}" fill="${line.color}">${xml(span.text)}</text>`,
+        `<path d="M${from.toFixed(1)} ${area.top}H${to.toFixed(1)}V${bottom}H${from.toFixed(1)}Z" fill="${onPaper(line.color)}" fill-opacity=".12"/>`,
+        `<text x="${(from + 3).toFixed(1)}" y="${area.top + 14}" fill="${onPaper(line.color)}">${xml(span.text)}</text>`,
       );
     }
   });
   legend.names.forEach((name, i) => {
     const [x, y] = [left + (i % legend.columns) * legend.column, bottom + 58 + Math.floor(i / legend.columns) * 18];
     const line = i < MAX_NAMES ? lines[i] : undefined;
-    if (line) parts.push(`<rect x="${x.toFixed(1)}" y="${y - 9}" width="10" height="10" fill="${line.color}"/>`);
+    if (line)
+      parts.push(`<rect x="${x.toFixed(1)}" y="${y - 9}" width="10" height="10" fill="${onPaper(line.color)}"/>`);
     parts.push(
       `<text x="${(x + 15).toFixed(1)}" y="${y}">${line && line.label !== name ? `<title>${xml(line.label)}</title>` : ""}${xml(name)}</text>`,
     );

@@ -15,6 +15,12 @@ export function slotColor(ordinal: number, isDark: boolean): string {
   return palette[((ordinal % palette.length) + palette.length) % palette.length]!;
 }
 
+/** A run's colour on white, whatever the theme of the screen. */
+export function onPaper(color: string): string {
+  const slot = DARK.indexOf(color);
+  return slot < 0 ? color : LIGHT[slot]!;
+}
+
 /** Dashes for a run whose colour another shown run has, too: `use` counts from 0. */
 export const dashOf = (use: number): number[] => [[], [6, 4], [2, 3], [9, 3, 2, 3]][use % 4]!;
 
