@@ -191,3 +191,26 @@ def test_a_signal_after_a_framework_gave_the_handler_back(home: object) -> None:
 
     assert -signal.SIGTERM == process.returncode
     assert ("failed", "SIGTERM") == (fields["sys/state"], fields["sys/end_reason"])
+
+
+def test_a_wakeup_descriptor_of_the_script(home: object) -> None:
+    """A script or an event loop that sets its own descriptor, and takes it away, finds what it would without a run."""
+    code = """
+import asyncio, os, signal, goodseed
+run = goodseed.Run(project="p", storage="local")
+reading, writing = os.pipe()
+os.set_blocking(writing, False)
+print(signal.set_wakeup_fd(writing), signal.set_wakeup_fd(-1) == writing, signal.set_wakeup_fd(-1))
+async def main():
+    asked = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, asked.set)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    await asyncio.wait_for(asked.wait(), 10)
+    print("heard")
+asyncio.run(main())
+run.close()
+print(signal.set_wakeup_fd(-1))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "-1 True -1\nheard\n-1\n" == done.stdout

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import _thread
+import functools
 import os
 import select
 import signal
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.threads import signals_kept_out
 
@@ -24,12 +26,15 @@ class SignalWatch:
     """Calls ``heard`` with the number of each signal that Python handles, at once, on a thread of its own.
 
     The interpreter writes the number to a file descriptor (`signal.set_wakeup_fd`). A process has one of these: where
-    somebody else uses it, as an asyncio loop with signal handlers does, nothing is heard.
+    somebody else uses it, as an asyncio loop with signal handlers does, nothing is heard. Whoever sets one gets what it
+    would have got without us: -1 in the place of ours, which listens again once theirs is gone.
     """
 
     def __init__(self, heard: Callable[[int], None]) -> None:
         self._heard: Final = heard
         self._pipe: tuple[int, int] | None = None
+        self._before: Callable[..., int] | None = None
+        self._wrapper: Callable[..., int] | None = None
 
     def start(self) -> None:
         """Begin to listen, if nobody else does. Call it in the main thread."""
@@ -49,10 +54,29 @@ class SignalWatch:
             _let_go(pipe)
         else:
             self._pipe = pipe
+            self._stand_aside()
+
+    def _stand_aside(self) -> None:
+        before = self._before = signal.set_wakeup_fd
+
+        @functools.wraps(before)
+        def wrapper(fd: int, **options: Any) -> int:
+            ours = -1 if self._pipe is None else self._pipe[1]
+            found = before(fd, **options)
+            if fd == -1 and ours != -1:
+                before(ours, warn_on_full_buffer=False)
+            return -1 if found == ours else found
+
+        signal.set_wakeup_fd = self._wrapper = wrapper
+
+    def _come_back(self) -> None:
+        if self._before is not None and signal.set_wakeup_fd is self._wrapper:
+            signal.set_wakeup_fd = self._before
 
     def stop(self) -> None:
         """Listen no more. Call it in the main thread."""
         if self._pipe is not None:
+            self._come_back()
             _give_back(self._pipe[1])
             os.write(self._pipe[1], bytes([_STOP]))
             self._pipe = None
@@ -60,6 +84,7 @@ class SignalWatch:
     def after_fork_in_child(self) -> None:
         """What is heard is the parent's."""
         if self._pipe is not None:
+            self._come_back()
             _let_go(self._pipe)
             self._pipe = None
 
@@ -79,16 +104,16 @@ class SignalWatch:
 
 
 def _take_over(descriptor: int) -> bool:
-    before = signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+    before: int = _signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
     if before != -1:
-        signal.set_wakeup_fd(before)
+        _signal.set_wakeup_fd(before)
     return before == -1
 
 
 def _give_back(descriptor: int) -> None:
-    now = signal.set_wakeup_fd(-1)
+    now = _signal.set_wakeup_fd(-1)
     if now != descriptor:  # somebody else's by now
-        signal.set_wakeup_fd(now)
+        _signal.set_wakeup_fd(now)
 
 
 def _let_go(pipe: tuple[int, int]) -> None:
