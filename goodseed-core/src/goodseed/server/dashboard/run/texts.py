@@ -35,7 +35,7 @@ def get_texts(store: Store, request: Request) -> Answer:
     """A page of steps.
 
     Raises:
-        RequestError: A parameter can't be.
+        RequestError: A parameter is invalid.
     """
     paths = texts(request, "path", _MAX_PATHS)
     pattern = pattern_of(request)
