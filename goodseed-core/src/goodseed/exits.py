@@ -20,7 +20,12 @@ plain_exit: Final[Callable[..., Any]] = sys.exit
 @functools.wraps(plain_exit)
 def _exit(*arguments: Any) -> Any:
     for listener in listeners:
-        listener(*arguments[:1] or (None,))
+        try:
+            listener(*arguments[:1] or (None,))
+        except Exception as error:  # the process ends as it is told to, whatever goes wrong in what we note
+            import logging
+
+            logging.getLogger("goodseed").warning("goodseed: the exit code could not be noted: %r", error)
     return plain_exit(*arguments)
 
 
