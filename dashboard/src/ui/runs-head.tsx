@@ -77,12 +77,19 @@ export function Header({ project, columns }: { project: Project; columns: readon
 }
 
 const HEAD_CHARACTERS = 12;
+const LEAST_CHARACTERS = 3;
 
+/** Parent, name and aggregate of a column, the name cut as far as it must be: `val/acc… max`. */
 const shortName = (path: string): string => {
   const [before, name] = splitPath(path);
   const parent = before.split("/").at(-2);
-  const whole = `${parent ?? ""}/${name}`;
-  return parent && whole.length <= HEAD_CHARACTERS ? whole : name;
+  const whole = parent ? `${parent}/${name}` : name;
+  if (whole.length <= HEAD_CHARACTERS || !parent) return whole;
+  const space = name.lastIndexOf(" ");
+  const [leaf, rest] = space < 0 ? [name, ""] : [name.slice(0, space), name.slice(space)];
+  const room = Math.max(LEAST_CHARACTERS, HEAD_CHARACTERS - rest.length - 1);
+  const start = `${parent.slice(0, LEAST_CHARACTERS)}/${leaf}`;
+  return `${start.slice(0, Math.max(LEAST_CHARACTERS + 2, room))}…${rest}`;
 };
 
 export function SortMenu({ project, columns }: { project: Project; columns: readonly string[] }): JSX.Element {
