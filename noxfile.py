@@ -55,11 +55,13 @@ INTEGRATION_REQUIREMENTS = [
     "lightgbm>=4",
     "catboost>=1.2",
     "skorch>=1",
-    "fastai>=2.7",
     "stable-baselines3>=2.3",
     "ray[tune]>=2.40",
     "optuna>=4",
 ]
+# fastai wants a torchvision, which brings another torch than the one for the CPU: these are what its core imports.
+FASTAI_REQUIREMENTS = ["fastai>=2.7", "fastcore", "fastprogress", "fastdownload", "fasttransform", "plum-dispatch"]
+FASTAI_NEEDS = ["python-fasthtml", "beartype", "matplotlib", "pandas", "scipy", "pillow", "pyyaml", "requests", "rich"]
 HUB_REQUIREMENTS = [
     "pytest>=8.2",  # the test runner
     "hypothesis>=6.100",  # finds the values that nobody thinks of
@@ -146,7 +148,8 @@ def frameworks(session: nox.Session) -> None:
 def integrations(session: nox.Session) -> None:
     """Test the callbacks of `goodseed.integrations` with the real libraries."""
     session.install("torch==2.13.0")
-    session.install("-e", "./goodseed-core", *INTEGRATION_REQUIREMENTS)
+    session.install("-e", "./goodseed-core", *INTEGRATION_REQUIREMENTS, *FASTAI_NEEDS)
+    session.install("--no-deps", *FASTAI_REQUIREMENTS)
     session.run("python", "-m", "pytest", "tests/integrations", *session.posargs)
 
 
