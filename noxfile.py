@@ -148,7 +148,8 @@ def frameworks(session: nox.Session) -> None:
 def integrations(session: nox.Session) -> None:
     """Test the callbacks of `goodseed.integrations` with the real libraries."""
     session.install("torch==2.13.0")
-    session.install("-e", "./goodseed-core", *INTEGRATION_REQUIREMENTS, *FASTAI_NEEDS)
+    session.install("-e", "./goodseed-core", *INTEGRATION_REQUIREMENTS)
+    session.install(*FASTAI_NEEDS)
     session.install("--no-deps", *FASTAI_REQUIREMENTS)
     session.run("python", "-m", "pytest", "tests/integrations", *session.posargs)
 

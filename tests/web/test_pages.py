@@ -330,7 +330,7 @@ def test_texts_of_a_live_run_arrive(new_tab: Callable[..., Tab], serve: Any, tmp
 def test_what_ended_a_run_is_said(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
     """The page of a failed run has the error and its traceback, that of a crashed one how to go on."""
     start = "import goodseed, os; r = goodseed.Run(project='p', run_id={!r}, storage='local', capture_hardware_metrics=False);"
-    for run_id, end in (("bad", "raise ValueError('<b>too hot')"), ("gone", "os._exit(9)")):
+    for run_id, end in (("bad", "raise ValueError('<b>too hot')"), ("gone", "os.kill(os.getpid(), 9)")):
         subprocess.run(
             [sys.executable, "-c", start.format(run_id) + end],
             env={**os.environ, "GOODSEED_HOME": str(tmp_path)},
