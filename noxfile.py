@@ -232,7 +232,7 @@ def dist(session: nox.Session) -> None:
 @nox.session
 def install(session: nox.Session) -> None:
     """Run every install and start command of README and docs, each in a fresh environment."""
-    session.install("pytest>=8.2", "virtualenv>=20.26", "build>=1.2")
+    session.install("-e", "./goodseed-core", "pytest>=8.2", "virtualenv>=20.26", "build>=1.2")
     session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "tests/install", *session.posargs)
 
 
