@@ -64,6 +64,7 @@ FASTAI_REQUIREMENTS = ["fastai>=2.7", "fastcore", "fastprogress", "fastdownload"
 FASTAI_NEEDS = ["python-fasthtml", "beartype", "matplotlib", "pandas", "scipy", "pillow", "pyyaml", "requests", "rich"]
 HUB_REQUIREMENTS = [
     "pytest>=8.2",  # the test runner
+    "pytest-xdist>=3.6",  # a file a core: the hubs of a file are shared
     "hypothesis>=6.100",  # finds the values that nobody thinks of
     "schemathesis>=4",  # asks the hub what its OpenAPI document allows, and much that it does not
     "virtualenv>=20.26",  # the reference client's environment
@@ -181,7 +182,7 @@ def oldest_lightning(session: nox.Session) -> None:
 def hub(session: nox.Session) -> None:
     """Test the hub, embedded and, where its programs are on the machine, with PostgreSQL."""
     session.install("-e", "./goodseed-core", "-e", "./goodseed-hub[postgres]", *HUB_REQUIREMENTS)
-    session.run("python", "-m", "pytest", "tests/hub", *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "auto", "--dist", "loadfile", "tests/hub", *session.posargs)
 
 
 @nox.session
