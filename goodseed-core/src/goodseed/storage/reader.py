@@ -74,7 +74,9 @@ class RunReader:
     """
 
     def __init__(self, files: RunFiles, unstored: Iterable[FoundSegment] | None = None) -> None:
-        """Open the run; what a killed writer left in the inbox is brought in first, or shown where it can't be.
+        """Open the run; what a killed writer left in the inbox is stored first.
+
+        Where the disk refuses it, it is shown all the same.
 
         Args:
             files: Where it lies.

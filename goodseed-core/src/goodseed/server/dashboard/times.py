@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta, timezone
 from typing import Any, Final
+
+from goodseed.times import utc_text
 
 __all__ = ["TIMES", "iso_utc"]
 
 # The columns that hold a time; those that hold a duration are numbers of seconds.
 TIMES: Final = frozenset({"sys/creation_time", "sys/modification_time", "sys/closed_time"})
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def iso_utc(seconds: Any) -> str | None:
@@ -18,7 +18,6 @@ def iso_utc(seconds: Any) -> str | None:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
         return None
     try:
-        moment = _EPOCH + timedelta(seconds=seconds)
-    except OverflowError:
+        return utc_text(seconds).replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
         return None
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
