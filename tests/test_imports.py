@@ -17,6 +17,7 @@ BASE = {
     "paths",
     "config",
     "credentials",
+    "columns",
     "exits",
     "sink",
     "threads",
