@@ -19,6 +19,7 @@ BASE = {
     "credentials",
     "columns",
     "exits",
+    "masking",
     "sink",
     "threads",
     "times",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from goodseed.masking import masked_command
 from goodseed.monitoring.facts import installed_packages, job_facts, machine_facts, process_facts
-from goodseed.monitoring.secrets import masked_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -114,7 +114,7 @@ def _start(store: CatalogStore, arguments: argparse.Namespace) -> tuple[Server, 
     from goodseed.server.http.app import ROUTES, Application
     from goodseed.server.http.listener import Server
     from goodseed.server.http.static import Pages
-    from goodseed.server.plugged import plugin_route
+    from goodseed.server.plugin_routes import plugin_route
 
     pages = Pages()
     routes = (*ROUTES, plugin_route(store.root))

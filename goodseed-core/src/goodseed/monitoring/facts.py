@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from goodseed.monitoring.secrets import masked_command, masked_text
+from goodseed.masking import masked_command, masked_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from goodseed.errors import GoodseedError
 from goodseed.monitoring.manager import Monitoring, MonitoringOptions
 from goodseed.monitoring.traceback import PRUNED, exit_status, is_pruned, process_exception_watch
-from goodseed.run.plugged import RunPlugins
 from goodseed.run.process_end.ending import open_runs
 from goodseed.run.process_end.exit_code import reason_of
+from goodseed.run.run_plugins import RunPlugins
 from goodseed.source_code import SourceCode
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from goodseed.run.arguments import check_git_ref, check_seconds, check_switches,
 from goodseed.run.notices import closing_line, missing_key_line, notice, opening_line
 from goodseed.run.opening import open_backend, resolve
 from goodseed.run.pickling import found, pickled
-from goodseed.run.plugged import find_redactor
 from goodseed.run.process_end.ending import open_runs
+from goodseed.run.run_plugins import find_redactor
 from goodseed.run.writing import RunWriting
 from goodseed.times import now_text
 from goodseed.values import as_text

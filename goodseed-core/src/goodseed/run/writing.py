@@ -12,7 +12,7 @@ from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.run.data import RunData
 from goodseed.run.field import Field
-from goodseed.run.plugged import redact_config
+from goodseed.run.run_plugins import redact_config
 from goodseed.storage.string_sets import ADDED, REMOVED
 from goodseed.times import now_text
 from goodseed.values import as_step, as_text, tag_set
