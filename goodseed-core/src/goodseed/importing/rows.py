@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from goodseed.errors import FileFormatError
 from goodseed.paths import check_attribute_path
+from goodseed.run.run import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -116,11 +117,12 @@ def write(examined: Examined, open_run: Callable[..., Run]) -> None:
     """Make a run of the file: of rows of one step, each adds what it has."""
     notes, last = examined.notes, _Last()
     with open_run(name=examined.file.stem) as run:
+        session = session_of(run)
         run["import/file"] = str(examined.file.resolve())
         for row in examined.rows():
             for path in last.replaced(row):
                 notes.add(f"{path!r} has a later row of the same step, or its steps begin again; the last value stays")
-            run._log_row(row.numbers, row.texts, row.step, row.at_seconds)
+            session.add_row(row.numbers, row.texts, row.step, row.at_seconds)
     for note in notes:
         _logger.warning("goodseed: %s: %s.", examined.file, note)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from goodseed.errors import DisabledError, ReadOnlyError
 from goodseed.storage.writer import CloseReport, RunWriter
@@ -14,7 +14,21 @@ if TYPE_CHECKING:
     from goodseed.run.source import LocalRun, Source
     from goodseed.storage.batch import Batch
 
-__all__ = ["Backend", "DisabledBackend", "ReadOnlyBackend", "WriterBackend"]
+__all__ = ["Backend", "DisabledBackend", "ReadOnlyBackend", "RunEnd", "WriterBackend"]
+
+
+class RunEnd(NamedTuple):
+    """How a run ends: what closing writes.
+
+    Attributes:
+        status: ``finished`` or ``failed``.
+        configs: The last configs, as (path, type tag, value, time of the change).
+        closed_at: ISO 8601 time.
+    """
+
+    status: str
+    configs: Sequence[tuple[str, str, str, str]]
+    closed_at: str
 
 
 class Backend(Protocol):
@@ -51,6 +65,9 @@ class Backend(Protocol):
             DisabledError: There is nothing.
         """
 
+    def last_step(self, path: str) -> float | None:
+        """The highest step stored under ``path``; None without a point."""
+
     def flush(self, timeout: float | None) -> bool:
         """Wait until all is on the disk."""
 
@@ -66,15 +83,7 @@ class Backend(Protocol):
     def wait(self, timeout: float | None) -> bool:
         """Wait until all is stored, and uploaded where it is to be."""
 
-    def close(
-        self,
-        status: str,
-        configs: Sequence[tuple[str, str, str, str]],
-        closed_at: str,
-        *,
-        is_patient: bool,
-        timeout: float | None,
-    ) -> CloseReport:
+    def close(self, end: RunEnd, *, is_patient: bool, timeout: float | None) -> CloseReport:
         """Store everything and write the run's end; as long as it takes, or, when not patient, for some seconds.
 
         ``timeout`` bounds the upload alone.
@@ -107,6 +116,10 @@ class WriterBackend:
         inbox = self._writer.inbox
         return LocalRun(self._writer.files, None if self._writer.settle() else inbox.unstored)
 
+    def last_step(self, path: str) -> float | None:
+        """The highest step stored under ``path``; None without a point."""
+        return self.source().last_step(path)
+
     def flush(self, timeout: float | None) -> bool:
         """Wait until all is on the disk."""
         return self._writer.flush(timeout)
@@ -126,20 +139,12 @@ class WriterBackend:
         """Wait until all is stored."""
         return self.settle(timeout)
 
-    def close(
-        self,
-        status: str,
-        configs: Sequence[tuple[str, str, str, str]],
-        closed_at: str,
-        *,
-        is_patient: bool,
-        timeout: float | None,
-    ) -> CloseReport:
+    def close(self, end: RunEnd, *, is_patient: bool, timeout: float | None) -> CloseReport:
         """Store everything and write the run's end; as long as it takes, or, when not patient, for some seconds."""
         return self._writer.close(
-            status,
-            meta={"closed_at": closed_at},
-            configs=configs,
+            end.status,
+            meta={"closed_at": end.closed_at},
+            configs=end.configs,
             timeout_seconds=self._close_seconds,
             is_patient=is_patient,
         )
@@ -147,6 +152,10 @@ class WriterBackend:
 
 class _Silent:
     """A backend that stores nothing."""
+
+    def last_step(self, path: str) -> float | None:
+        """Nothing is monitored that would go on at a step."""
+        return None
 
     def flush(self, timeout: float | None) -> bool:
         """Nothing is to be written."""
@@ -166,15 +175,7 @@ class _Silent:
         """Nothing is to be uploaded."""
         return True
 
-    def close(
-        self,
-        status: str,
-        configs: Sequence[tuple[str, str, str, str]],
-        closed_at: str,
-        *,
-        is_patient: bool,
-        timeout: float | None,
-    ) -> CloseReport:
+    def close(self, end: RunEnd, *, is_patient: bool, timeout: float | None) -> CloseReport:
         """Nothing is to be written."""
         return CloseReport(is_stored=True, dropped=0)
 

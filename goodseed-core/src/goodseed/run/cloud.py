@@ -15,9 +15,10 @@ from goodseed.sync.worker import Registration, SyncWorker
 from goodseed.times import now_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from goodseed.remote.client import Client
+    from goodseed.run.backends import RunEnd
     from goodseed.run.opening import Opened, Request
     from goodseed.storage.writer import CloseReport, RunWriter
 
@@ -47,22 +48,14 @@ class SyncedBackend(WriterBackend):
         """Wait until all is stored and uploaded."""
         return self._writer.settle(timeout) and self._worker.wait(timeout)
 
-    def close(
-        self,
-        status: str,
-        configs: Sequence[tuple[str, str, str, str]],
-        closed_at: str,
-        *,
-        is_patient: bool,
-        timeout: float | None,
-    ) -> CloseReport:
+    def close(self, end: RunEnd, *, is_patient: bool, timeout: float | None) -> CloseReport:
         """Store everything, upload it as long as that goes on, and write the run's end."""
-        self._writer.end_logging(configs)
+        self._writer.end_logging(end.configs)
         if self._writer.settle(None if is_patient else _HURRIED_SECONDS):
-            self._drain(status, is_patient=is_patient, timeout=timeout)
+            self._drain(end.status, is_patient=is_patient, timeout=timeout)
         else:
             self._worker.stop()
-        return super().close(status, configs, closed_at, is_patient=is_patient, timeout=timeout)
+        return super().close(end, is_patient=is_patient, timeout=timeout)
 
     def _drain(self, status: str, *, is_patient: bool, timeout: float | None) -> None:
         progress = Progress("Uploading", self._worker.pending())

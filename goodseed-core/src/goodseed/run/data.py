@@ -1,4 +1,4 @@
-"""What can be read back from a run."""
+"""The reading methods of `goodseed.Run`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
-from goodseed.values import as_step, decode_config
+from goodseed.values import as_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from goodseed.run.source import Source
+    from goodseed.run.session import RunSession
 
 __all__ = ["RunData"]
 
@@ -23,12 +23,9 @@ _logger: Final = logging.getLogger("goodseed")
 class RunData:
     """The methods of `goodseed.Run` that read."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: RunSession) -> None:
+        self._session: Final = session
         self._unknown_paths: Final[set[str]] = set()
-
-    def _source(self) -> Source:
-        """What the run is read from, with all that was logged in it."""
-        raise NotImplementedError
 
     def get_metric_paths(self) -> list[str]:
         """The paths of the metrics, sorted.
@@ -37,7 +34,7 @@ class RunData:
             DisabledError: The run stores nothing.
             RemoteError: The run is on the remote, which is unreachable.
         """
-        return self._source().metric_paths()
+        return self._session.source().metric_paths()
 
     def get_metric_data(
         self, path: str, *, step_min: float | None = None, step_max: float | None = None, max_points: int | None = None
@@ -62,7 +59,7 @@ class RunData:
         """
         path, limit = check_attribute_path(path), _count("max_points", max_points, 1)
         low, high = _bound(step_min), _bound(step_max)
-        source = self._source()
+        source = self._session.source()
         data = source.metric_data(path, step_min=low, step_max=high, max_points=limit)
         if data.get("raw_points") == []:
             self._warn_if_unknown(path, "metric", source.metric_paths)
@@ -75,7 +72,7 @@ class RunData:
             DisabledError: The run stores nothing.
             RemoteError: The run is on the remote, which is unreachable.
         """
-        return self._source().string_paths()
+        return self._session.source().string_paths()
 
     def get_string_data(
         self, path: str, *, limit: int | None = None, offset: int | None = None
@@ -93,7 +90,7 @@ class RunData:
             RemoteError: The run is on the remote, which is unreachable.
         """
         path, count, skip = check_attribute_path(path), _count("limit", limit, 0), _count("offset", offset, 0)
-        source = self._source()
+        source = self._session.source()
         data = list(source.string_data(path, limit=count, offset=skip or 0))
         if not data:
             self._warn_if_unknown(path, "string series", source.string_paths)
@@ -120,21 +117,7 @@ class RunData:
             DisabledError: The run stores nothing.
             RemoteError: The run is on the remote, which is unreachable.
         """
-        return self._source().configs()
-
-    def _string_set(self, path: str) -> set[str]:
-        """The set of strings at ``path``; empty where there is no config.
-
-        Raises:
-            InvalidTypeError: The config there is something else.
-        """
-        row = next((row for row in self._source().configs() if row["path"] == path), None)
-        value = set() if row is None else decode_config(row["type_tag"], row["value"])
-        if not isinstance(value, set):
-            raise InvalidTypeError(
-                f"{path!r} holds {value!r:.60}, which is no set of strings to add to or remove from."
-            )
-        return value
+        return self._session.source().configs()
 
 
 def _bound(step: float | None) -> float | None:

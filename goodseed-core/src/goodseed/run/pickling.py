@@ -6,27 +6,28 @@ import os
 import uuid
 import weakref
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from goodseed.config import Storage
 from goodseed.errors import ReadOnlyError
 from goodseed.paths import RunFiles
 from goodseed.run.backends import DisabledBackend, ReadOnlyBackend
+from goodseed.run.opening import Opened
 
 if TYPE_CHECKING:
     from goodseed.run.backends import Backend
-    from goodseed.run.opening import Opened, Request
-    from goodseed.run.run import Run
+    from goodseed.run.opening import Request
     from goodseed.run.source import Source
 
-__all__ = ["found", "pickled"]
+__all__ = ["PickledRun", "held_run", "opened_elsewhere", "pickled"]
 
-_held: Final[weakref.WeakValueDictionary[str, Run]] = weakref.WeakValueDictionary()
-_tokens: Final[weakref.WeakKeyDictionary[Run, str]] = weakref.WeakKeyDictionary()
+_held: Final[weakref.WeakValueDictionary[str, object]] = weakref.WeakValueDictionary()
+_tokens: Final[weakref.WeakKeyDictionary[object, str]] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
-class _Pickled:
+class PickledRun:
     """What a pickle says of a run; no API key."""
 
     token: str
@@ -38,11 +39,11 @@ class _Pickled:
     path: os.PathLike[str] | None
 
 
-def pickled(run: Run, request: Request, opened: Opened) -> _Pickled:
+def pickled(run: object, request: Request, opened: Opened) -> PickledRun:
     """What to pickle of ``run``."""
     token = _tokens.setdefault(run, uuid.uuid4().hex)
     _held[token] = run
-    return _Pickled(
+    return PickledRun(
         token,
         os.getpid(),
         replace(request, api_key=None, is_read_only=True),
@@ -53,19 +54,18 @@ def pickled(run: Run, request: Request, opened: Opened) -> _Pickled:
     )
 
 
-def found(given: _Pickled) -> Run:
-    """The run that was pickled, where this process holds it; else a handle of it."""
-    from goodseed.run.opening import Opened
-    from goodseed.run.run import Run
-
-    run = _held.get(given.token)
-    if run is not None:
-        return run
-    opened = Opened(_backend(given), given.run_id, given.project, given.created_at, given.path, is_new=False)  # type: ignore[arg-type]
-    return Run._elsewhere(given.request, opened)
+def held_run(given: PickledRun) -> object | None:
+    """The run that was pickled, where this process holds it."""
+    return _held.get(given.token)
 
 
-def _backend(given: _Pickled) -> Backend:
+def opened_elsewhere(given: PickledRun) -> Opened:
+    """What a process opens that does not hold the run: it can read it, and can't write to it."""
+    path = None if given.path is None else Path(given.path)
+    return Opened(_backend(given), given.run_id, given.project, given.created_at, path, is_new=False)
+
+
+def _backend(given: PickledRun) -> Backend:
     if given.request.storage is Storage.DISABLED:
         return DisabledBackend()
     reason = (
@@ -76,11 +76,9 @@ def _backend(given: _Pickled) -> Backend:
     return ReadOnlyBackend(_source(given), reason)
 
 
-def _source(given: _Pickled) -> Source:
+def _source(given: PickledRun) -> Source:
     if given.path is None:
         return _NoSource(given.run_id)  # type: ignore[return-value]
-    from pathlib import Path
-
     from goodseed.run.source import LocalRun
 
     return LocalRun(RunFiles(Path(given.path)))

@@ -1,23 +1,16 @@
-"""`Run`: what a training script holds."""
+"""`Run`, the object that a training script logs to: its arguments, its properties, and its end."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import threading
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from goodseed.errors import GoodseedError, InvalidTypeError, InvalidValueError
+from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.run.arguments import check_git_ref, check_seconds, check_switches, first_fields, renamed
-from goodseed.run.notices import closing_line, missing_key_line, notice, opening_line
 from goodseed.run.opening import open_backend, resolve
-from goodseed.run.pickling import found, pickled
-from goodseed.run.process_end.ending import open_runs
-from goodseed.run.run_plugins import find_redactor
+from goodseed.run.pickling import PickledRun, held_run, opened_elsewhere, pickled
+from goodseed.run.session import RunSession
 from goodseed.run.writing import RunWriting
-from goodseed.times import now_text
-from goodseed.values import as_text
 
 if TYPE_CHECKING:
     import os
@@ -27,31 +20,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from goodseed.config import Storage
-    from goodseed.run.attachments import Attachments
-    from goodseed.run.opening import Opened, Request
-    from goodseed.run.process_end.exit_code import ProcessEnd
-    from goodseed.run.source import Source
+    from goodseed.run.session import Companions
     from goodseed.source_code import GitRef
 
-__all__ = ["Run"]
+__all__ = ["Run", "session_of"]
 
-_logger: Final = logging.getLogger("goodseed")
 _STATUSES: Final = ("finished", "failed")
-
-
-class _End(NamedTuple):
-    """How a run ended: what `Backend.close` writes."""
-
-    status: str
-    configs: list[tuple[str, str, str, str]]
-    closed_at: str
-
-
-class _Noted(NamedTuple):
-    """What ends the run, seen before it is closed."""
-
-    status: str
-    reason: str
 
 
 class Run(RunWriting):
@@ -136,7 +110,7 @@ class Run(RunWriting):
             capture_traceback=capture_traceback,
         )
         check_git_ref(git_ref)
-        self._request: Final = resolve(
+        request = resolve(
             project=project,
             run_id=run_id,
             resume_run_id=resume_run_id,
@@ -149,76 +123,57 @@ class Run(RunWriting):
             modified_at=modified_at,
             name=first.get("sys/name"),  # type: ignore[arg-type]
         )
-        self._is_closed = False
-        self._is_closing = False
-        self._is_foreign = False
-        self._noted: _Noted | None = None
-        self._end: _End | None = None
-        self._opened: Final = open_backend(self._request)
-        super().__init__(self._opened.backend)
-        self._attachments: Attachments | None = None
-        if self._opened.path is not None and not read_only:
-            from goodseed.run.attachments import Attachments  # what it needs takes as long to load as all the rest
+        super().__init__(RunSession(request, open_backend(request)))
+        if self._session.is_written:
 
-            open_runs.add(self)
-            self._redact = find_redactor()
-            self._start(first)
-            self._attachments = Attachments(
-                self,
-                stdout=capture_stdout,
-                stderr=capture_stderr,
-                hardware=capture_hardware_metrics,
-                traceback=capture_traceback,
-                namespace=namespace,
-                git_ref=git_ref,
-                capture_fd=self._request.is_descriptor_captured,
-            )
-            self._attachments.start()
+            def companions(session: RunSession) -> Companions:
+                from goodseed.run.companions import Companions  # what it needs takes as long to load as all the rest
 
-    def _start(self, first: dict[str, object]) -> None:
-        fields: dict[str, object] = {"sys/state": "running", **first}
-        if self._opened.is_new:
-            fields |= {"sys/id": self.run_id}
-        rows = self._encode(fields)
-        if self._opened.is_new:
-            rows.append(("sys/creation_time", "datetime", self._opened.created_at, now_text()))
-        self._backend.add_configs(rows)
-        request = self._request
-        notice(opening_line(request, self._opened), is_quiet=request.is_quiet)
-        if request.is_key_missing:
-            notice(missing_key_line(request, self.run_id), is_quiet=request.is_quiet)
+                return Companions(
+                    self,
+                    session,
+                    stdout=capture_stdout,
+                    stderr=capture_stderr,
+                    hardware=capture_hardware_metrics,
+                    traceback=capture_traceback,
+                    namespace=namespace,
+                    git_ref=git_ref,
+                    capture_fd=request.is_descriptor_captured,
+                )
+
+            self._session.start(first, companions)
 
     # -- what it is -----------------------------------------------------------------------------------------------
 
     @property
     def run_id(self) -> str:
         """The run's id, unique in its project."""
-        return self._opened.run_id
+        return self._session.opened.run_id
 
     @property
     def project(self) -> str:
         """The run's project."""
-        return self._opened.project
+        return self._session.opened.project
 
     @property
     def storage(self) -> str:
         """``"cloud"``, ``"local"`` or ``"disabled"``."""
-        return self._request.storage.value
+        return self._session.request.storage.value
 
     @property
     def path(self) -> Path | None:
         """The run's SQLite file; None where nothing is stored."""
-        return self._opened.path
+        return self._session.opened.path
 
     @property
     def is_closed(self) -> bool:
         """Whether the run takes no more points."""
-        return self._is_closed
+        return self._session.is_closed
 
     @property
     def monitoring_namespace(self) -> str | None:
         """Where what is monitored is stored, ``monitoring/<hash>``; None where nothing is."""
-        return None if self._attachments is None else self._attachments.namespace
+        return None if self._session.companions is None else self._session.companions.namespace
 
     def __copy__(self) -> Run:
         return self
@@ -229,30 +184,10 @@ class Run(RunWriting):
 
     def __reduce__(self) -> tuple[object, ...]:
         """In this process the run itself; in another a handle that knows which run it is, and can't write to it."""
-        return found, (pickled(self, self._request, self._opened),)
-
-    @classmethod
-    def _elsewhere(cls, request: Request, opened: Opened) -> Run:
-        """The handle that another process has of a run."""
-        run = cls.__new__(cls)
-        run._request, run._opened = request, opened  # type: ignore[misc]
-        run._is_closed, run._is_closing, run._is_foreign = True, True, False
-        run._noted = run._end = run._attachments = None
-        RunWriting.__init__(run, opened.backend)
-        return run
+        return _unpickled, (pickled(self, self._session.request, self._session.opened),)
 
     def __repr__(self) -> str:
         return f"<goodseed.Run {self.run_id!r} in project {self.project!r}, {self.storage}>"
-
-    def _stored_set(self, path: str) -> set[str]:
-        if self._opened.path is None or self._is_closed:
-            return set()
-        return self._string_set(path)
-
-    def _source(self) -> Source:
-        if self._request.is_read_only:
-            open_runs.settle(self._opened.path)
-        return self._backend.source()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything logged so far is in SQLite and on the disk itself (fsync).
@@ -265,9 +200,7 @@ class Run(RunWriting):
         Returns:
             Whether all of it is on the disk. Nothing but a wrong ``timeout`` raises.
         """
-        if self._attachments is not None:
-            self._attachments.flush()
-        return self._backend.flush(check_seconds("timeout", timeout))
+        return self._session.flush(check_seconds("timeout", timeout))
 
     # -- the end --------------------------------------------------------------------------------------------------
 
@@ -276,7 +209,7 @@ class Run(RunWriting):
 
         Without ``storage="cloud"`` there is nothing to upload, and this does nothing.
         """
-        self._backend.sync()
+        self._session.backend.sync()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until everything logged so far is in the run file and, with ``storage="cloud"``, uploaded.
@@ -287,9 +220,7 @@ class Run(RunWriting):
         Returns:
             Whether all of it is. Nothing but a wrong ``timeout`` raises.
         """
-        if self._attachments is not None:
-            self._attachments.flush()
-        return self._backend.wait(check_seconds("timeout", timeout))
+        return self._session.wait(check_seconds("timeout", timeout))
 
     def close(self, status: str = "finished", timeout: float | None = None) -> None:
         """Store everything, write the status, and leave one file. The second call does nothing.
@@ -307,59 +238,7 @@ class Run(RunWriting):
         """
         if status not in _STATUSES:
             raise InvalidValueError(f"status must be 'finished' or 'failed', not {status!r}.")
-        self._close(status, is_patient=True, timeout=check_seconds("timeout", timeout))
-
-    def _close(self, status: str, *, is_patient: bool, timeout: float | None = None) -> None:
-        if self._is_foreign or self._opened.path is None or self._request.is_read_only:
-            self._is_closed = True
-            return
-        with self._lock:
-            is_first, self._is_closing = not self._is_closing, True
-        if is_first and self._attachments is not None:
-            self._attachments.closing(status, is_patient=is_patient)
-        with self._lock:
-            was_closed = self._end is not None
-            if not was_closed:
-                self._end = self._end_of(status)
-            self._is_closed = True
-        if was_closed:
-            return
-        self._finish_close(is_patient=is_patient, timeout=timeout)
-
-    def _end_of(self, status: str) -> _End:
-        closed_at = now_text()
-        rows = [("sys/state", "str", status, closed_at), ("sys/closed_time", "datetime", closed_at, closed_at)]
-        if self._noted is not None and self._noted.status == status:
-            rows.append(("sys/end_reason", "str", self._text("sys/end_reason", self._noted.reason), closed_at))
-        return _End(status, rows, closed_at)
-
-    def _finish_close(self, *, is_patient: bool, timeout: float | None = None) -> None:
-        """What a close does; may be called again when a signal broke it off, or to wait for one that goes on."""
-        assert self._end is not None
-        if self._attachments is not None:
-            self._attachments.stop()
-        report = self._backend.close(*self._end, is_patient=is_patient, timeout=timeout)
-        open_runs.discard(self)
-        if report.kept_in is not None:
-            _logger.warning(
-                "goodseed: run %s could not be stored whole, and there was no room beside it. All of the rest is kept "
-                "in %s: make room, move that to %s-inbox, and whoever opens the run next stores it.",
-                self.run_id,
-                report.kept_in,
-                self.path,
-            )
-        elif not report.is_stored:
-            _logger.warning(
-                "goodseed: run %s could not be stored whole; the rest is kept in %s-inbox, and "
-                "whoever opens the run next stores it.",
-                self.run_id,
-                self.path,
-            )
-        if report.dropped:
-            _logger.warning("goodseed: %d log calls of run %s found no room and are lost.", report.dropped, self.run_id)
-        notice(closing_line(self._request, self._opened, self._end.status), is_quiet=self._request.is_quiet)
-        if self._attachments is not None:
-            self._attachments.closed(self._end.status, is_patient=is_patient)
+        self._session.close(status, is_patient=True, timeout=check_seconds("timeout", timeout))
 
     def __enter__(self) -> Run:  # noqa: PYI034 - typing.Self came with Python 3.11
         return self
@@ -367,41 +246,19 @@ class Run(RunWriting):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        status = "finished"
-        if kind is not None and self._attachments is not None:
-            status = self._attachments.record_exception(kind, error, traceback)
-        self.close(status)
+        self.close(self._session.status_after(kind, error, traceback))
 
-    def _note_end(self, reason: str, *, status: str = "failed", is_certain: bool = False) -> None:
-        """An exception or a signal is about to end the run.
 
-        Args:
-            reason: For ``sys/end_reason``.
-            status: How the run ends by it.
-            is_certain: The process ends, perhaps before the run can be closed: it is written at once.
-        """
-        if self._noted is None:
-            self._noted = _Noted(status, as_text(reason))
-            if is_certain and not self._is_closed:
-                with contextlib.suppress(GoodseedError):
-                    self._backend.add_configs(self._encode({"sys/end_reason": self._noted.reason}))
+def session_of(run: Run) -> RunSession:
+    """The session of a run: for rooms of ours that write what `Run` has no method for, such as importers."""
+    return run._session
 
-    def _note_process_end(self, end: ProcessEnd) -> None:
-        """The process ends in a way that was seen by nobody else."""
-        if self._noted is None and self._end is None:
-            self._note_end(end.reason, status=end.status)
-            if end.traceback and self._attachments is not None:
-                self._attachments.record_traceback(end.traceback)
 
-    def _close_at_exit(self, *, is_patient: bool) -> None:
-        """The process ends: wait for a close that goes on, or close."""
-        if self._end is not None:
-            self._finish_close(is_patient=is_patient)
-            return
-        self._close("finished" if self._noted is None else self._noted.status, is_patient=is_patient)
-
-    def _after_fork_in_child(self) -> None:
-        self._is_foreign = True
-        self._lock = threading.RLock()
-        if self._attachments is not None:
-            self._attachments.after_fork_in_child()
+def _unpickled(given: PickledRun) -> Run:
+    """The run that was pickled, where this process holds it; else a handle that reads it."""
+    run = held_run(given)
+    if isinstance(run, Run):
+        return run
+    handle = Run.__new__(Run)
+    RunWriting.__init__(handle, RunSession(given.request, opened_elsewhere(given), is_elsewhere=True))
+    return handle

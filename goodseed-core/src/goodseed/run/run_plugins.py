@@ -1,25 +1,21 @@
-"""What plugins see of a run: its beginning, its points, its end, and the texts on their way in."""
+"""Calls the plugins' hooks of a run: at its start, for stored points, and at its end."""
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from goodseed.config_values import Encoded
 from goodseed.hooktypes import StoredPoints
-from goodseed.plugins import call_each, implementations, report
+from goodseed.plugins import call_each, implementations
 from goodseed.storage.inbox.waiting import Done, Wake, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from goodseed.run.run import Run
     from goodseed.storage.batch import Batch
 
-__all__ = ["RunPlugins", "find_redactor", "redact_config"]
+__all__ = ["RunPlugins"]
 
 _logger: Final = logging.getLogger("goodseed")
 _EVENTS: Final = (
@@ -105,35 +101,3 @@ class RunPlugins:
                 if "points" in arguments:
                     self._waiting_points -= sum(len(series.steps) for series in arguments["points"])
                 done.set()
-
-
-def find_redactor() -> Callable[[str, str], str] | None:
-    """What passes a path and a text through the plugins that redact; None where there is none."""
-    found = implementations("goodseed_redact")
-    if not found:
-        return None
-
-    def redact(path: str, text: str) -> str:
-        for plugin, function, names in found:
-            given = {"path": path, "text": text}
-            try:
-                answer = function(*(given[name] for name in names))
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # as for every hook
-                report(plugin, "goodseed_redact", error)
-                return f"(withheld: plugin {plugin} could not redact it)"
-            if isinstance(answer, str):
-                text = answer
-        return text
-
-    return redact
-
-
-def redact_config(redact: Callable[[str, str], str], path: str, config: Encoded) -> Encoded:
-    """The type tag and the value to store; a number or a date that is redacted becomes text."""
-    if config.type_tag == "string_set":
-        texts = [redact(path, text) for text in json.loads(config.value)]
-        return config._replace(value=json.dumps(sorted(texts), ensure_ascii=False))
-    text = redact(path, config.value)
-    return config if text == config.value else Encoded("str", text)

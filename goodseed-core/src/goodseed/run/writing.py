@@ -1,54 +1,108 @@
-"""What can be written to a run."""
+"""The writing methods of `goodseed.Run`."""
 
 from __future__ import annotations
 
-import threading
+import operator
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from goodseed.config_values import config_leaves, config_value, encode_config
+from goodseed.config_values import config_leaves, config_value
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.run.data import RunData
-from goodseed.run.field import Field
-from goodseed.run.run_plugins import redact_config
-from goodseed.storage.string_sets import ADDED, REMOVED
-from goodseed.times import now_text
-from goodseed.values import as_step, as_text, tag_set
+from goodseed.values import as_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from goodseed.run.backends import Backend
-    from goodseed.values import ConfigValue
+    from goodseed.run.session import RunSession
 
-__all__ = ["RunWriting"]
+__all__ = ["Field", "RunWriting"]
 
-_FIXED_FIELDS: Final = frozenset(
-    {"sys/id", "sys/state", "sys/creation_time", "sys/modification_time", "sys/closed_time", "sys/end_reason"}
-)
 _MAX_FIELDS: Final = 10_000
 
 
-def _own(path: str) -> str:
-    if path in _FIXED_FIELDS:
-        raise InvalidValueError(f"{path} is kept by the run itself (sys/state is set by close).")
-    return path
+class Field:
+    """One attribute of a run, as ``run[path]`` gives it."""
+
+    __slots__ = ("_log_number", "_path", "_run", "_session")
+
+    def __init__(self, run: RunWriting, session: RunSession, path: str) -> None:
+        self._run = run
+        self._session = session
+        self._path = path
+        self._log_number = session.backend.log_number
+
+    def __repr__(self) -> str:
+        return f"<goodseed field {self._path!r} of {self._run!r}>"
+
+    @property
+    def path(self) -> str:
+        """The attribute path."""
+        return self._path
+
+    def __getitem__(self, path: str) -> Field:
+        """The attribute at ``path`` below this one: ``run["a"]["b"]`` is ``run["a/b"]``."""
+        return self._run[self._below(path)]
+
+    def __setitem__(self, path: str, value: object) -> None:
+        """Set the config at ``path`` below this attribute, as ``run["a/b"] = value`` does."""
+        self._run[self._below(path)] = value
+
+    def _below(self, path: str) -> str:
+        return f"{self._path.rstrip('/')}/{check_attribute_path(path)}"
+
+    def __copy__(self) -> Field:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Field:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return operator.getitem, (self._run, self._path)
+
+    def log(self, value: float | str, *, step: float) -> None:
+        """Add a point to the series of this path: a number to a metric, a string to a string series.
+
+        Args:
+            value: A number (whatever is a scalar and has ``__float__``) or a string.
+            step: Where in the series; a point that is there already is replaced.
+
+        Raises:
+            InvalidTypeError: The value is neither, or the step is no number.
+            InvalidValueError: The step is not finite, or an integer that no float holds exactly.
+            RunClosedError: The run is closed.
+        """
+        if isinstance(value, str):
+            self._run.log_strings({self._path: value}, step)
+        else:
+            self._log_number(self._path, value, step)
+
+    def add(self, values: str | Iterable[str]) -> None:
+        """Add one string or several to the set of strings at this path, as in ``run["sys/tags"].add("baseline")``.
+
+        Raises:
+            InvalidTypeError: A value is no string, or the config at this path is no set of strings.
+        """
+        self._session.add_to_set(self._path, values)
+
+    def remove(self, values: str | Iterable[str]) -> None:
+        """Remove one string or several from the set of strings at this path; those that are not in it are ignored.
+
+        Raises:
+            InvalidTypeError: A value is no string, or the config at this path is no set of strings.
+        """
+        self._session.remove_from_set(self._path, values)
 
 
 class RunWriting(RunData):
-    """The methods of `goodseed.Run` that write, for a subclass that opens and closes the run."""
+    """The methods of `goodseed.Run` that write."""
 
-    def __init__(self, backend: Backend) -> None:
-        super().__init__()
-        self._backend: Final = backend
-        self._log_metrics: Final = backend.log_metrics
-        self._log_number: Final = backend.log_number
-        self._lock = threading.RLock()
-        self._fields: dict[str, Field] = {}
-        self._sets: set[str] = set()  # paths that are known to hold a set of strings
-        self._redact: Callable[[str, str], str] | None = None
+    def __init__(self, session: RunSession) -> None:
+        super().__init__(session)
+        self._log_metrics: Final = session.backend.log_metrics  # the path of every call: nothing stands between
+        self._fields: Final[dict[str, Field]] = {}
 
     def log_metrics(self, data: Mapping[str, float], step: float) -> None:
         """Add one point to each of several metrics.
@@ -80,19 +134,10 @@ class RunWriting(RunData):
         if not isinstance(data, Mapping):
             raise InvalidTypeError(f"Texts come as a mapping of paths to strings, not as a {type(data).__name__}.")
         number = as_step(step)
-        texts = {check_attribute_path(path): self._text(path, value) for path, value in data.items()}
+        texts = {check_attribute_path(path): value for path, value in data.items()}
         if len(texts) < len(data):
             raise InvalidValueError(f"Two of the paths {list(data)!r:.200} are the same: rename one.")
-        for path, text in texts.items():
-            self._backend.add_text(path, text, number, None)
-
-    def _log_row(
-        self, numbers: Mapping[str, float], texts: Mapping[str, str], step: float, at_seconds: float | None
-    ) -> None:
-        """What importers log: points of checked paths and a checked step, at the time at which they were made."""
-        self._backend.add_metrics(numbers, step, at_seconds)
-        for path, text in texts.items():
-            self._backend.add_text(path, self._text(path, text), step, at_seconds)
+        self._session.add_texts(texts, number)
 
     def log_string_series(self, data: Mapping[str, object], step: float) -> None:
         """Old name of `log_strings`."""
@@ -116,12 +161,12 @@ class RunWriting(RunData):
         if not isinstance(data, Mapping):
             raise InvalidTypeError(f"Configs come as a mapping of paths to values, not as a {type(data).__name__}.")
         if flatten:
-            self._set_configs(config_leaves(data))
+            self._session.set_configs(config_leaves(data))
             return
         leaves = {check_attribute_path(path): value for path, value in data.items()}
         if len(leaves) < len(data):
             raise InvalidValueError(f"Two of the paths {list(data)!r:.200} are the same: rename one.")
-        self._set_configs({path: config_value(value, path) for path, value in leaves.items()})
+        self._session.set_configs({path: config_value(value, path) for path, value in leaves.items()})
 
     def __setitem__(self, path: str, value: object) -> None:
         """Set the config at ``path``, or, for a mapping or an object with fields, one config a leaf under it.
@@ -131,7 +176,7 @@ class RunWriting(RunData):
             InvalidValueError: See `log_configs`, or the run itself sets this field (``sys/id``, ``sys/state``, …).
             RunClosedError: The run is closed.
         """
-        self._set_configs(config_leaves(value, check_attribute_path(path)))
+        self._session.set_configs(config_leaves(value, check_attribute_path(path)))
 
     def __getitem__(self, path: str) -> Field:
         """The attribute at ``path``, to ``log`` to, or to ``add`` to and ``remove`` from when it is a set.
@@ -142,44 +187,7 @@ class RunWriting(RunData):
         """
         field = self._fields.get(path)
         if field is None:
-            field = Field(self, _own(check_attribute_path(path)))
+            field = Field(self, self._session, self._session.check_editable(check_attribute_path(path)))
             if len(self._fields) < _MAX_FIELDS:
                 self._fields[path] = field
         return field
-
-    def _set_configs(self, leaves: Mapping[str, ConfigValue]) -> None:
-        for path in leaves:
-            _own(path)
-        with self._lock:
-            rows = self._encode(leaves)
-            if rows:
-                self._backend.add_configs(rows)
-            for path, value in leaves.items():
-                self._sets.discard(path)
-                if isinstance(value, set):
-                    self._sets.add(path)
-
-    def _encode(self, values: Mapping[str, object]) -> list[tuple[str, str, str, str]]:
-        now = now_text()
-        if self._redact is None:
-            return [(path, *encode_config(value, path), now) for path, value in values.items()]
-        redact = self._redact
-        return [(path, *redact_config(redact, path, encode_config(value, path)), now) for path, value in values.items()]
-
-    def _text(self, path: str, value: object) -> str:
-        """A text on its way in."""
-        text = as_text(value)
-        return text if self._redact is None else self._redact(path, text)
-
-    def _change_set(self, path: str, change: str, values: str | Iterable[str]) -> None:
-        changed = tag_set(values, f"run[{path!r}].{change}()")
-        with self._lock:
-            if path not in self._sets:
-                self._stored_set(path)  # raises where it holds something else
-            ((_, _, value, updated_at),) = self._encode({path: changed})
-            self._backend.add_configs([(path, ADDED if change == "add" else REMOVED, value, updated_at)])
-            self._sets.add(path)
-
-    def _stored_set(self, path: str) -> set[str]:
-        """The set of strings at ``path`` as the run has it; empty where there is nothing to read."""
-        raise NotImplementedError

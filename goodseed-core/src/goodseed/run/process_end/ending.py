@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from goodseed.monitoring.traceback import process_exception_watch
 from goodseed.run.process_end.exit_code import ExitWatch, ProcessEnd
@@ -22,7 +22,6 @@ from goodseed.threads import signals_kept_out
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from goodseed.run.run import Run
 
 __all__ = ["EXIT_SECONDS", "open_runs"]
 
@@ -33,11 +32,31 @@ _HANDLER_SECONDS: Final = (
 )
 
 
+class EndingRun(Protocol):
+    """What the end of a process does to a run: a `goodseed.run.session.RunSession`."""
+
+    @property
+    def path(self) -> Path | None:
+        """The run's file."""
+
+    def settle(self, timeout: float) -> bool:
+        """Wait until everything logged so far is in the run file."""
+
+    def note_process_end(self, end: ProcessEnd) -> None:
+        """The process ends in a way that nobody else has seen."""
+
+    def close_at_exit(self, *, is_patient: bool) -> None:
+        """Wait for a close that goes on, or close."""
+
+    def after_fork_in_child(self) -> None:
+        """Leave the run to the parent."""
+
+
 class _OpenRuns:
     """The runs that this process writes. They are kept alive until they are closed, at the latest as it ends."""
 
     def __init__(self) -> None:
-        self._runs: list[Run] = []
+        self._runs: list[EndingRun] = []
         self._is_registered = False
         self._is_registered_in_child = False
         self._signals: Final = DefaultSignals(self._on_signal)
@@ -49,7 +68,7 @@ class _OpenRuns:
         self.interrupt: BaseException | None = None  # the KeyboardInterrupt that ends this process
         watch_forks(self)
 
-    def add(self, run: Run) -> None:
+    def add(self, run: EndingRun) -> None:
         """Close ``run`` when the process ends."""
         if not self._is_registered:
             atexit.register(self._at_exit)
@@ -66,7 +85,7 @@ class _OpenRuns:
             self._signals.take()
             self._watch.start()
 
-    def discard(self, run: Run) -> None:
+    def discard(self, run: EndingRun) -> None:
         """``run`` is closed."""
         if run in self._runs:
             self._runs.remove(run)
@@ -80,7 +99,7 @@ class _OpenRuns:
         """Let who reads the run file at ``path`` find what this process has logged to it, up to now."""
         for run in list(self._runs):
             if run.path == path:
-                run._backend.settle(EXIT_SECONDS)
+                run.settle(EXIT_SECONDS)
 
     def _at_exit(self) -> None:
         self._close_each(self._exit.end() if self._runs else None)
@@ -100,8 +119,8 @@ class _OpenRuns:
             run = self._runs[-1]
             try:
                 if end is not None:
-                    run._note_process_end(end)
-                run._close_at_exit(is_patient=is_patient)
+                    run.note_process_end(end)
+                run.close_at_exit(is_patient=is_patient)
             except KeyboardInterrupt:  # a second Ctrl-C: what is logged is saved all the same
                 is_patient = False
                 continue
@@ -119,7 +138,7 @@ class _OpenRuns:
             return
         if not wait_until(self._end_is_begun.locked, _HANDLER_SECONDS):
             self._close_all(_end_by_signal(number))
-            _die_of(number)
+            _exit_with_signal(number)
 
     def _close_all(self, end: ProcessEnd | None) -> None:
         # In a thread of its own: the one that was interrupted may hold any lock, and then the deadline decides.
@@ -127,8 +146,8 @@ class _OpenRuns:
             try:
                 for run in reversed(list(self._runs)):
                     if end is not None:
-                        run._note_process_end(end)
-                    run._close_at_exit(is_patient=False)
+                        run.note_process_end(end)
+                    run.close_at_exit(is_patient=False)
             finally:
                 self._end_is_over.append(True)
 
@@ -156,7 +175,7 @@ class _OpenRuns:
         """The runs are the parent's; the child's end is none of theirs."""
         self._watch.after_fork_in_child()
         for run in self._runs:
-            run._after_fork_in_child()
+            run.after_fork_in_child()
         self._runs = []
         self._is_registered_in_child = False
         self._exit.stop()
@@ -175,7 +194,7 @@ def _end_by_signal(number: int) -> ProcessEnd:
     return ProcessEnd("failed", signal.Signals(number).name)
 
 
-def _die_of(number: int) -> None:
+def _exit_with_signal(number: int) -> None:
     """End this process by a signal's default action, in whatever thread; `signal.signal` works in the main one only."""
     try:
         import ctypes

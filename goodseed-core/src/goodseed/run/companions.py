@@ -1,11 +1,9 @@
-"""What runs beside a run: monitoring, git facts, and the watch for the exception that ends it."""
+"""Starts and stops what runs beside a run: monitoring, git facts, plugins, the watch for uncaught exceptions."""
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Final
 
-from goodseed.errors import GoodseedError
 from goodseed.monitoring.manager import Monitoring, MonitoringOptions
 from goodseed.monitoring.traceback import PRUNED, exit_status, is_pruned, process_exception_watch
 from goodseed.run.process_end.ending import open_runs
@@ -14,78 +12,26 @@ from goodseed.run.run_plugins import RunPlugins
 from goodseed.source_code import SourceCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from goodseed.run.run import Run
+    from goodseed.run.session import RunSession
     from goodseed.source_code import GitRef
 
-__all__ = ["Attachments"]
+__all__ = ["Companions"]
 
-_logger: Final = logging.getLogger("goodseed")
 _SOURCE_CODE_SECONDS: Final = 2.0
 _SETTLE_SECONDS: Final = 10.0
 _HURRIED_SETTLE_SECONDS: Final = 0.5
 
 
-class RunSink:
-    """The `goodseed.sink.Sink` of a run: what is monitored never raises because the run is closed."""
-
-    def __init__(self, run: Run) -> None:
-        self._run: Final = run
-
-    def log_metrics(self, data: Mapping[str, float], step: float, *, at_seconds: float | None = None) -> None:
-        """Store one point in each named metric series."""
-        try:
-            self._run._backend.add_metrics(data, step, at_seconds)
-        except GoodseedError as error:
-            _logger.debug("goodseed: a sample came too late: %s", error)
-
-    def log_strings(self, data: Mapping[str, str], step: float, *, at_seconds: float | None = None) -> None:
-        """Store one point in each named string series."""
-        try:
-            for path, text in data.items():
-                self._run._backend.add_text(path, self._run._text(path, text), float(step), at_seconds)
-        except GoodseedError as error:
-            _logger.debug("goodseed: a line came too late: %s", error)
-
-    def log_lines(self, path: str, lines: Iterable[tuple[float, str, float]]) -> None:
-        """Store many points of one string series."""
-        try:
-            self._run._backend.add_texts(
-                path, ((step, self._run._text(path, text), time) for step, text, time in lines)
-            )
-        except GoodseedError as error:
-            _logger.debug("goodseed: lines came too late: %s", error)
-
-    def log_configs(self, data: Mapping[str, object]) -> None:
-        """Set each named config."""
-        try:
-            self._run._backend.add_configs(self._run._encode(data))
-        except GoodseedError as error:
-            _logger.debug("goodseed: a fact came too late: %s", error)
-
-    def next_step(self, path: str) -> int:
-        """The step after the last one stored under ``path``."""
-        if self._run._opened.is_new:
-            return 0  # what monitors a run counts its own steps, and nobody was before it
-        from goodseed.run.source import LocalRun
-
-        try:
-            source = self._run._backend.source()
-            last = source.last_step(path) if isinstance(source, LocalRun) else None
-        except GoodseedError as error:
-            _logger.warning("goodseed: the last step of %s is not known: %s", path, error)
-            return 0
-        return 0 if last is None else int(last) + 1
-
-
-class Attachments:
+class Companions:
     """Starts and stops what runs beside one run."""
 
     def __init__(
         self,
         run: Run,
+        session: RunSession,
         *,
         stdout: bool,
         stderr: bool,
@@ -95,12 +41,11 @@ class Attachments:
         git_ref: GitRef | bool | None,
         capture_fd: bool,
     ) -> None:
-        sink = RunSink(run)
-        self._run: Final = run
+        self._session: Final = session
         self._plugins: Final = RunPlugins(run)
-        self._source_code: Final = SourceCode(sink, git_ref)
+        self._source_code: Final = SourceCode(session, git_ref)
         self._monitoring: Final = Monitoring(
-            sink,
+            session,
             MonitoringOptions(
                 stdout=stdout,
                 stderr=stderr,
@@ -119,11 +64,11 @@ class Attachments:
     def start(self) -> None:
         """Start everything."""
         if self._plugins.takes_points:
-            self._run._backend.watch(self._plugins.stored)
+            self._session.backend.watch(self._plugins.stored)
         process_exception_watch().subscribe(self._on_exception)
         self._monitoring.start()
         self._source_code.start()
-        self._plugins.opened(is_new=self._run._opened.is_new)
+        self._plugins.opened(is_new=self._session.opened.is_new)
 
     def flush(self) -> None:
         """Hand over what is buffered."""
@@ -137,7 +82,7 @@ class Attachments:
         if status == "failed":
             self._note(kind, error, traceback)
         elif is_pruned(kind):
-            self._run._note_end(PRUNED, status=status)
+            self._session.note_end(PRUNED, status=status)
         return status
 
     def record_traceback(self, text: str) -> None:
@@ -158,7 +103,7 @@ class Attachments:
         if exit_status(kind, error) == "failed":
             self._note(kind, error, traceback, is_certain=thread is None)
         elif is_pruned(kind):
-            self._run._note_end(PRUNED, status="finished")
+            self._session.note_end(PRUNED, status="finished")
 
     def _note(
         self,
@@ -168,14 +113,14 @@ class Attachments:
         *,
         is_certain: bool = False,
     ) -> None:
-        self._run._note_end(reason_of(kind, error), is_certain=is_certain)
+        self._session.note_end(reason_of(kind, error), is_certain=is_certain)
         self._monitoring.record_exception(kind, error, traceback)
 
     def closing(self, status: str, *, is_patient: bool) -> None:
         """The run is about to end: let plugins see all of it, and write to it once more."""
         if self._plugins.takes_points:
             self._monitoring.flush()
-            self._run._backend.settle(_SETTLE_SECONDS if is_patient else _HURRIED_SETTLE_SECONDS)
+            self._session.settle(_SETTLE_SECONDS if is_patient else _HURRIED_SETTLE_SECONDS)
         self._plugins.closing(status, is_patient=is_patient)
 
     def closed(self, status: str, *, is_patient: bool) -> None:

@@ -1,0 +1,381 @@
+"""One life of a run, from its opening to its end: the backend, the encoding and redaction of values, the `Sink`."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from goodseed.config_values import encode_config
+from goodseed.errors import GoodseedError, InvalidTypeError, InvalidValueError
+from goodseed.run.backends import RunEnd
+from goodseed.run.notices import closing_line, missing_key_line, notice, opening_line
+from goodseed.run.process_end.ending import open_runs
+from goodseed.run.redaction import find_redactor, redact_config
+from goodseed.storage.string_sets import ADDED, REMOVED
+from goodseed.times import now_text
+from goodseed.values import as_text, decode_config, tag_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from goodseed.run.backends import Backend
+    from goodseed.run.opening import Opened, Request
+    from goodseed.run.process_end.exit_code import ProcessEnd
+    from goodseed.run.source import Source
+
+__all__ = ["RunSession"]
+
+_logger: Final = logging.getLogger("goodseed")
+_FIXED_FIELDS: Final = frozenset(
+    {"sys/id", "sys/state", "sys/creation_time", "sys/modification_time", "sys/closed_time", "sys/end_reason"}
+)
+
+
+class _Noted(NamedTuple):
+    """Why the run is about to end, seen before it is closed."""
+
+    status: str
+    reason: str
+
+
+class Companions(Protocol):
+    """What runs beside a run, as its session uses it; see `goodseed.run.companions`."""
+
+    @property
+    def namespace(self) -> str:
+        """Where what is monitored is stored."""
+
+    def start(self) -> None:
+        """Start everything."""
+
+    def flush(self) -> None:
+        """Hand over what is buffered."""
+
+    def record_exception(
+        self, kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+    ) -> str:
+        """Store an exception that leaves ``with``; returns the status that follows from it."""
+
+    def record_traceback(self, text: str) -> None:
+        """Store the traceback of an exception that was handled, and then made the process fail."""
+
+    def closing(self, status: str, *, is_patient: bool) -> None:
+        """The run is about to end, and may be written once more."""
+
+    def stop(self) -> None:
+        """Stop everything; what was seen is handed over."""
+
+    def closed(self, status: str, *, is_patient: bool) -> None:
+        """The run has ended, and its file is whole."""
+
+    def after_fork_in_child(self) -> None:
+        """Leave it all to the parent."""
+
+
+class RunSession:
+    """What a `goodseed.Run` and everything that runs beside it share.
+
+    It is a `goodseed.sink.Sink`: the methods of that protocol never raise because of the run's own trouble, and do
+    nothing once the run is closed. The others raise what the methods of `goodseed.Run` say.
+
+    Attributes:
+        request: What was asked for.
+        opened: What was opened.
+        backend: Where everything goes; log calls use it directly.
+        is_closed: The run takes no more points.
+        companions: What runs beside the run; None where nothing is stored, or nothing written.
+    """
+
+    def __init__(self, request: Request, opened: Opened, *, is_elsewhere: bool = False) -> None:
+        """Nothing is written yet; see `start`.
+
+        Args:
+            request: What was asked for.
+            opened: What was opened.
+            is_elsewhere: Another process writes the run, and this one can only read it.
+        """
+        self.request: Final = request
+        self.opened: Final = opened
+        self.backend: Final[Backend] = opened.backend
+        self.is_closed = is_elsewhere
+        self.companions: Companions | None = None
+        self._is_closing = is_elsewhere
+        self._is_foreign = False
+        self._lock = threading.RLock()
+        self._known_sets: Final[set[str]] = set()  # paths that are known to hold a set of strings
+        self._redact: Callable[[str, str], str] | None = None
+        self._noted: _Noted | None = None
+        self._end: RunEnd | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The run's file; None where nothing is stored."""
+        return self.opened.path
+
+    @property
+    def is_written(self) -> bool:
+        """Whether this run is one that stores what is logged."""
+        return self.path is not None and not self.request.is_read_only
+
+    def start(self, fields: dict[str, object], make_companions: Callable[[RunSession], Companions]) -> None:
+        """Store the run's first configs, and start what runs beside it."""
+        open_runs.add(self)
+        self._redact = find_redactor()
+        first = {"sys/state": "running", **fields, **({"sys/id": self.opened.run_id} if self.opened.is_new else {})}
+        rows = self._encode(first)
+        if self.opened.is_new:
+            rows.append(("sys/creation_time", "datetime", self.opened.created_at, now_text()))
+        self.backend.add_configs(rows)
+        notice(opening_line(self.request, self.opened), is_quiet=self.request.is_quiet)
+        if self.request.is_key_missing:
+            notice(missing_key_line(self.request, self.opened.run_id), is_quiet=self.request.is_quiet)
+        self.companions = make_companions(self)
+        self.companions.start()
+
+    # -- writing, for the facade ----------------------------------------------------------------------------------
+
+    def add_texts(self, texts: Mapping[str, object], step: float, at_seconds: float | None = None) -> None:
+        """Add one point to each of several string series; paths and step are checked already."""
+        redacted = {path: self._text(path, value) for path, value in texts.items()}
+        for path, text in redacted.items():
+            self.backend.add_text(path, text, step, at_seconds)
+
+    def add_row(
+        self, numbers: Mapping[str, float], texts: Mapping[str, object], step: float, at_seconds: float | None
+    ) -> None:
+        """Add points of checked paths and a checked step, at the time at which they were made: what importers log."""
+        self.backend.add_metrics(numbers, step, at_seconds)
+        self.add_texts(texts, step, at_seconds)
+
+    def set_configs(self, leaves: Mapping[str, object]) -> None:
+        """Set configs, all of them or none.
+
+        Raises:
+            InvalidValueError: The run itself sets one of them.
+        """
+        for path in leaves:
+            self.check_editable(path)
+        with self._lock:
+            rows = self._encode(leaves)
+            if rows:
+                self.backend.add_configs(rows)
+            for path, value in leaves.items():
+                self._known_sets.discard(path)
+                if isinstance(value, set):
+                    self._known_sets.add(path)
+
+    def add_to_set(self, path: str, values: str | Iterable[str]) -> None:
+        """Add strings to the set of strings at ``path``."""
+        self._change_set(path, ADDED, tag_set(values, f"run[{path!r}].add()"))
+
+    def remove_from_set(self, path: str, values: str | Iterable[str]) -> None:
+        """Remove strings from the set of strings at ``path``."""
+        self._change_set(path, REMOVED, tag_set(values, f"run[{path!r}].remove()"))
+
+    def check_editable(self, path: str) -> str:
+        """Return ``path``.
+
+        Raises:
+            InvalidValueError: The run itself sets this field.
+        """
+        if path in _FIXED_FIELDS:
+            raise InvalidValueError(f"{path} is kept by the run itself (sys/state is set by close).")
+        return path
+
+    def _change_set(self, path: str, change: str, values: set[str]) -> None:
+        with self._lock:
+            if path not in self._known_sets and self.path is not None and not self.is_closed:
+                self._check_is_set(path)
+            ((_, _, value, updated_at),) = self._encode({path: values})
+            self.backend.add_configs([(path, change, value, updated_at)])
+            self._known_sets.add(path)
+
+    def _check_is_set(self, path: str) -> None:
+        row = next((row for row in self.source().configs() if row["path"] == path), None)
+        value = set() if row is None else decode_config(row["type_tag"], row["value"])
+        if not isinstance(value, set):
+            raise InvalidTypeError(
+                f"{path!r} holds {value!r:.60}, which is no set of strings to add to or remove from."
+            )
+
+    def _encode(self, values: Mapping[str, object]) -> list[tuple[str, str, str, str]]:
+        now = now_text()
+        if self._redact is None:
+            return [(path, *encode_config(value, path), now) for path, value in values.items()]
+        redact = self._redact
+        return [(path, *redact_config(redact, path, encode_config(value, path)), now) for path, value in values.items()]
+
+    def _text(self, path: str, value: object) -> str:
+        text = as_text(value)
+        return text if self._redact is None else self._redact(path, text)
+
+    # -- the Sink -------------------------------------------------------------------------------------------------
+
+    def log_metrics(self, data: Mapping[str, float], step: float, *, at_seconds: float | None = None) -> None:
+        """Store one point in each named metric series."""
+        with _late_is_fine("a sample"):
+            self.backend.add_metrics(data, step, at_seconds)
+
+    def log_strings(self, data: Mapping[str, str], step: float, *, at_seconds: float | None = None) -> None:
+        """Store one point in each named string series."""
+        with _late_is_fine("a line"):
+            self.add_texts(data, float(step), at_seconds)
+
+    def log_lines(self, path: str, lines: Iterable[tuple[float, str, float]]) -> None:
+        """Store many points of one string series."""
+        with _late_is_fine("lines"):
+            self.backend.add_texts(path, ((step, self._text(path, text), time) for step, text, time in lines))
+
+    def log_configs(self, data: Mapping[str, object]) -> None:
+        """Set each named config."""
+        with _late_is_fine("a fact"):
+            self.backend.add_configs(self._encode(data))
+
+    def next_step(self, path: str) -> int:
+        """The step after the last one stored under ``path``."""
+        if self.opened.is_new:
+            return 0  # what monitors a run counts its own steps, and nobody was before it
+        try:
+            last = self.backend.last_step(path)
+        except GoodseedError as error:
+            _logger.warning("goodseed: the last step of %s is not known: %s", path, error)
+            return 0
+        return 0 if last is None else int(last) + 1
+
+    # -- reading, and waiting -------------------------------------------------------------------------------------
+
+    def source(self) -> Source:
+        """What the run is read from, with all that was logged in it.
+
+        Raises:
+            DisabledError: The run stores nothing.
+        """
+        if self.request.is_read_only:
+            open_runs.settle(self.path)
+        return self.backend.source()
+
+    def flush(self, timeout: float | None) -> bool:
+        """Wait until everything logged so far is on the disk itself."""
+        self._hand_over()
+        return self.backend.flush(timeout)
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until everything logged so far is stored, and uploaded where it is to be."""
+        self._hand_over()
+        return self.backend.wait(timeout)
+
+    def settle(self, timeout: float) -> bool:
+        """Wait until everything logged so far is in the run file."""
+        return self.backend.settle(timeout)
+
+    def _hand_over(self) -> None:
+        if self.companions is not None:
+            self.companions.flush()
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def close(self, status: str, *, is_patient: bool, timeout: float | None = None) -> None:
+        """Store everything, write the status, and leave one file; the second call does nothing."""
+        if self._is_foreign or not self.is_written:
+            self.is_closed = True
+            return
+        with self._lock:
+            is_first, self._is_closing = not self._is_closing, True
+        if is_first and self.companions is not None:
+            self.companions.closing(status, is_patient=is_patient)
+        with self._lock:
+            was_closed = self._end is not None
+            if not was_closed:
+                self._end = self._end_of(status)
+            self.is_closed = True
+        if not was_closed:
+            self._finish_close(is_patient=is_patient, timeout=timeout)
+
+    def status_after(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> str:
+        """The status that follows from how a ``with`` block was left; the exception is stored."""
+        if kind is None or self.companions is None:
+            return "finished"
+        return self.companions.record_exception(kind, error, traceback)
+
+    def close_at_exit(self, *, is_patient: bool) -> None:
+        """The process ends: wait for a close that goes on, or close."""
+        if self._end is not None:
+            self._finish_close(is_patient=is_patient)
+            return
+        self.close("finished" if self._noted is None else self._noted.status, is_patient=is_patient)
+
+    def note_end(self, reason: str, *, status: str = "failed", is_certain: bool = False) -> None:
+        """An exception or a signal is about to end the run.
+
+        Args:
+            reason: For ``sys/end_reason``.
+            status: How the run ends by it.
+            is_certain: The process ends, perhaps before the run can be closed: it is written at once.
+        """
+        if self._noted is None:
+            self._noted = _Noted(status, as_text(reason))
+            if is_certain and not self.is_closed:
+                with contextlib.suppress(GoodseedError):
+                    self.backend.add_configs(self._encode({"sys/end_reason": self._noted.reason}))
+
+    def note_process_end(self, end: ProcessEnd) -> None:
+        """The process ends in a way that nobody else has seen."""
+        if self._noted is None and self._end is None:
+            self.note_end(end.reason, status=end.status)
+            if end.traceback and self.companions is not None:
+                self.companions.record_traceback(end.traceback)
+
+    def after_fork_in_child(self) -> None:
+        """Leave the run to the parent."""
+        self._is_foreign = True
+        self._lock = threading.RLock()
+        if self.companions is not None:
+            self.companions.after_fork_in_child()
+
+    def _end_of(self, status: str) -> RunEnd:
+        closed_at = now_text()
+        rows = [("sys/state", "str", status, closed_at), ("sys/closed_time", "datetime", closed_at, closed_at)]
+        if self._noted is not None and self._noted.status == status:
+            rows.append(("sys/end_reason", "str", self._text("sys/end_reason", self._noted.reason), closed_at))
+        return RunEnd(status, rows, closed_at)
+
+    def _finish_close(self, *, is_patient: bool, timeout: float | None = None) -> None:
+        """Close the backend; may be called again when a signal broke it off, or to wait for one that goes on."""
+        assert self._end is not None
+        if self.companions is not None:
+            self.companions.stop()
+        report = self.backend.close(self._end, is_patient=is_patient, timeout=timeout)
+        open_runs.discard(self)
+        run_id, path = self.opened.run_id, self.path
+        if report.kept_in is not None:
+            _logger.warning(
+                "goodseed: run %s could not be stored whole, and there was no room beside it. All of the rest is kept "
+                "in %s: make room, move that to %s-inbox, and whoever opens the run next stores it.",
+                *(run_id, report.kept_in, path),
+            )
+        elif not report.is_stored:
+            _logger.warning(
+                "goodseed: run %s could not be stored whole; the rest is kept in %s-inbox, and "
+                "whoever opens the run next stores it.",
+                *(run_id, path),
+            )
+        if report.dropped:
+            _logger.warning("goodseed: %d log calls of run %s found no room and are lost.", report.dropped, run_id)
+        notice(closing_line(self.request, self.opened, self._end.status), is_quiet=self.request.is_quiet)
+        if self.companions is not None:
+            self.companions.closed(self._end.status, is_patient=is_patient)
+
+
+@contextlib.contextmanager
+def _late_is_fine(what: str) -> Iterator[None]:
+    """A producer's last call may come after the run was closed."""
+    try:
+        yield
+    except GoodseedError as error:
+        _logger.debug("goodseed: %s came too late: %s", what, error)
