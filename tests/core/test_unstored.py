@@ -17,7 +17,6 @@ import pytest
 
 import goodseed
 from goodseed.server.dashboard.routes import ROUTES
-from goodseed.server.dashboard.state import close
 from goodseed.server.routes import Request
 from goodseed.server.store import CatalogStore
 
@@ -80,7 +79,6 @@ def test_of_a_killed_run_everything_is_shown(abandoned: None, home: Path) -> Non
         handler = next(route.handler for route in ROUTES if route.pattern.endswith("/series"))
         body = {"runs": ["r"], "paths": ["loss"], "points": 100}
         (series,) = json.loads(b"".join(handler(store, Request({"project": "p"}, {}, body)).content))["series"]
-        close(store)
         store.close()
         assert before == (home / "projects" / "p" / "runs" / "r.sqlite-inbox").read_bytes()
     stored = read("loss")

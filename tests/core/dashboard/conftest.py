@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from goodseed.server.dashboard.routes import ROUTES
-from goodseed.server.dashboard.state import close
 from goodseed.server.routes import Request
 from goodseed.server.store import CatalogStore
 
@@ -58,7 +57,6 @@ class Api:
         self.store.look()
 
     def close(self) -> None:
-        close(self.store)
         self.store.close()
 
 

@@ -13,7 +13,6 @@ import pytest
 
 import goodseed
 from goodseed.server.dashboard.routes import ROUTES
-from goodseed.server.dashboard.state import close
 from goodseed.server.dashboard.table.filters import parse_filter
 from goodseed.server.http.app import Application
 from goodseed.server.http.listener import Server
@@ -37,7 +36,6 @@ def served(home: Path) -> Iterator[tuple[str, str]]:
     server.shutdown()
     thread.join()
     server.server_close()
-    close(store)
     store.close()
 
 

@@ -92,7 +92,6 @@ def _run(arguments: argparse.Namespace) -> int:
         finally:
             if server is not None:
                 server.server_close()
-                _close_caches(store)
             signal.signal(signal.SIGTERM, before)
     return 0
 
@@ -101,12 +100,6 @@ def _say_what_is_served(store: CatalogStore) -> None:
     for project in store.projects():
         print(f"  {printable(project.name)}: {project.run_count:,} runs, {project.running_count:,} of them running")
     sys.stdout.flush()
-
-
-def _close_caches(store: CatalogStore) -> None:
-    from goodseed.server.dashboard.state import close
-
-    close(store)
 
 
 def _start(store: CatalogStore, arguments: argparse.Namespace) -> tuple[Server, str]:

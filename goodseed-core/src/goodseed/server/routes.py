@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast, final
 
 from goodseed.errors import GoodseedError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from goodseed.storage.catalog import ProjectSummary, RunSummary
     from goodseed.storage.edits import Edits
 
-__all__ = ["JSON", "Answer", "Request", "RequestError", "Route", "Settings", "Store"]
+__all__ = ["JSON", "Answer", "Request", "RequestError", "Route", "Settings", "SharedState", "Store"]
 
 JSON: Final = "application/json"
 
@@ -57,6 +58,46 @@ class Settings(Protocol):
         """Store a view, or remove it; returns its entry, or the one that is no more."""
 
 
+class Closeable(Protocol):
+    """Something that handlers keep about a store."""
+
+    def close(self) -> None:
+        """Close its files; what is asked later opens them again."""
+
+
+_Kept = TypeVar("_Kept", bound=Closeable)
+
+
+@final
+class SharedState:
+    """What handlers keep about one store between requests: an object of each class, for any number of threads."""
+
+    def __init__(self, store: Store) -> None:
+        """Nothing is kept yet.
+
+        Args:
+            store: What the objects are about; the only argument that they are made with.
+        """
+        self._store: Final = store
+        self._lock: Final = threading.Lock()
+        self._kept: Final[dict[Callable[[Store], Closeable], Closeable]] = {}
+
+    def get(self, make: Callable[[Store], _Kept]) -> _Kept:
+        """The object of the class ``make``, made when it is first asked for."""
+        with self._lock:
+            kept = self._kept.get(make)
+            if kept is None:
+                kept = self._kept[make] = make(self._store)
+            return cast("_Kept", kept)
+
+    def close(self) -> None:
+        """Close what is kept; it may be used on."""
+        with self._lock:
+            kept = list(self._kept.values())
+        for each in kept:
+            each.close()
+
+
 class Store(Protocol):
     """Where the runs come from: a `goodseed.storage.catalog.Catalog` behind a lock, or the hub's database."""
 
@@ -69,8 +110,8 @@ class Store(Protocol):
         """Whether these are the files that training processes write; otherwise they are a remote's."""
 
     @property
-    def origin(self) -> Store:
-        """The store of which this one shows a part; itself where it shows all."""
+    def shared(self) -> SharedState:
+        """What handlers keep about these runs; a store that shows a part of another has that one's."""
 
     @property
     def settings(self) -> Settings:

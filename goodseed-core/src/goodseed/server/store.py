@@ -12,6 +12,7 @@ from goodseed.errors import GoodseedError, RunNotFoundError
 from goodseed.paths import RUN_SUFFIX, check_project, check_run_id
 from goodseed.server.api.queries import ServedRun
 from goodseed.server.dashboard.settings import SettingsFiles
+from goodseed.server.routes import SharedState
 from goodseed.storage.cache.series import SeriesCache, SeriesPaths
 from goodseed.storage.catalog import Catalog, ProjectSummary, RunSummary
 from goodseed.storage.edits import edit_run
@@ -62,6 +63,7 @@ class CatalogStore:
         self._catalog: Final = Catalog(root, is_exact=is_exact)
         self._series: Final = SeriesCache(self._catalog.root)
         self._settings: Final = SettingsFiles(self._catalog.root)
+        self._shared: Final = SharedState(self)
         self._lock: Final = threading.Lock()
         self._is_looking = False
         self._is_closed = False
@@ -78,9 +80,9 @@ class CatalogStore:
         return True
 
     @property
-    def origin(self) -> CatalogStore:
-        """It shows all of them."""
-        return self
+    def shared(self) -> SharedState:
+        """What handlers keep about these runs."""
+        return self._shared
 
     @property
     def settings(self) -> SettingsFiles:
@@ -88,7 +90,8 @@ class CatalogStore:
         return self._settings
 
     def close(self) -> None:
-        """Close the index and the cache."""
+        """Close all files."""
+        self._shared.close()
         with self._lock:
             self._is_closed = True
             self._catalog.close()

@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl, quote
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from goodseed.server.dashboard.state import close
 from goodseed.server.http.app import ROUTES, Application
 from goodseed.server.http.app import Call as UiCall
 from goodseed.server.http.security import PAGE_HEADERS, SAFE_METHODS, Policy
@@ -104,7 +103,6 @@ class Dashboard:
     def close(self) -> None:
         """Close the files that are open."""
         self._warming.close()
-        close(self._runs)  # what the views of it share
         self._runs.close()
 
     def refusal(self, request: Request) -> Response | None:

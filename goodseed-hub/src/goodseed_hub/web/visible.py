@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import RunInUseError, RunNotFoundError
-from goodseed.server.routes import RequestError
+from goodseed.server.routes import RequestError, SharedState
 from goodseed.server.store import CatalogStore
 from goodseed.storage.catalog import ProjectSummary
 from goodseed_hub.stores.base import Change
@@ -49,6 +49,7 @@ class AllRuns:
     def __init__(self, hub: Hub) -> None:
         self._hub: Final = hub
         self._catalog: Final = CatalogStore(hub.store.root, is_exact=True)
+        self._shared: Final = SharedState(self)
         self._lock: Final = threading.Lock()
         self._looked_at = 0.0
         self._copying: Final[dict[str, _Copying]] = {}
@@ -69,9 +70,9 @@ class AllRuns:
         return False
 
     @property
-    def origin(self) -> AllRuns:
-        """It shows all of them."""
-        return self
+    def shared(self) -> SharedState:
+        """What handlers keep about these runs."""
+        return self._shared
 
     @property
     def settings(self) -> Settings:
@@ -79,7 +80,8 @@ class AllRuns:
         return self._settings
 
     def close(self) -> None:
-        """Close the caches."""
+        """Close all files."""
+        self._shared.close()
         self._catalog.close()
 
     def look(self) -> None:
@@ -218,14 +220,14 @@ class VisibleRuns:
         self._writable: Final = writable
 
     @property
-    def origin(self) -> AllRuns:
-        """All runs."""
-        return self._origin
+    def shared(self) -> SharedState:
+        """What handlers keep about all runs."""
+        return self._origin.shared
 
     @property
     def root(self) -> Path:
         """Where the run files lie."""
-        return self.origin.root
+        return self._origin.root
 
     @property
     def is_local(self) -> bool:
@@ -235,40 +237,40 @@ class VisibleRuns:
     @property
     def settings(self) -> Settings:
         """What users have set beside the runs."""
-        return self.origin.settings
+        return self._origin.settings
 
     def look(self) -> None:
         """Look at everything anew."""
-        self.origin.look()
+        self._origin.look()
 
     def projects(self) -> list[ProjectSummary]:
         """Every project, by name."""
-        return self.origin.projects(self._workspaces)
+        return self._origin.projects(self._workspaces)
 
     def runs(self, project: str | None = None) -> list[RunSummary]:
         """The runs of one project, or all, the newest first."""
         if project is not None:
-            return self.origin.runs(project) if self._is_visible(project) else []
-        return self.origin.runs_of(self._workspaces)
+            return self._origin.runs(project) if self._is_visible(project) else []
+        return self._origin.runs_of(self._workspaces)
 
     def find(self, project: str, run_id: str) -> RunSummary:
         """One run; of another workspace there is none."""
         self._check(project, run_id)
-        return self.origin.find(project, run_id)
+        return self._origin.find(project, run_id)
 
     def open(self, project: str, run_id: str) -> ServedRun:
         """A reader of one run."""
         self._check(project, run_id)
-        return self.origin.open(project, run_id)
+        return self._origin.open(project, run_id)
 
     def series_paths(self, run: RunSummary) -> SeriesPaths:
         """Which series a run has."""
-        return self.origin.series_paths(run)
+        return self._origin.series_paths(run)
 
     def edit(self, project: str, run_id: str, edits: Edits) -> None:
         """Change a run."""
         self._check(project, run_id)
-        self.origin.edit(project, run_id, edits)
+        self._origin.edit(project, run_id, edits)
 
     def require_change(self, project: str) -> None:
         """Refuse whoever may only read.

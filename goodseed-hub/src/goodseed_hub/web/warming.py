@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 from goodseed.server.dashboard.charts.format import BINARY
 from goodseed.server.dashboard.charts.series import query_series
-from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.routes import Request
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Warming:
         self._copied.append((time.monotonic() + _SETTLED_SECONDS, run))
 
     def _read_configs(self, name: str) -> None:
-        project = desk_of(self._store).project(self._store, name)
+        project = dashboard_of(self._store).project(self._store, name)
         with project.lock:
             project.columns.load_configs()
 
@@ -113,7 +113,8 @@ class _Copied:
     """The runs of which there is a file already: nobody waits for the others."""
 
     def __init__(self, origin: AllRuns) -> None:
-        self.origin: Final = origin
+        self.shared: Final = origin.shared
+        self._origin: Final = origin
 
     def runs(self, project: str) -> list[RunSummary]:
-        return self.origin.copied_runs(project)
+        return self._origin.copied_runs(project)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.errors import FileFormatError
 from goodseed.server.api import openapi
@@ -28,7 +28,28 @@ _RUNS_A_CHUNK: Final = 500
 _CHUNK_CHARACTERS: Final = 1 << 17
 _KEPT_RUNS: Final = 20_000
 
-_written: Final[dict[str, tuple[RunSummary, SeriesPaths, str]]] = {}  # by the run's file
+
+@final
+class _WrittenRuns:
+    """The entries of runs in the list of runs, as they were last written."""
+
+    def __init__(self, store: Store) -> None:
+        self._known: Final[dict[str, tuple[RunSummary, SeriesPaths, str]]] = {}  # by the run's file
+
+    def close(self) -> None:
+        """Forget them."""
+        self._known.clear()
+
+    def get(self, run: RunSummary, paths: SeriesPaths) -> str:
+        """The JSON of a run; one that has not changed is the same object as before, and is not written again."""
+        known = self._known.get(run.path)
+        if known is not None and known[0] is run and known[1] is paths:
+            return known[2]
+        written = _run_as_json(run, paths)
+        if len(self._known) >= _KEPT_RUNS:
+            self._known.clear()
+        self._known[run.path] = (run, paths, written)
+        return written
 
 
 def list_projects(store: Store, request: Request) -> Answer:
@@ -54,16 +75,13 @@ def list_runs(store: Store, request: Request) -> Answer:
 
 
 def _encoded_runs(store: Store, runs: list[RunSummary]) -> Iterator[str]:
+    written = store.shared.get(_WrittenRuns)
     for start in range(0, len(runs), _RUNS_A_CHUNK):
-        yield ", ".join([_run_as_json(run, store.series_paths(run)) for run in runs[start : start + _RUNS_A_CHUNK]])
+        yield ", ".join([written.get(run, store.series_paths(run)) for run in runs[start : start + _RUNS_A_CHUNK]])
 
 
 def _run_as_json(run: RunSummary, paths: SeriesPaths) -> str:
-    """A run in the list of runs; one that has not changed is the same object as before, and is not written again."""
-    known = _written.get(run.path)
-    if known is not None and known[0] is run and known[1] is paths:
-        return known[2]
-    text = json_text(
+    return json_text(
         {
             "project": run.project,
             "run_id": run.run_id,
@@ -78,10 +96,6 @@ def _run_as_json(run: RunSummary, paths: SeriesPaths) -> str:
             "metric_paths": paths.metrics,
         }
     )
-    if len(_written) >= _KEPT_RUNS:
-        _written.clear()
-    _written[run.path] = (run, paths, text)
-    return text
 
 
 def get_configs(store: Store, request: Request) -> Answer:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from goodseed.errors import FileFormatError, GoodseedError, RunInUseError
 from goodseed.server.dashboard.fields import Fields, encodable
 from goodseed.server.dashboard.run.runs import describe
-from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.routes import Answer, RequestError
 from goodseed.storage.edits import Edits
 
 if TYPE_CHECKING:
-    from goodseed.server.dashboard.projects import Project
-    from goodseed.server.dashboard.state import Desk
+    from goodseed.server.dashboard.project_state import ProjectState
+    from goodseed.server.dashboard.state import DashboardState
     from goodseed.server.routes import Request, Store
 
 __all__ = ["change_run", "change_runs"]
@@ -38,9 +38,9 @@ def change_run(store: Store, request: Request) -> Answer:
     ``tags_before`` (by default those of the last listing) stays so.
     """
     fields = Fields(request.body, *_FIELDS)
-    desk = desk_of(store)
-    run = desk.entry(store, request).run
-    project = desk.project(store, request.parameters["project"])
+    dashboard = dashboard_of(store)
+    project, entry = dashboard.find(store, request)
+    run = entry.run
     edits, beside = _edits(fields, run.tags), _changes_beside(fields)
     if edits.is_trashed == bool(run.trashed):
         edits = replace(edits, is_trashed=None)
@@ -52,9 +52,9 @@ def change_run(store: Store, request: Request) -> Answer:
         except OSError as error:
             raise _unwritable(error) from error
     if beside:
-        desk.settings.set_runs(project.name, [run.run_id], beside)
+        dashboard.settings.set_runs(project.name, [run.run_id], beside)
     store.look()
-    project = desk.project(store, request.parameters["project"])
+    project = dashboard.project(store, request.parameters["project"])
     return Answer(describe(store, project, project.the_entry(run.run_id)))
 
 
@@ -112,8 +112,8 @@ def change_runs(store: Store, request: Request) -> Answer:
         raise RequestError("value must be the tag")
     if fields.has("value") != (operation in ("tag", "untag", "color")):
         raise RequestError("value goes with tag, untag and color")
-    desk = desk_of(store)
-    project = desk.project(store, request.parameters["project"])
+    dashboard = dashboard_of(store)
+    project = dashboard.project(store, request.parameters["project"])
     failed: list[dict[str, str]] = []
     known = []
     for run_id in run_ids:
@@ -121,7 +121,7 @@ def change_runs(store: Store, request: Request) -> Answer:
             failed.append({"id": run_id, "code": "not_found", "message": "There is no such run"})
         else:
             known.append(run_id)
-    done = _change_beside(desk, project, known, operation, value)
+    done = _change_beside(dashboard, project, known, operation, value)
     if done is None:
         done = []
         for run_id in known:
@@ -135,7 +135,7 @@ def change_runs(store: Store, request: Request) -> Answer:
 
 
 def _change_beside(
-    desk: Desk, project: Project, run_ids: list[str], operation: str, value: str | None
+    dashboard: DashboardState, project: ProjectState, run_ids: list[str], operation: str, value: str | None
 ) -> list[str] | None:
     changes: dict[str, dict[str, Any]] = {"archive": {"archived": True}, "unarchive": {"archived": None}}
     if operation == "color":
@@ -143,11 +143,11 @@ def _change_beside(
     if operation not in changes:
         return None
     if run_ids:
-        desk.settings.set_runs(project.name, run_ids, changes[operation])
+        dashboard.settings.set_runs(project.name, run_ids, changes[operation])
     return run_ids
 
 
-def _edit(store: Store, project: Project, run_id: str, operation: str, value: str | None) -> None:
+def _edit(store: Store, project: ProjectState, run_id: str, operation: str, value: str | None) -> None:
     run = project.the_entry(run_id).run
     tags = {_TAGS: frozenset([encodable("value", value or "")])}
     if operation in ("trash", "restore"):

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import limit_of, texts
-from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.table.columns import finite_numbers, plain_value, shared_path
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text
@@ -16,7 +16,7 @@ from goodseed.server.routes import Answer, RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from goodseed.server.dashboard.projects import Project
+    from goodseed.server.dashboard.project_state import ProjectState
     from goodseed.server.routes import Request, Store
     from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import ProjectSummary
@@ -71,7 +71,7 @@ def get_attributes(store: Store, request: Request) -> Answer:
     prefix, words = text(request, "prefix") or "", words_in(text(request, "q"))
     limit = limit_of(request, 200, _MAX_LIMIT)
     after = text(request, "cursor") or ""
-    project = desk_of(store).project(store, request.parameters["project"])
+    project = dashboard_of(store).project(store, request.parameters["project"])
     with project.lock:
         rows = _attributes(store, project, kind)
         found = [row for row in rows if row[0].startswith(prefix) and all(word in row[0].lower() for word in words)]
@@ -94,7 +94,7 @@ def words_in(query: str | None) -> list[str]:
     return (query or "").lower().split()
 
 
-def _attributes(store: Store, project: Project, kind: str | None) -> list[tuple[str, str, int]]:
+def _attributes(store: Store, project: ProjectState, kind: str | None) -> list[tuple[str, str, int]]:
     """Path, kind and how many runs have it, by path."""
     rows: list[tuple[str, str, int]] = []
     if kind in (None, "config"):
@@ -109,7 +109,7 @@ def _attributes(store: Store, project: Project, kind: str | None) -> list[tuple[
     return sorted(rows, key=lambda row: f"{row[0]} {row[1]}")
 
 
-def _series_counts(store: Store, project: Project) -> tuple[Counter[str], Counter[str]]:
+def _series_counts(store: Store, project: ProjectState) -> tuple[Counter[str], Counter[str]]:
     """In how many runs each series is. Runs of one script share their lists, which are counted once."""
     kept = project.series_counts
     if kept is not None and kept[0] == project.rev:
@@ -142,7 +142,7 @@ def _names(paths: Iterable[Any]) -> list[str]:
 def get_hardware(store: Store, request: Request) -> Answer:
     """The hardware's metrics of some runs: for each shared name those of the run's processes."""
     wanted = texts(request, "runs", _MAX_HARDWARE_RUNS)
-    project = desk_of(store).project(store, request.parameters["project"])
+    project = dashboard_of(store).project(store, request.parameters["project"])
     found: dict[str, dict[str, list[str]]] = {}
     for run_id in wanted:
         run = project.run(run_id)
@@ -155,7 +155,7 @@ def get_hardware(store: Store, request: Request) -> Answer:
     return Answer({"runs": found})
 
 
-def _item(project: Project, path: str, kind: str, n_runs: int) -> dict[str, Any]:
+def _item(project: ProjectState, path: str, kind: str, n_runs: int) -> dict[str, Any]:
     item: dict[str, Any] = {
         "path": path,
         "kind": kind,

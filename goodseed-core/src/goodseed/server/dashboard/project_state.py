@@ -1,4 +1,4 @@
-"""What is known of one project's runs, and since when."""
+"""Keeps what is known of one project's runs, and at which change it became known."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final, final
 
+from goodseed.server.dashboard.entry import Entry, basic_values
 from goodseed.server.dashboard.table.columns import Columns
 from goodseed.server.routes import RequestError
 from goodseed.storage.reader import file_token
@@ -16,44 +17,18 @@ from goodseed.storage.reader import file_token
 if TYPE_CHECKING:
     from collections import Counter
 
-    from goodseed.server.dashboard.state import Desk
-    from goodseed.server.dashboard.table.table import Ordered
-    from goodseed.server.routes import Store
+    from goodseed.server.dashboard.run.open_run import OpenRuns
+    from goodseed.server.routes import Settings
+    from goodseed.storage.cache.file import CacheFile
     from goodseed.storage.catalog import RunSummary
 
-__all__ = ["Entry", "Project"]
+__all__ = ["ProjectState"]
 
 _MAX_REMOVED: Final = 10_000
 
 
 @final
-class Entry:
-    """One run of a project.
-
-    Attributes:
-        slot: Its place in the columns.
-        run: What the list of runs says.
-        token: The state of its file, as of the last look.
-        rev: At which change of the project it was last changed.
-        previous: The values of its ``sys/`` columns and last metrics before that change, by column.
-        field_revs: At which change each of those columns last changed.
-        ordinal: Its place in the order of creation, or of coming in where it was made before others that were there.
-    """
-
-    __slots__ = ("field_revs", "ordinal", "previous", "rev", "run", "slot", "token")
-
-    def __init__(self, slot: int, run: RunSummary, token: str, rev: int) -> None:
-        self.slot: Final = slot
-        self.run = run
-        self.token = token
-        self.rev = rev
-        self.ordinal = 0
-        self.previous: dict[str, Any] | None = None
-        self.field_revs: dict[str, int] = {}
-
-
-@final
-class Project:
+class ProjectState:
     """The runs of one project; for any number of threads.
 
     Attributes:
@@ -64,13 +39,15 @@ class Project:
         series_counts: In how many runs each metric and each string series is, as of a rev.
     """
 
-    def __init__(self, name: str, desk: Desk) -> None:
+    def __init__(self, name: str, start: str, settings: Settings, cache: CacheFile, open_runs: OpenRuns) -> None:
         self.name: Final = name
         self.lock: Final = threading.RLock()
-        self.columns: Final = Columns(self, desk)
-        self.tables: Final[dict[str, Ordered]] = {}
+        self.columns: Final = Columns(name, lambda: self.entries, cache, open_runs)
+        self.tables: Final[dict[str, Any]] = {}
         self.series_counts: tuple[str, Counter[str], Counter[str]] | None = None
-        self._desk: Final = desk
+        self._start: Final = start
+        self._settings_files: Final = settings
+        self._cache: Final = cache
         self._seen: list[RunSummary] = []
         self._entries: dict[str, Entry] = {}
         self._by_id: dict[str, Entry] = {}
@@ -82,12 +59,12 @@ class Project:
     @property
     def rev(self) -> str:
         """Another text after any change."""
-        return f"{self._desk.start}-{self._change}"
+        return f"{self._start}-{self._change}"
 
     def change_of(self, rev: str) -> int | None:
         """The number of the change that ``rev`` names; None where it is not one of ours, or too old."""
         start, _, number = rev.partition("-")
-        if start != self._desk.start or not number.isdecimal() or len(number) > 15:
+        if start != self._start or not number.isdecimal() or len(number) > 15:
             return None
         change = int(number)
         is_known = not self._removed or len(self._removed) < _MAX_REMOVED or change >= self._removed[0][0]
@@ -127,10 +104,10 @@ class Project:
         with self.lock:
             return sorted({run_id for number, run_id in self._removed if number > change and run_id not in self._by_id})
 
-    def refresh(self, store: Store, runs: list[RunSummary]) -> None:
+    def refresh(self, runs: list[RunSummary]) -> None:
         """Take over what the list of runs says now."""
         with self.lock:
-            settings = self._desk.settings.runs(self.name)
+            settings = self._settings_files.runs(self.name)
             if settings != self._settings:
                 self._take_settings(settings)
             if len(runs) == len(self._seen) and all(map(is_, runs, self._seen)):
@@ -205,7 +182,7 @@ class Project:
         if late:
             seen = {"seen": max(latest, time.time())}
             with suppress(RequestError):  # a directory that can't be written: for as long as this server runs
-                self._desk.settings.set_runs(self.name, late, seen)
+                self._settings_files.set_runs(self.name, late, seen)
             self._settings = {**self._settings, **{key: {**self.settings(key), **seen} for key in late}}
 
     def _first_seen(self, run: RunSummary) -> float:
@@ -223,28 +200,13 @@ class Project:
                 del self._by_id[entry.run.run_id]
         del self._removed[: max(0, len(self._removed) - _MAX_REMOVED)]
         if gone:
-            self._desk.cache.forget(self.name, gone)
+            self._cache.forget(self.name, gone)
         return bool(gone)
 
 
 def _has_changed(old: RunSummary, new: RunSummary) -> bool:
     """Whether more has changed than how long the run has been running."""
     return replace(old, duration_seconds=0.0) != replace(new, duration_seconds=0.0)
-
-
-def basic_values(run: RunSummary) -> dict[str, Any]:
-    """What the list of runs says of one, by column."""
-    return {
-        "sys/name": run.name,
-        "sys/state": run.state,
-        "sys/tags": list(run.tags),
-        "sys/creation_time": run.created_seconds,
-        "sys/modification_time": run.modified_seconds,
-        "sys/closed_time": run.closed_seconds,
-        "sys/running_time": run.duration_seconds if run.state != "running" else None,
-        "sys/trashed": bool(run.trashed),
-        **{f"{point.path}:last": point.y for point in run.last_metrics},
-    }
 
 
 def _differ(one: Any, other: Any) -> bool:

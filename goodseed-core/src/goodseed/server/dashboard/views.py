@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.routes import Answer, RequestError
 
@@ -19,9 +19,9 @@ _NAME: Final = re.compile(r"[^\W_][\w .\-]{0,99}")
 
 def list_views(store: Store, request: Request) -> Answer:
     """The names of the views."""
-    desk = desk_of(store)
-    project = desk.project(store, request.parameters["project"])
-    views = desk.settings.views(project.name)
+    dashboard = dashboard_of(store)
+    project = dashboard.project(store, request.parameters["project"])
+    views = dashboard.settings.views(project.name)
     return Answer(
         {"views": [{"name": name, "updated": iso_utc(view["updated"])} for name, view in sorted(views.items())]}
     )
@@ -29,9 +29,9 @@ def list_views(store: Store, request: Request) -> Answer:
 
 def get_view(store: Store, request: Request) -> Answer:
     """One view."""
-    desk = desk_of(store)
-    project = desk.project(store, request.parameters["project"])
-    view = desk.settings.views(project.name).get(request.parameters["name"])
+    dashboard = dashboard_of(store)
+    project = dashboard.project(store, request.parameters["project"])
+    view = dashboard.settings.views(project.name).get(request.parameters["name"])
     if view is None:
         raise _missing(request)
     return Answer(view["content"])
@@ -46,17 +46,17 @@ def put_view(store: Store, request: Request) -> Answer:
         )
     if not isinstance(request.body, dict):
         raise RequestError("A view must be a JSON object")
-    desk = desk_of(store)
-    project = desk.project(store, request.parameters["project"])
-    entry = desk.settings.set_view(project.name, name, request.body)
+    dashboard = dashboard_of(store)
+    project = dashboard.project(store, request.parameters["project"])
+    entry = dashboard.settings.set_view(project.name, name, request.body)
     return Answer({"name": name, "updated": iso_utc(entry["updated"]) if entry else None})
 
 
 def delete_view(store: Store, request: Request) -> Answer:
     """Remove a view."""
-    desk = desk_of(store)
-    project = desk.project(store, request.parameters["project"])
-    if desk.settings.set_view(project.name, request.parameters["name"], None) is None:
+    dashboard = dashboard_of(store)
+    project = dashboard.project(store, request.parameters["project"])
+    if dashboard.settings.set_view(project.name, request.parameters["name"], None) is None:
         raise _missing(request)
     return Answer({"ok": True})
 

@@ -9,7 +9,7 @@ from goodseed.errors import GoodseedError
 from goodseed.server.dashboard.charts.cursors import Cursor
 from goodseed.server.dashboard.fields import texts
 from goodseed.server.dashboard.run.logs import log_cursor
-from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.table.cells import Values
 from goodseed.server.dashboard.table.table import as_sent
 from goodseed.server.parameters import text
@@ -17,8 +17,9 @@ from goodseed.server.routes import Answer
 from goodseed.storage.reader import rest_token
 
 if TYPE_CHECKING:
-    from goodseed.server.dashboard.projects import Entry, Project
-    from goodseed.server.dashboard.state import Desk
+    from goodseed.server.dashboard.entry import Entry
+    from goodseed.server.dashboard.project_state import ProjectState
+    from goodseed.server.dashboard.state import DashboardState
     from goodseed.server.routes import Request, Store
 
 __all__ = ["get_changes"]
@@ -37,8 +38,8 @@ def get_changes(store: Store, request: Request) -> Answer:
     paths = texts(request, "paths", _MAX_PATHS)
     columns = texts(request, "columns", _MAX_COLUMNS)
     since = text(request, "since")
-    desk = desk_of(store)
-    project = desk.project(store, request.parameters["project"])
+    dashboard = dashboard_of(store)
+    project = dashboard.project(store, request.parameters["project"])
     with project.lock:
         rev = project.rev
         tag = f'"{rev}"'
@@ -57,11 +58,11 @@ def get_changes(store: Store, request: Request) -> Answer:
             "runs": rows,
             "removed": [] if change is None else project.removed_since(change),
         }
-    content["series"], content["logs"] = _positions(desk, moved, paths)
+    content["series"], content["logs"] = _positions(dashboard, moved, paths)
     return Answer(json.dumps(content, allow_nan=False).encode(), headers={"ETag": tag})
 
 
-def _rows(project: Project, entries: list[Entry], columns: list[str], change: int) -> list[dict[str, Any]]:
+def _rows(project: ProjectState, entries: list[Entry], columns: list[str], change: int) -> list[dict[str, Any]]:
     if not entries:
         return []
     values = Values(project)
@@ -80,15 +81,17 @@ def _rows(project: Project, entries: list[Entry], columns: list[str], change: in
     return rows
 
 
-def _positions(desk: Desk, entries: list[Entry], paths: list[str]) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+def _positions(
+    dashboard: DashboardState, entries: list[Entry], paths: list[str]
+) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
     series: dict[str, dict[str, str]] = {}
     logs: dict[str, str] = {}
     for entry in entries:
         run_id = entry.run.run_id
         try:
             token = rest_token(entry.run.files)
-            state = token or desk.changes.of(entry.run.files).look()
-            with desk.reading(entry.run) as reader:
+            state = token or dashboard.changes.of(entry.run.files).look()
+            with dashboard.reading(entry.run) as reader:
                 wanted = paths or [path for (path,) in reader.rows(_FIRST_SERIES)]
                 numbers = {path: reader.metric_id(path) for path in wanted}
                 with reader.transaction() as connection:

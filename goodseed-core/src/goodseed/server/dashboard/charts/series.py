@@ -11,7 +11,7 @@ from goodseed.errors import FileFormatError, RunNotFoundError
 from goodseed.server.dashboard.charts.cursors import Cursor, JoinedCursor
 from goodseed.server.dashboard.charts.format import BINARY, Series, as_frame, as_json, kept, restored
 from goodseed.server.dashboard.fields import Fields
-from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.routes import Answer, RequestError
 from goodseed.storage.reader import rest_token
 from goodseed.storage.rollup.joined import read_joined
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-    from goodseed.server.dashboard.projects import Project
+    from goodseed.server.dashboard.project_state import ProjectState
     from goodseed.server.dashboard.run.open_run import OpenRun
-    from goodseed.server.dashboard.state import Desk
+    from goodseed.server.dashboard.state import DashboardState
     from goodseed.server.routes import Request, Store
     from goodseed.storage.catalog import RunSummary
     from goodseed.storage.rollup.changes import ChangeTracker
@@ -90,13 +90,13 @@ class Wanted:
 def query_series(store: Store, request: Request) -> Answer:
     """The points of many series, as JSON or, if that is what is accepted, in frames."""
     wanted = _wanted(request)
-    desk = desk_of(store)
-    project = desk.project(store, request.parameters["project"])
+    dashboard = dashboard_of(store)
+    project = dashboard.project(store, request.parameters["project"])
     if BINARY in request.headers.get("accept", ""):
         if wanted.is_keepable:
-            return Answer(_kept_frames(desk, project, wanted), content_type=BINARY)
-        return Answer(_frames(_read_all(desk, project, wanted), project.rev, wanted), content_type=BINARY)
-    return Answer(_json(_read_all(desk, project, wanted), project.rev, wanted))
+            return Answer(_kept_frames(dashboard, project, wanted), content_type=BINARY)
+        return Answer(_frames(_read_all(dashboard, project, wanted), project.rev, wanted), content_type=BINARY)
+    return Answer(_json(_read_all(dashboard, project, wanted), project.rev, wanted))
 
 
 def _wanted(request: Request) -> Wanted:
@@ -143,7 +143,7 @@ def _items(fields: Fields) -> list[Item]:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def _kept_frames(desk: Desk, project: Project, wanted: Wanted) -> Iterator[bytes]:
+def _kept_frames(dashboard: DashboardState, project: ProjectState, wanted: Wanted) -> Iterator[bytes]:
     """Frames of whole series, from what earlier servers have read and sent; what is new is kept when all is sent."""
     fresh: list[tuple[str, str, str, str, bytes]] = []
     read: list[tuple[Series, str, str]] = []
@@ -153,18 +153,18 @@ def _kept_frames(desk: Desk, project: Project, wanted: Wanted) -> Iterator[bytes
             run = project.run(item.run)
             token = None if run is None else rest_token(run.files)
             if run is None or token is None:
-                yield from _read_all(desk, project, replace(wanted, items=[item]))
+                yield from _read_all(dashboard, project, replace(wanted, items=[item]))
                 continue
             key = (token, item.path, wanted.x, (wanted.range, wanted.has_edges), wanted.points)
             sent_key = (*key, "sent")
-            series = desk.series.get(run.path, key) or desk.series.get(run.path, sent_key)
+            series = dashboard.series.get(run.path, key) or dashboard.series.get(run.path, sent_key)
             if series is None:
-                stored = desk.cache.get_series(run.path, item.path, wanted.asked, token)
+                stored = dashboard.cache.get_series(run.path, item.path, wanted.asked, token)
                 if stored is not None:
                     series = restored(*item, stored)
-                    desk.series.put(run.path, sent_key, series)
+                    dashboard.series.put(run.path, sent_key, series)
             if series is None:
-                (series,) = _read_all(desk, project, replace(wanted, items=[item]))
+                (series,) = _read_all(dashboard, project, replace(wanted, items=[item]))
                 if not series.problem:
                     read.append((series, run.path, token))
             yield series
@@ -173,38 +173,40 @@ def _kept_frames(desk: Desk, project: Project, wanted: Wanted) -> Iterator[bytes
         fresh += [(path, series.path, wanted.asked, token, kept(series)) for series, path, token in read]
         read.clear()
         yield frame
-    desk.cache.put_series(fresh)
+    dashboard.cache.put_series(fresh)
 
 
-def _read_all(desk: Desk, project: Project, wanted: Wanted) -> Iterator[Series]:
+def _read_all(dashboard: DashboardState, project: ProjectState, wanted: Wanted) -> Iterator[Series]:
     for item in wanted.items:
         run = project.run(item.run)
         if run is None:
             yield Series(*item, Window(), problem="no_run")
             continue
         try:
-            yield _read(desk, project, run, item, wanted)
+            yield _read(dashboard, project, run, item, wanted)
         except RunNotFoundError:
             yield Series(*item, Window(), problem="no_run")
         except FileFormatError:
             yield Series(*item, Window(), problem="damaged")
 
 
-def _read(desk: Desk, project: Project, run: RunSummary, item: Item, wanted: Wanted) -> Series:
+def _read(dashboard: DashboardState, project: ProjectState, run: RunSummary, item: Item, wanted: Wanted) -> Series:
     token = rest_token(run.files)
     key = (token, item.path, wanted.x, (wanted.range, wanted.has_edges), wanted.points)
     if token is not None and not wanted.since:
-        kept = desk.series.get(run.path, key)
+        kept = dashboard.series.get(run.path, key)
         if kept is not None:
             return kept
-    with desk.reading(run) as reader:
-        series = _read_open(desk, reader, run, item, wanted, token)
+    with dashboard.reading(run) as reader:
+        series = _read_open(dashboard, reader, run, item, wanted, token)
     if token is not None and not wanted.since and rest_token(run.files) == token:
-        desk.series.put(run.path, key, series)
+        dashboard.series.put(run.path, key, series)
     return series
 
 
-def _read_open(desk: Desk, reader: OpenRun, run: RunSummary, item: Item, wanted: Wanted, token: str | None) -> Series:
+def _read_open(
+    dashboard: DashboardState, reader: OpenRun, run: RunSummary, item: Item, wanted: Wanted, token: str | None
+) -> Series:
     number = reader.metric_id(item.path)
     if number is None:
         return Series(*item, Window(), problem="no_series")
@@ -212,7 +214,7 @@ def _read_open(desk: Desk, reader: OpenRun, run: RunSummary, item: Item, wanted:
         other = reader.metric_id(wanted.x.removeprefix(_METRIC))
         if other is None:
             return Series(*item, Window(), problem="no_series")
-        tracker = desk.changes.of(run.files) if token is None and not reader.has_unstored else None
+        tracker = dashboard.changes.of(run.files) if token is None and not reader.has_unstored else None
         return _read_over(reader, tracker, item, wanted, (number, other))
     by_time = wanted.x != "step"
     origin = run.created_seconds if wanted.x == "time" else 0.0
@@ -220,7 +222,7 @@ def _read_open(desk: Desk, reader: OpenRun, run: RunSummary, item: Item, wanted:
     if wanted.range is not None:
         low, high = wanted.range[0] + origin, wanted.range[1] + origin
         bounds = Bounds(-math.inf, math.inf, low, high) if by_time else Bounds(low, high)
-    tracker = desk.changes.of(run.files) if token is None and not reader.has_unstored else None
+    tracker = dashboard.changes.of(run.files) if token is None and not reader.has_unstored else None
     state = tracker.look() if tracker is not None else ""
     with reader.transaction() as connection:
         if wanted.has_edges and not by_time:
@@ -233,7 +235,7 @@ def _read_open(desk: Desk, reader: OpenRun, run: RunSummary, item: Item, wanted:
                 window, low = rest
                 window.shift(-origin)
                 return Series(*item, window, cursor=cursor.text, start=low - origin)
-        rollup = desk.rollups.get(
+        rollup = dashboard.rollups.get(
             connection,
             (run.path, item.path),
             number,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import boolean, limit_of, pattern_of
 from goodseed.server.dashboard.run.log_order import REWRITTEN, LogOrder, Stream, streams_of
-from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.table.columns import plain_value
 from goodseed.server.parameters import MAX_INTEGER, integer, text
 from goodseed.server.routes import Answer, RequestError
@@ -45,10 +45,10 @@ def get_logs(store: Store, request: Request) -> Answer:
     line_characters = _MAX_CHARACTERS if boolean(request, "full") else _MAX_LINE
     pattern = pattern_of(request)
     cursor = _cursor(request)
-    desk = desk_of(store)
-    entry = desk.entry(store, request)
-    order = desk.logs.of(entry.run.path, kinds, namespace)
-    with order.lock, desk.reading(entry.run) as reader:
+    dashboard = dashboard_of(store)
+    entry = dashboard.entry(store, request)
+    order = dashboard.logs.of(entry.run.path, kinds, namespace)
+    with order.lock, dashboard.reading(entry.run) as reader:
         streams = streams_of(reader, kinds, namespace)
         order.update(reader, streams)
         total = len(order)

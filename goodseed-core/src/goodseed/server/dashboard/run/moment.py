@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.table.columns import plain_value
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text
@@ -38,9 +38,9 @@ def get_moment(store: Store, request: Request) -> Answer:
         step = math.nan
     if path is None or math.isnan(step):
         raise RequestError("path must be a metric's, and step a number")
-    desk = desk_of(store)
-    entry = desk.entry(store, request)
-    with desk.reading(entry.run) as reader:
+    dashboard = dashboard_of(store)
+    entry = dashboard.entry(store, request)
+    with dashboard.reading(entry.run) as reader:
         rows = reader.rows(_POINT, path, step) or reader.rows(_FIRST, path)
     if not rows:
         raise RequestError(f"The run has no metric {path!r}", status=404, code="not_found")

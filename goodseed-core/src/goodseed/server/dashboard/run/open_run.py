@@ -1,12 +1,13 @@
-"""One run as the dashboard reads it: rows in short queries, each with a deadline."""
+"""Reads one run for the dashboard, in short queries with a deadline, and keeps runs at rest open."""
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
-from goodseed.storage.reader import RunReader
+from goodseed.storage.reader import RunReader, rest_token
 from goodseed.storage.schema import lenient_text
 
 if TYPE_CHECKING:
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from goodseed.paths import RunFiles
+    from goodseed.storage.catalog import RunSummary
 
-__all__ = ["OpenRun"]
+__all__ = ["OpenRun", "OpenRuns"]
 
+_MAX_READERS: Final = 128
 _KEPT: Final = -256  # KiB of a file that an open run keeps: there may be many, and the system keeps them too
 _STEPS_BETWEEN_LOOKS: Final = 100_000
 _LONGEST_SECONDS: Final = 30.0
@@ -61,3 +64,59 @@ class OpenRun(RunReader):
 
     def _is_over(self) -> bool:
         return time.monotonic() > self._until
+
+
+@final
+class OpenRuns:
+    """The runs that were read last; for any number of threads."""
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+        self._readers: Final[dict[str, tuple[str, OpenRun]]] = {}
+
+    def close(self) -> None:
+        """Close all of them; what is read later is opened again."""
+        with self._lock:
+            readers = [reader for _, reader in self._readers.values()]
+            self._readers.clear()
+        for reader in readers:
+            reader.close()
+
+    @contextmanager
+    def reading(self, run: RunSummary) -> Iterator[OpenRun]:
+        """An open run. One that nobody writes stays open for later, unless its file changes.
+
+        Raises:
+            RunNotFoundError: It is gone.
+            FileFormatError: It is damaged.
+        """
+        token = rest_token(run.files)
+        reader = self._take(run.path, token) or OpenRun(run.files)
+        reader.renew()
+        try:
+            yield reader
+        except BaseException:
+            reader.close()
+            raise
+        if token is None or rest_token(run.files) != token:
+            reader.close()
+        else:
+            self._give_back(run.path, token, reader)
+
+    def _take(self, path: str, token: str | None) -> OpenRun | None:
+        with self._lock:
+            known_token, reader = self._readers.pop(path, (None, None))
+        if reader is not None and known_token != token:
+            reader.close()
+            return None
+        return reader
+
+    def _give_back(self, path: str, token: str, reader: OpenRun) -> None:
+        with self._lock:
+            old = [self._readers.pop(path, None)]
+            self._readers[path] = (token, reader)
+            while len(self._readers) > _MAX_READERS:
+                old.append(self._readers.pop(next(iter(self._readers))))
+        for entry in old:
+            if entry is not None:
+                entry[1].close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.hooktypes import Bars, Panel, Table, Text
 from goodseed.plugins import call_each, report
-from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.routes import Answer
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ _MAX_CHARACTERS: Final = 20_000
 
 def get_panels(store: Store, request: Request) -> Answer:
     """The panels of a run, each with its blocks, or with what went wrong with it."""
-    desk = desk_of(store)
-    entry = desk.entry(store, request)
+    dashboard = dashboard_of(store)
+    entry = dashboard.entry(store, request)
     panels = [(plugin, panel) for plugin, answer in call_each(_HOOK) for panel in answer]
     if not panels:
         return Answer({"panels": []})

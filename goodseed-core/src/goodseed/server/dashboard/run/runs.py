@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.paths import run_files
+from goodseed.server.dashboard.entry import basic_values
 from goodseed.server.dashboard.fields import Fields, boolean, limit_of
 from goodseed.server.dashboard.overview import words_in
-from goodseed.server.dashboard.projects import basic_values
 from goodseed.server.dashboard.run.source import git_facts
-from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.table.columns import decoded, plain_value
 from goodseed.server.dashboard.table.progress import first_max_steps, progress_of
 from goodseed.server.dashboard.times import iso_utc
@@ -17,7 +17,8 @@ from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
 
 if TYPE_CHECKING:
-    from goodseed.server.dashboard.projects import Entry, Project
+    from goodseed.server.dashboard.entry import Entry
+    from goodseed.server.dashboard.project_state import ProjectState
     from goodseed.server.dashboard.run.open_run import OpenRun
     from goodseed.server.routes import Request, Store
     from goodseed.storage.catalog import RunSummary
@@ -66,15 +67,13 @@ _STEP_COUNTS: Final = """
 
 def get_run(store: Store, request: Request) -> Answer:
     """One run."""
-    desk = desk_of(store)
-    entry = desk.entry(store, request)
-    return Answer(describe(store, desk.project(store, request.parameters["project"]), entry))
+    return Answer(describe(store, *dashboard_of(store).find(store, request)))
 
 
-def describe(store: Store, project: Project, entry: Entry) -> dict[str, Any]:
+def describe(store: Store, project: ProjectState, entry: Entry) -> dict[str, Any]:
     """All that is known of a run, but for its data."""
-    run, desk = entry.run, desk_of(store)
-    with desk.reading(run) as reader:
+    run, dashboard = entry.run, dashboard_of(store)
+    with dashboard.reading(run) as reader:
         configs = {path: decoded(tag, value) for path, tag, value in reader.rows(_DESCRIPTION)}
         git = git_facts(reader)
         processes = _processes(reader)
@@ -154,10 +153,10 @@ def get_config(store: Store, request: Request) -> Answer:
     limit = limit_of(request, 500, _MAX_LIMIT)
     after = text(request, "cursor") or ""
     is_full = boolean(request, "full")
-    desk = desk_of(store)
-    entry = desk.entry(store, request)
+    dashboard = dashboard_of(store)
+    entry = dashboard.entry(store, request)
     shown = -1 if is_full else _SHOWN_CHARACTERS
-    with desk.reading(entry.run) as reader:
+    with dashboard.reading(entry.run) as reader:
         rows = reader.rows(_CONFIGS.replace("substr(value, 1, ?)", "value") if is_full else _CONFIGS,
                            *(() if is_full else (shown,)), prefix, prefix)  # fmt: skip
     found = [row for row in rows if all(word in row[0].lower() or word in str(row[2]).lower() for word in words)]
@@ -181,9 +180,9 @@ def get_series_list(store: Store, request: Request) -> Answer:
     prefix, words = text(request, "prefix") or "", words_in(text(request, "q"))
     limit = limit_of(request, 200, 1_000)
     after = text(request, "cursor") or ""
-    desk = desk_of(store)
-    entry = desk.entry(store, request)
-    with desk.reading(entry.run) as reader:
+    dashboard = dashboard_of(store)
+    entry = dashboard.entry(store, request)
+    with dashboard.reading(entry.run) as reader:
         rows = [
             (path, number, one)
             for one in ([kind] if kind else _SERIES)
@@ -215,11 +214,11 @@ def diff_runs(store: Store, request: Request) -> Answer:
     base = fields.text("base") or asked[0]
     prefix, words = fields.text("prefix"), words_in(fields.text("q"))
     run_ids = list(dict.fromkeys([base, *asked]))
-    desk = desk_of(store)
-    project = desk.project(store, request.parameters["project"])
+    dashboard = dashboard_of(store)
+    project = dashboard.project(store, request.parameters["project"])
     found: list[dict[str, tuple[str, str | None, int]]] = []
     for run_id in run_ids:
-        with desk.reading(project.the_entry(run_id).run) as reader:
+        with dashboard.reading(project.the_entry(run_id).run) as reader:
             rows = reader.rows(_DIFFED, prefix, prefix)
         # A hash of the whole text stands for what is too long to be shown.
         found.append({path: (tag, shown, hash(whole)) for path, tag, shown, whole in rows if _has(path, words)})

@@ -6,15 +6,15 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.table.columns import decoded, plain_value
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
 
 if TYPE_CHECKING:
-    from goodseed.server.dashboard.projects import Entry
+    from goodseed.server.dashboard.entry import Entry
     from goodseed.server.dashboard.run.open_run import OpenRun
-    from goodseed.server.dashboard.state import Desk
+    from goodseed.server.dashboard.state import DashboardState
     from goodseed.server.routes import Request, Store
 
 __all__ = ["get_diff", "get_requirements", "get_source", "git_facts"]
@@ -54,8 +54,8 @@ def git_facts(reader: OpenRun) -> dict[str, Any]:
 
 def get_source(store: Store, request: Request) -> Answer:
     """The facts, and which files had been changed."""
-    desk, entry = _find(store, request)
-    with desk.reading(entry.run) as reader:
+    dashboard, entry = _find(store, request)
+    with dashboard.reading(entry.run) as reader:
         git = git_facts(reader)
         diff = _value(reader, "source_code/diff")
         upstream = reader.rows(_UPSTREAM)
@@ -88,8 +88,8 @@ def get_diff(store: Store, request: Request) -> Answer:
     against = text(request, "against") or "commit"
     if against not in ("commit", "upstream"):
         raise RequestError("against must be commit or upstream")
-    desk, entry = _find(store, request)
-    with desk.reading(entry.run) as reader:
+    dashboard, entry = _find(store, request)
+    with dashboard.reading(entry.run) as reader:
         if against == "upstream":
             rows = reader.rows(_UPSTREAM)
             diff = rows[0][1] if rows else None
@@ -100,14 +100,14 @@ def get_diff(store: Store, request: Request) -> Answer:
 
 def get_requirements(store: Store, request: Request) -> Answer:
     """The installed packages, one a line."""
-    desk, entry = _find(store, request)
-    with desk.reading(entry.run) as reader:
+    dashboard, entry = _find(store, request)
+    with dashboard.reading(entry.run) as reader:
         return _text_answer(_requirements(reader), "This run does not say what was installed")
 
 
-def _find(store: Store, request: Request) -> tuple[Desk, Entry]:
-    desk = desk_of(store)
-    return desk, desk.entry(store, request)
+def _find(store: Store, request: Request) -> tuple[DashboardState, Entry]:
+    dashboard = dashboard_of(store)
+    return dashboard, dashboard.entry(store, request)
 
 
 def _value(reader: OpenRun, path: str) -> str | None:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import limit_of, pattern_of, texts
-from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.table.columns import plain_value
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text
@@ -43,9 +43,9 @@ def get_texts(store: Store, request: Request) -> Answer:
     until = _step("until", text(request, "until") or str(math.inf))
     limit = limit_of(request, 50, _MAX_STEPS)
     query, wanted = (_STEPS_WITH, (pattern,)) if pattern else (_STEPS, ())
-    desk = desk_of(store)
-    entry = desk.entry(store, request)
-    with desk.reading(entry.run) as reader:
+    dashboard = dashboard_of(store)
+    entry = dashboard.entry(store, request)
+    with dashboard.reading(entry.run) as reader:
         numbers = [rows[0][0] if (rows := reader.rows(_SERIES, path)) else None for path in paths]
         if asked:
             steps = sorted(set(asked), reverse=True)

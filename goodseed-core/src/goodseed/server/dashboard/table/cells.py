@@ -14,7 +14,8 @@ from goodseed.server.dashboard.table.progress import first_max_steps, progress_o
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from goodseed.server.dashboard.projects import Entry, Project
+    from goodseed.server.dashboard.entry import Entry
+    from goodseed.server.dashboard.project_state import ProjectState
     from goodseed.server.dashboard.table.columns import Picked
 
 __all__ = ["BUILT_IN", "Values"]
@@ -63,7 +64,7 @@ class Values:
         unknown: The names that no run has, as they were asked for.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: ProjectState) -> None:
         self.unknown: Final[list[str]] = []
         self._project: Final = project
         self._columns: Final = project.columns

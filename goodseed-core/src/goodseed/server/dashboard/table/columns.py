@@ -15,11 +15,11 @@ from goodseed.storage.summary import MAX_METRICS
 from goodseed.values import MAX_EXACT_INTEGER, decode_config, json_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from goodseed.server.dashboard.projects import Entry, Project
-    from goodseed.server.dashboard.run.open_run import OpenRun
-    from goodseed.server.dashboard.state import Desk
+    from goodseed.server.dashboard.entry import Entry
+    from goodseed.server.dashboard.run.open_run import OpenRun, OpenRuns
+    from goodseed.storage.cache.file import CacheFile
 
 __all__ = [
     "AGGREGATES",
@@ -85,12 +85,22 @@ class Columns:
         steps: The highest step of each run by slot, as of `load_lasts`.
     """
 
-    def __init__(self, project: Project, desk: Desk) -> None:
+    def __init__(self, project: str, entries: Callable[[], list[Entry]], cache: CacheFile, open_runs: OpenRuns) -> None:
+        """Nothing is read yet.
+
+        Args:
+            project: Whose columns these are.
+            entries: Gives the project's runs, the newest first.
+            cache: Where values are kept from one start of the server to the next.
+            open_runs: Reads the others.
+        """
         self.configs: Final[dict[str, dict[int, Value]]] = {}
         self.types: Final[dict[str, dict[str, int]]] = {}
         self.steps: Final[dict[int, float]] = {}
         self._project: Final = project
-        self._desk: Final = desk
+        self._entries: Final = entries
+        self._cache: Final = cache
+        self._open: Final = open_runs
         self._tokens: Final[dict[str, dict[int, str]]] = {}
         self._metrics: Final[dict[str, dict[int, tuple[Value, ...]]]] = {}
         self._shapes: Final[dict[int, tuple[tuple[str, str], ...]]] = {}
@@ -148,7 +158,7 @@ class Columns:
 
     def load_lasts(self) -> dict[str, dict[int, float]]:
         """The last values of the metrics that the list of runs knows, by path and slot."""
-        for entry in self._project.entries:
+        for entry in self._entries():
             known = self._last_runs.get(entry.slot)
             text = entry.run.metrics_text
             if known is not None and (known[0] is text or known[0] == text):
@@ -166,7 +176,7 @@ class Columns:
     def further_names(self) -> set[str]:
         """The metrics with a colon in their names that the list of runs, which knows the first few, leaves out."""
         self.load_lasts()
-        many = [entry for entry in self._project.entries if len(self._last_runs[entry.slot][1]) >= MAX_METRICS]
+        many = [entry for entry in self._entries() if len(self._last_runs[entry.slot][1]) >= MAX_METRICS]
         if not many:
             return set()
         (found,) = self._load([_NAMES], many)
@@ -178,7 +188,7 @@ class Columns:
         is_left_out = path.startswith(_MONITORING)
         missing = [
             entry
-            for entry in self._project.entries
+            for entry in self._entries()
             if entry.slot not in known
             and (is_left_out or len(self._last_runs[entry.slot][1]) >= MAX_METRICS)
             and entry.run.metric_count > len(self._last_runs[entry.slot][1])
@@ -204,7 +214,7 @@ class Columns:
 
     def _load(self, names: Sequence[str], entries: list[Entry] | None = None) -> list[dict[int, tuple[Value, ...]]]:
         """Bring what is called so up to date, for all runs or some."""
-        wanted = self._project.entries if entries is None else entries
+        wanted = self._entries() if entries is None else entries
         for name in names:
             if name not in self._tokens:
                 self._load_kept(name)
@@ -217,9 +227,9 @@ class Columns:
                 if rest_token(entry.run.files) is not None:
                     waiting.append((name, entry.run.path, entry.token, json.dumps(content).encode()))
             if len(waiting) >= _STORED_TOGETHER:
-                self._desk.cache.put_facts(self._project.name, waiting)
+                self._cache.put_facts(self._project, waiting)
                 waiting = []
-        self._desk.cache.put_facts(self._project.name, waiting)
+        self._cache.put_facts(self._project, waiting)
         return [self._metrics.get(name, {}) for name in names]
 
     def _load_kept(self, name: str) -> None:
@@ -229,8 +239,8 @@ class Columns:
         self._tokens[name] = {}
         if name != _CONFIGS:
             self._metrics[name] = {}
-        entries = {entry.run.path: entry for entry in self._project.entries}
-        for run, token, content in self._desk.cache.get_facts(self._project.name, name):
+        entries = {entry.run.path: entry for entry in self._entries()}
+        for run, token, content in self._cache.get_facts(self._project, name):
             entry = entries.get(run)
             if entry is not None and entry.token == token:
                 try:
@@ -247,7 +257,7 @@ class Columns:
 
     def _read(self, entry: Entry, names: Sequence[str]) -> list[Sequence[Any]]:
         try:
-            with self._desk.reading(entry.run) as reader:
+            with self._open.reading(entry.run) as reader:
                 return [_read_content(reader, name) for name in names]
         except (GoodseedError, OSError) as error:  # gone or damaged since the list was made: its values are missing
             _logger.info("goodseed: %s can't be read: %s", entry.run.path, error)

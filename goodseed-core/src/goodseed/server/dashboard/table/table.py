@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import Fields, encodable, limit_of, texts
-from goodseed.server.dashboard.state import desk_of
+from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.table.cells import Values
 from goodseed.server.dashboard.table.columns import finite_numbers, plain_value
 from goodseed.server.dashboard.table.filters import attributes, parse_filter
@@ -20,7 +20,8 @@ from goodseed.server.routes import Answer, RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from goodseed.server.dashboard.projects import Entry, Project
+    from goodseed.server.dashboard.entry import Entry
+    from goodseed.server.dashboard.project_state import ProjectState
     from goodseed.server.dashboard.table.filters import Condition
     from goodseed.server.routes import Request, Store
 
@@ -110,7 +111,7 @@ def _answer(store: Store, request: Request, query: Query) -> Answer:
     if query.trashed not in _TRASHED:
         raise RequestError(f"trashed must be one of {', '.join(_TRASHED)}")
     condition = parse_filter(query.filter)
-    project = desk_of(store).project(store, request.parameters["project"])
+    project = dashboard_of(store).project(store, request.parameters["project"])
     with project.lock:
         table = _kept(project, query, condition)
         values = table.values
@@ -129,10 +130,10 @@ def _answer(store: Store, request: Request, query: Query) -> Answer:
     return Answer(content)
 
 
-def _kept(project: Project, query: Query, condition: Condition | None) -> Ordered:
+def _kept(project: ProjectState, query: Query, condition: Condition | None) -> Ordered:
     """The table, as it was made for another page of it a moment ago, or made anew."""
     key = repr(replace(query, offset=0, limit=0))
-    tables = project.tables
+    tables: dict[str, Ordered] = project.tables
     table = tables.pop(key, None)
     if table is None or table.rev != project.rev or table.until < time.monotonic():
         table = _ordered(project, query, condition)
@@ -142,7 +143,7 @@ def _kept(project: Project, query: Query, condition: Condition | None) -> Ordere
     return table
 
 
-def _ordered(project: Project, query: Query, condition: Condition | None) -> Ordered:
+def _ordered(project: ProjectState, query: Query, condition: Condition | None) -> Ordered:
     values = Values(project)
     passes = matcher(condition, values)
     named = {values.resolve(one.name, is_path=one.is_path) for one in attributes(condition)}
@@ -158,7 +159,7 @@ def _ordered(project: Project, query: Query, condition: Condition | None) -> Ord
     return Ordered(project.rev, time.monotonic() + _KEPT_SECONDS, values, entries, groups, stats)
 
 
-def _candidates(project: Project, query: Query, *, names_archive: bool) -> list[Entry]:
+def _candidates(project: ProjectState, query: Query, *, names_archive: bool) -> list[Entry]:
     """The runs to filter: archived ones only where the filter, or the request, names them."""
     if query.ids is None:
         entries = project.entries
