@@ -8,17 +8,17 @@ import { Workspace } from "./pages/workspace";
 import { project } from "./state/project";
 import { rememberSettings } from "./state/settings";
 import { applyTheme, toggleTheme } from "./state/theme";
-import { Missing, MissingProject } from "./ui/empty";
-import { useKeys } from "./ui/keys";
-import { Later, later } from "./ui/later";
-import { areKeysShown, isPaletteOpen, Palette } from "./ui/palette";
-import { toast } from "./ui/say";
-import { Shortcuts } from "./ui/shortcuts";
-import { pageLink, TopBar } from "./ui/topbar";
+import { Missing, MissingProject } from "./ui/parts/empty";
+import { useKeys } from "./ui/parts/keys";
+import { Later, later } from "./ui/parts/later";
+import { areKeysShown, isPaletteOpen, Palette } from "./ui/shell/palette";
+import { toast } from "./ui/parts/say";
+import { Shortcuts } from "./ui/shell/shortcuts";
+import { pageLink, TopBar } from "./ui/shell/topbar";
 
 // What the first page does not need comes after it.
 const tablePage = later(async () => (await import("./pages/table")).TablePage);
-const comparePage = later(async () => (await import("./pages/compare")).Compare);
+const comparePage = later(async () => (await import("./pages/compare/page")).Compare);
 const runPage = later(async () => (await import("./pages/run/page")).RunPage);
 
 export function App(): JSX.Element {

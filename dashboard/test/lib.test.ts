@@ -1,17 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { spans } from "../src/lib/ansi";
-import { brushTerms, plotAxis } from "../src/lib/axis";
+import { brushTerms, plotAxis } from "../src/lib/series/axis";
 import { dashOf, onPaper, ramp, slotColor } from "../src/lib/colors";
 import { csv, markdown } from "../src/lib/csv";
 import { parseDiff } from "../src/lib/diff";
 import { bestColumn, columnText, isMetricColumn } from "../src/lib/columns";
-import { suggestsLog, xDomain, yDomain } from "../src/lib/domain";
+import { suggestsLog, xDomain, yDomain } from "../src/lib/series/domain";
 import { ago, among, change, compact, duration, number, short, splitPath, step } from "../src/lib/format";
-import { at, grouped } from "../src/lib/group";
+import { at, grouped } from "../src/lib/series/group";
 import { fitted } from "../src/lib/fit";
 import { byImportance, metricFilter, sectionsOf, nameOf, pathsOf, sharedPath } from "../src/lib/metrics";
-import type { Series } from "../src/lib/series";
+import type { Series } from "../src/lib/series/series";
 import { direction, toNumber, toText } from "../src/lib/values";
 import { abridged, differences, quotedPath, quotedValue, tagsIn, tagsText, wordAt } from "../src/lib/words";
 

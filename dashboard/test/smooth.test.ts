@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { constantOf, smooth } from "../src/lib/smooth";
+import { constantOf, smooth } from "../src/lib/series/smooth";
 
 const grid = (n: number): Float64Array => Float64Array.from({ length: n }, (_, i) => (i * 1000) / (n - 1));
 const wave = (x: number): number => Math.sin(x / 150) + x / 1000;

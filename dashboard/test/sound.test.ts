@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { grouped } from "../src/lib/group";
-import type { Series } from "../src/lib/series";
-import { constantOf, smooth } from "../src/lib/smooth";
-import { joined, spansOf } from "../src/lib/spans";
-import { exactSum, meanAndDeviation } from "../src/lib/sum";
+import { grouped } from "../src/lib/series/group";
+import type { Series } from "../src/lib/series/series";
+import { constantOf, smooth } from "../src/lib/series/smooth";
+import { joined, spansOf } from "../src/lib/series/spans";
+import { exactSum, meanAndDeviation } from "../src/lib/series/sum";
 
 const steps = (n: number): Float64Array => Float64Array.from({ length: n }, (_, i) => i);
 const series = (y: number[]): Series => {

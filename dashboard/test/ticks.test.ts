@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Tick } from "../src/lib/ticks";
-import { linearTicks, logTicks, timeTicks, wallTicks } from "../src/lib/ticks";
+import type { Tick } from "../src/lib/series/ticks";
+import { linearTicks, logTicks, timeTicks, wallTicks } from "../src/lib/series/ticks";
 
 const texts = (ticks: readonly Tick[]): string[] => ticks.map((tick) => tick.text);
 

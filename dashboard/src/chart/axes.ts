@@ -1,8 +1,8 @@
 /** The axes of a chart: where their ticks are, and how they are labelled. */
 import type uPlot from "uplot";
 import { duration, moment, number } from "../lib/format";
-import type { Tick } from "../lib/ticks";
-import { linearTicks, logTicks, timeTicks, wallTicks } from "../lib/ticks";
+import type { Tick } from "../lib/series/ticks";
+import { linearTicks, logTicks, timeTicks, wallTicks } from "../lib/series/ticks";
 import { hardwareName } from "../lib/metrics";
 
 export const FONT = "11px Geist, ui-sans-serif, system-ui, sans-serif";

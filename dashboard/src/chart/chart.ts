@@ -6,14 +6,14 @@
  * own know neither very large nor very small ranges.
  */
 import uPlot from "uplot";
-import type { Domain } from "../lib/domain";
-import { xDomain, yDomain } from "../lib/domain";
-import type { Tick } from "../lib/ticks";
+import type { Domain } from "../lib/series/domain";
+import { xDomain, yDomain } from "../lib/series/domain";
+import type { Tick } from "../lib/series/ticks";
 import { token } from "../state/theme";
 import { axesOf, xTicks, yTicks } from "./axes";
 import { hovered } from "./hover";
 import { Layer } from "./layer";
-import type { Line } from "./lines";
+import type { Line } from "./data/lines";
 import { drawSpans } from "./marks";
 import type { Area } from "./painter";
 import { drawLine, partOf } from "./painter";

@@ -1,7 +1,7 @@
 /** Draws lines, bands and marks from typed arrays. Coordinates are device pixels. */
-import type { Column } from "../lib/series";
-import { lowerBound } from "../lib/series";
-import type { Line } from "./lines";
+import type { Column } from "../lib/series/series";
+import { lowerBound } from "../lib/series/series";
+import type { Line } from "./data/lines";
 
 export interface Area {
   left: number;

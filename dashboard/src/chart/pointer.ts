@@ -1,13 +1,13 @@
 /** What the pointer does on a chart: values under it, the same x on all others, a drag that zooms, a click. */
 import type uPlot from "uplot";
 import { number } from "../lib/format";
-import { at } from "../lib/group";
-import { lowerBound, nearest } from "../lib/series";
+import { at } from "../lib/series/group";
+import { lowerBound, nearest } from "../lib/series/series";
 import { direction } from "../lib/values";
 import type { Chart, Picked } from "./chart";
 import { links, setHovered } from "./chart";
 import { hovered, tellCursor } from "./hover";
-import type { Line } from "./lines";
+import type { Line } from "./data/lines";
 import { partOf, scalesOf, valueAt } from "./painter";
 import type { TipRow } from "./tooltip";
 import { hideTip, showTip } from "./tooltip";

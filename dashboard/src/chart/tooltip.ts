@@ -5,7 +5,7 @@ import { abridged } from "../lib/words";
 import { project } from "../state/project";
 import { xText } from "./axes";
 import { isShift } from "./hover";
-import type { Line } from "./lines";
+import type { Line } from "./data/lines";
 
 export interface TipRow {
   line: Line;

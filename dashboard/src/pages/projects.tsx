@@ -1,12 +1,12 @@
 /** All projects that are served. */
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { api } from "../api";
+import { api } from "../api/api";
 import { ago, count, counted } from "../lib/format";
 import { projectPath } from "../state/location";
-import { NoRuns } from "../ui/empty";
-import { Icon } from "../ui/icons";
-import { Fault, useAnswer } from "../ui/parts";
+import { NoRuns } from "../ui/parts/empty";
+import { Icon } from "../ui/parts/icons";
+import { Fault, useAnswer } from "../ui/parts/parts";
 
 const LOOK_MS = 5000;
 

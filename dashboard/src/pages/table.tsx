@@ -1,7 +1,7 @@
 /** All runs as a table: any number of rows and columns, of which only those in view are there. */
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { api } from "../api";
+import { api } from "../api/api";
 import { csv } from "../lib/csv";
 import { download, fileName } from "../chart/export";
 import { counted } from "../lib/format";
@@ -13,16 +13,16 @@ import type { Project } from "../state/project";
 import { defaultColumns } from "../state/project";
 import * as settings from "../state/settings";
 import { BASE_COLUMNS, RunTable } from "../state/table";
-import { ColumnsMenu } from "../ui/columns";
-import { FilterBox } from "../ui/filter";
-import { moveRow, useKeys } from "../ui/keys";
-import { Icon } from "../ui/icons";
-import { useAnswer } from "../ui/parts";
-import { attempt } from "../ui/say";
-import { Grid } from "../ui/grid";
-import { SelectionBar } from "../ui/selection";
+import { ColumnsMenu } from "../ui/runs/columns";
+import { FilterBox } from "../ui/runs/filter";
+import { moveRow, useKeys } from "../ui/parts/keys";
+import { Icon } from "../ui/parts/icons";
+import { useAnswer } from "../ui/parts/parts";
+import { attempt } from "../ui/parts/say";
+import { Grid } from "../ui/grid/grid";
+import { SelectionBar } from "../ui/grid/selection";
 import { bestColumn } from "../lib/columns";
-import { Grouping } from "../ui/grouping";
+import { Grouping } from "../ui/runs/grouping";
 
 const MAX_COLUMNS = 80;
 const PAGE = 1000;

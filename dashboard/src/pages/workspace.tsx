@@ -3,18 +3,18 @@ import { pathsOf } from "../lib/metrics";
 import { computed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
-import { Charts, ChartsModel } from "../chart/model";
+import { Charts, ChartsModel } from "../chart/data/model";
 import { go, runLink, setParams } from "../state/location";
 import type { Project } from "../state/project";
 import * as settings from "../state/settings";
-import { FullScreenChart } from "../ui/chart-card";
-import { NoRuns } from "../ui/empty";
-import { current, moveRow, useKeys } from "../ui/keys";
-import { MomentDialog } from "../ui/moment";
-import { RunsList } from "../ui/runs-list";
-import { toggleShown } from "../ui/runs-row";
-import { Sections } from "../ui/sections";
-import { Toolbar } from "../ui/toolbar";
+import { FullScreenChart } from "../ui/charts/card";
+import { NoRuns } from "../ui/parts/empty";
+import { current, moveRow, useKeys } from "../ui/parts/keys";
+import { MomentDialog } from "../ui/charts/moment";
+import { RunsList } from "../ui/runs/list";
+import { toggleShown } from "../ui/runs/row";
+import { Sections } from "../ui/charts/sections";
+import { Toolbar } from "../ui/charts/toolbar";
 
 export function Workspace({ project }: { project: Project }): JSX.Element {
   const model = useMemo(() => {

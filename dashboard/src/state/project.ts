@@ -1,8 +1,8 @@
 /** The project on the screen: its runs, its metrics, and what changes while it is looked at. */
 import { follow } from "./follow";
 import { computed, effect, signal, untracked } from "@preact/signals";
-import type { Changes } from "../api";
-import { api, ApiError } from "../api";
+import type { Changes } from "../api/api";
+import { api, ApiError } from "../api/api";
 import { bestColumn } from "../lib/columns";
 import { byImportance } from "../lib/metrics";
 import { differences } from "../lib/words";

@@ -1,7 +1,7 @@
 /** What the reader has set, as it stands in the address. */
 import { computed, signal } from "@preact/signals";
-import type { Spread } from "../lib/group";
-import type { Kind } from "../lib/smooth";
+import type { Spread } from "../lib/series/group";
+import type { Kind } from "../lib/series/smooth";
 import { pathsOf } from "../lib/metrics";
 import { many, one, params, route, setParams } from "./location";
 

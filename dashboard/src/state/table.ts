@@ -1,7 +1,7 @@
 /** A table of runs that are on the server: pages of it are fetched as they come into view. */
 import { signal } from "@preact/signals";
-import type { Group, Query, Table } from "../api";
-import { api, ApiError } from "../api";
+import type { Group, Query, Table } from "../api/api";
+import { api, ApiError } from "../api/api";
 import type { Cell } from "../lib/values";
 import { toNumber } from "../lib/values";
 

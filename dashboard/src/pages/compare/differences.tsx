@@ -6,15 +6,15 @@ import { toNumber, toText } from "../../lib/values";
 import { one, runLink, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
 import { runColor } from "../../state/theme";
-import { Icon } from "../../ui/icons";
-import { IconButton, Seg, StateMark, useAnswer, stateText } from "../../ui/parts";
-import { copy } from "../../ui/say";
-import { Item, Menu } from "../../ui/menu";
-import { RunPicker } from "../../ui/run-picker";
-import { MAX_COMPARED } from "../../ui/topbar";
+import { Icon } from "../../ui/parts/icons";
+import { IconButton, Seg, StateMark, useAnswer, stateText } from "../../ui/parts/parts";
+import { copy } from "../../ui/parts/say";
+import { Item, Menu } from "../../ui/parts/menu";
+import { RunPicker } from "../../ui/runs/picker";
+import { MAX_COMPARED } from "../../ui/shell/topbar";
 import type { Row, Part, Compared } from "./data";
-import { Name } from "../../ui/name";
-import { Skeleton } from "../../ui/empty";
+import { Name } from "../../ui/runs/name";
+import { Skeleton } from "../../ui/parts/empty";
 import { compared } from "./data";
 
 export function AddRun({ project, ids }: { project: Project; ids: readonly string[] }): JSX.Element {

@@ -2,19 +2,19 @@
 import { computed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { RunDetails } from "../../api";
-import { api } from "../../api";
-import { Charts, ChartsModel } from "../../chart/model";
+import type { RunDetails } from "../../api/api";
+import { api } from "../../api/api";
+import { Charts, ChartsModel } from "../../chart/data/model";
 import { MONITORING, natural, sharedPath } from "../../lib/metrics";
 import { one } from "../../state/location";
 import * as settings from "../../state/settings";
 import type { Project } from "../../state/project";
 import type { RunRow } from "../../state/table";
-import { FullScreenChart } from "../../ui/chart-card";
-import { useKeys } from "../../ui/keys";
-import { MomentDialog } from "../../ui/moment";
-import { Sections } from "../../ui/sections";
-import { Toolbar } from "../../ui/toolbar";
+import { FullScreenChart } from "../../ui/charts/card";
+import { useKeys } from "../../ui/parts/keys";
+import { MomentDialog } from "../../ui/charts/moment";
+import { Sections } from "../../ui/charts/sections";
+import { Toolbar } from "../../ui/charts/toolbar";
 import { chartKeys } from "../workspace";
 import { runVersion } from "./page";
 

@@ -1,16 +1,16 @@
 /** All configs of a run, as a tree or a list, with what another run had. */
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import type { ConfigItem } from "../../api";
-import { api } from "../../api";
+import type { ConfigItem } from "../../api/api";
+import { api } from "../../api/api";
 import { count } from "../../lib/format";
 import { natural } from "../../lib/metrics";
 import type { Cell } from "../../lib/values";
 import { toText } from "../../lib/values";
 import { one, setParams } from "../../state/location";
-import { Icon } from "../../ui/icons";
-import { Fault, Seg, useAnswer } from "../../ui/parts";
-import { attempt, copy } from "../../ui/say";
+import { Icon } from "../../ui/parts/icons";
+import { Fault, Seg, useAnswer } from "../../ui/parts/parts";
+import { attempt, copy } from "../../ui/parts/say";
 import { runVersion } from "./page";
 
 const PAGE = 5000;

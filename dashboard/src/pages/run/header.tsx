@@ -1,20 +1,20 @@
 /** The head of a run's page: its name, state, facts, and what can be done with it. */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { RunDetails } from "../../api";
-import { api } from "../../api";
+import type { RunDetails } from "../../api/api";
+import { api } from "../../api/api";
 import { compact, duration, time } from "../../lib/format";
 import { toText } from "../../lib/values";
 import { keptParams, one, pagePath, runLink, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
 import { runColor } from "../../state/theme";
-import type { Edited } from "../../ui/edit";
-import { EditDialog } from "../../ui/edit";
-import { Icon } from "../../ui/icons";
-import { IconButton, StateMark, stateText } from "../../ui/parts";
-import { attempt, copy, say } from "../../ui/say";
-import { Menu } from "../../ui/menu";
-import { RunPicker } from "../../ui/run-picker";
+import type { Edited } from "../../ui/runs/edit";
+import { EditDialog } from "../../ui/runs/edit";
+import { Icon } from "../../ui/parts/icons";
+import { IconButton, StateMark, stateText } from "../../ui/parts/parts";
+import { attempt, copy, say } from "../../ui/parts/say";
+import { Menu } from "../../ui/parts/menu";
+import { RunPicker } from "../../ui/runs/picker";
 import { tabPath, neighbour } from "./page";
 
 const PYTHON = (details: RunDetails): string => `import goodseed

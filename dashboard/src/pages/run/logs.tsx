@@ -5,10 +5,10 @@ import { download, fileName } from "../../chart/export";
 import { count } from "../../lib/format";
 import { one, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
-import { Icon } from "../../ui/icons";
-import { Line } from "../../ui/log-lines";
-import { IconButton, Seg } from "../../ui/parts";
-import { attempt, explain } from "../../ui/say";
+import { Icon } from "../../ui/parts/icons";
+import { Line } from "../../ui/parts/log-lines";
+import { IconButton, Seg } from "../../ui/parts/parts";
+import { attempt, explain } from "../../ui/parts/say";
 import type { Stream } from "./log-model";
 import { PAGE, LogModel } from "./log-model";
 

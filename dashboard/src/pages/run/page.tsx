@@ -1,19 +1,19 @@
 /** One run: everything that it has logged. */
-import { Later, later } from "../../ui/later";
+import { Later, later } from "../../ui/parts/later";
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { RunDetails } from "../../api";
-import { api, ApiError } from "../../api";
+import type { RunDetails } from "../../api/api";
+import { api, ApiError } from "../../api/api";
 import { count } from "../../lib/format";
 import { route, go, runLink } from "../../state/location";
 import type { Project } from "../../state/project";
-import { current, useKeys } from "../../ui/keys";
-import { Missing } from "../../ui/empty";
-import { Fault } from "../../ui/parts";
-import { explain, say } from "../../ui/say";
-import { pageLink } from "../../ui/topbar";
-import { Skeleton } from "../../ui/empty";
+import { current, useKeys } from "../../ui/parts/keys";
+import { Missing } from "../../ui/parts/empty";
+import { Fault } from "../../ui/parts/parts";
+import { explain, say } from "../../ui/parts/say";
+import { pageLink } from "../../ui/shell/topbar";
+import { Skeleton } from "../../ui/parts/empty";
 import { RunCharts } from "./charts";
 import { Overview } from "./overview";
 import { Header } from "./header";

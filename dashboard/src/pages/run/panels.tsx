@@ -1,10 +1,10 @@
 /** What plugins show of a run. All of it is text from elsewhere, and is set as text. */
 import type { JSX } from "preact";
-import type { PanelBlock } from "../../api";
-import { api } from "../../api";
+import type { PanelBlock } from "../../api/api";
+import { api } from "../../api/api";
 import { number } from "../../lib/format";
 import { toText } from "../../lib/values";
-import { useAnswer } from "../../ui/parts";
+import { useAnswer } from "../../ui/parts/parts";
 import { runVersion } from "./page";
 
 export function Panels({ project, id }: { project: string; id: string }): JSX.Element {

@@ -1,14 +1,14 @@
 /** The code of a run: its commit, what was not committed, and how another run's code differed. */
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import type { Source } from "../../api";
-import { api } from "../../api";
+import type { Source } from "../../api/api";
+import { api } from "../../api/api";
 import type { DiffFile } from "../../lib/diff";
 import { parseDiff } from "../../lib/diff";
 import { one, setParams } from "../../state/location";
-import { Icon } from "../../ui/icons";
-import { Fault, Seg, useAnswer } from "../../ui/parts";
-import { copy } from "../../ui/say";
+import { Icon } from "../../ui/parts/icons";
+import { Fault, Seg, useAnswer } from "../../ui/parts/parts";
+import { copy } from "../../ui/parts/say";
 
 const AGAINST = ["commit", "upstream", "run", "packages"] as const;
 type Against = (typeof AGAINST)[number];

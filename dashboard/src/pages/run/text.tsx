@@ -1,12 +1,12 @@
 /** The texts that a run has logged: the latest step first, several series side by side, another run's below. */
 import type { JSX } from "preact";
-import { api } from "../../api";
+import { api } from "../../api/api";
 import { clock, count, step as stepText } from "../../lib/format";
 import { many, one, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
-import { Icon } from "../../ui/icons";
-import { Styled } from "../../ui/log-lines";
-import { Fault, useAnswer } from "../../ui/parts";
+import { Icon } from "../../ui/parts/icons";
+import { Styled } from "../../ui/parts/log-lines";
+import { Fault, useAnswer } from "../../ui/parts/parts";
 import { runVersion } from "./page";
 
 const SIDE_BY_SIDE = 3;

@@ -1,16 +1,16 @@
 /** The best figures of a run, each with its curve. */
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { RunDetails } from "../../api";
-import { api } from "../../api";
+import type { RunDetails } from "../../api/api";
+import { api } from "../../api/api";
 import { change, number } from "../../lib/format";
-import type { Series } from "../../lib/series";
-import { lowerBound } from "../../lib/series";
+import type { Series } from "../../lib/series/series";
+import { lowerBound } from "../../lib/series/series";
 import { direction } from "../../lib/values";
 import { one } from "../../state/location";
 import type { Project } from "../../state/project";
 import { isDark, runColor } from "../../state/theme";
-import { PathText, useAnswer } from "../../ui/parts";
+import { PathText, useAnswer } from "../../ui/parts/parts";
 import { runVersion } from "./page";
 
 const POINTS = 120;

@@ -1,6 +1,6 @@
 /** The canvas of a plot of all runs, and where things stand on it. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Table } from "../../api";
+import type { Table } from "../../api/api";
 import type { Cell } from "../../lib/values";
 import { isDark } from "../../state/theme";
 

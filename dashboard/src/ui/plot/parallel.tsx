@@ -1,9 +1,9 @@
 /** Parallel coordinates: a line a run, from axis to axis. */
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import type { Table } from "../../api";
-import type { PlotAxis } from "../../lib/axis";
-import { brushTerms, plotAxis } from "../../lib/axis";
+import type { Table } from "../../api/api";
+import type { PlotAxis } from "../../lib/series/axis";
+import { brushTerms, plotAxis } from "../../lib/series/axis";
 import { ramp } from "../../lib/colors";
 import { direction } from "../../lib/values";
 import { quotedPath, quotedValue } from "../../lib/words";

@@ -1,8 +1,8 @@
 /** One column of all runs against another. */
 import type { JSX } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
-import type { Table } from "../../api";
-import { plotAxis } from "../../lib/axis";
+import type { Table } from "../../api/api";
+import { plotAxis } from "../../lib/series/axis";
 import { ramp } from "../../lib/colors";
 import { number } from "../../lib/format";
 import type { Cell } from "../../lib/values";

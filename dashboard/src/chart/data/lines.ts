@@ -1,0 +1,169 @@
+/** What a chart draws: a line for each run, or for each group of runs. */
+import type { Spread } from "../../lib/series/group";
+import { at } from "../../lib/series/group";
+import type { Column, Series } from "../../lib/series/series";
+import type { Kind } from "../../lib/series/smooth";
+import { constantOf, smooth } from "../../lib/series/smooth";
+import type { Cell } from "../../lib/values";
+import { dashOf } from "../../lib/colors";
+import { processOf } from "../../lib/metrics";
+import type { Span } from "../../lib/series/spans";
+import { spansOf } from "../../lib/series/spans";
+import { groupLines } from "./group-lines";
+
+export interface Line {
+  /** The run's id, or the group's; with the path behind it where a chart has several. */
+  key: string;
+  run: string | null;
+  path: string;
+  label: string;
+  color: string;
+  dash: number[];
+  x: Float64Array;
+  n: number;
+  /** What is drawn: smoothed, where that is on. */
+  y: Column;
+  /** As logged, drawn faint behind, where `y` is not that. */
+  raw: Column | null;
+  low: Column | null;
+  high: Column | null;
+  /** Where values are not finite. */
+  spans: Span[];
+  isLive: boolean;
+  /** Of a group: its runs, and how many of them reached each x. */
+  members: Series[] | null;
+  /** Members that are counted and not drawn themselves. */
+  unseen: ReadonlySet<string> | null;
+  count: Uint16Array | null;
+  std: Float64Array | null;
+  stats: Series["stats"];
+  /** Of a group: the mean of its runs' best values, as the list has it. */
+  best: { mean: number; std: number; n: number } | null;
+}
+
+export interface LineRun {
+  id: string;
+  name: string;
+  state: string;
+  color: string;
+  ordinal: number;
+  /** Counted in its group, and not drawn itself. */
+  isHidden?: boolean;
+  cells: Record<string, Cell>;
+}
+
+export interface Smoothing {
+  kind: Kind;
+  weight: number;
+}
+
+export interface LinesInput {
+  paths: readonly string[];
+  runs: readonly LineRun[];
+  get: (run: string, path: string) => Series | undefined;
+  whole: (run: string, path: string) => Series | undefined;
+  /** The run's own paths of a metric: one, but for the hardware of several processes. */
+  sources: (run: string, path: string) => readonly string[];
+  smoothing: Smoothing;
+  groupBy: readonly string[];
+  spread: Spread;
+  groupColor: (index: number) => string;
+}
+
+const MIN_SMOOTHED = 10;
+export const UNSMOOTHED = /(^|\/)(lr|learning_rate|epoch)$|lr-/i;
+const smoothed = new WeakMap<Series, Map<string, Column>>();
+
+export function linesOf(input: LinesInput): Line[] {
+  return input.groupBy.length ? groupLines(input) : runLines(input);
+}
+
+function runLines(input: LinesInput): Line[] {
+  const lines: Line[] = [];
+  const uses = new Map<string, number>();
+  for (const run of input.runs) {
+    const use = uses.get(run.color) ?? 0;
+    uses.set(run.color, use + 1);
+    input.paths.forEach((path, index) => {
+      const several = input.paths.length > 1;
+      const sources = input.sources(run.id, path);
+      sources.forEach((source, k) => {
+        const series = input.get(run.id, source);
+        if (!series || series.problem || !series.n) return;
+        const name = !several ? run.name : input.runs.length > 1 ? `${run.name} · ${path}` : path;
+        const dash = several && input.runs.length > 1 ? index : sources.length > 1 ? k : use;
+        lines.push({
+          ...drawn(series, input, source, run.id),
+          key: several || sources.length > 1 ? `${run.id}\n${source}` : run.id,
+          run: run.id,
+          path: source,
+          label: sources.length > 1 ? `${name} · ${processOf(source)}` : name,
+          color: several && input.runs.length === 1 ? input.groupColor(index) : run.color,
+          dash: dashOf(dash),
+          isLive: run.state === "running",
+        });
+      });
+    });
+  }
+  return lines;
+}
+
+function drawn(
+  series: Series,
+  input: LinesInput,
+  path: string,
+  run: string,
+): Pick<
+  Line,
+  "x" | "n" | "y" | "raw" | "low" | "high" | "spans" | "members" | "unseen" | "count" | "std" | "stats" | "best"
+> {
+  const base = series.raw ? series.last : series.mean;
+  const isSmooth = input.smoothing.weight > 0 && series.total >= MIN_SMOOTHED && !UNSMOOTHED.test(path);
+  const y = isSmooth ? smoothOf(series, base, input.smoothing, input.whole(run, path)) : base;
+  return {
+    x: series.x,
+    n: series.n,
+    y,
+    raw: y === base ? null : base,
+    low: series.raw ? null : series.min,
+    high: series.raw ? null : series.max,
+    spans: spansOfSeries(series),
+    members: null,
+    unseen: null,
+    count: null,
+    std: null,
+    best: null,
+    stats: series.stats,
+  };
+}
+
+const spans = new WeakMap<Series, Span[]>();
+function spansOfSeries(series: Series): Span[] {
+  let found = spans.get(series);
+  if (!found) spans.set(series, (found = spansOf(series)));
+  return found;
+}
+
+/** Smoothed once for each weight. In a zoom, what came before is taken from the whole series. */
+function smoothOf(series: Series, base: Column, how: Smoothing, whole: Series | undefined): Column {
+  const kept = smoothed.get(series) ?? new Map<string, Column>();
+  smoothed.set(series, kept);
+  const extent = extentOf(whole ?? series);
+  const key = `${how.kind} ${how.weight} ${extent}`;
+  let found = kept.get(key);
+  if (!found) {
+    const constant = constantOf(how.weight, extent);
+    let before: number | undefined;
+    if (whole && whole !== series && how.kind === "ema" && whole.x[0]! < series.x[0]!) {
+      const y = smoothOf(whole, whole.raw ? whole.last : whole.mean, how, undefined);
+      const value = at({ x: whole.x, n: whole.n, mean: y }, series.x[0]!);
+      if (Number.isFinite(value)) before = value;
+    }
+    found = smooth(how.kind, series.x, base, constant, before);
+    kept.clear();
+    kept.set(key, found);
+  }
+  return found;
+}
+
+const extentOf = (series: Series): number => (series.n ? series.x[series.n - 1]! - series.x[0]! : 0);
