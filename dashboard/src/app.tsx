@@ -1,20 +1,21 @@
 /** The page as a whole. */
 import { useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
-import { repaintAll } from "./chart/chart";
-import { go, route } from "./state/location";
+import { repaintAll } from "./chart/linked";
 import { Projects } from "./pages/projects";
 import { Workspace } from "./pages/workspace";
+import { go, route } from "./state/location";
 import { project } from "./state/project";
 import { rememberSettings } from "./state/settings";
+import { areKeysShown, isPaletteOpen, pageLink } from "./state/shell";
 import { applyTheme, toggleTheme } from "./state/theme";
 import { Missing, MissingProject } from "./ui/parts/empty";
 import { useKeys } from "./ui/parts/keys";
 import { Later, later } from "./ui/parts/later";
-import { areKeysShown, isPaletteOpen, Palette } from "./ui/shell/palette";
 import { toast } from "./ui/parts/say";
+import { Palette } from "./ui/shell/palette";
 import { Shortcuts } from "./ui/shell/shortcuts";
-import { pageLink, TopBar } from "./ui/shell/topbar";
+import { TopBar } from "./ui/shell/topbar";
 
 // What the first page does not need comes after it.
 const tablePage = later(async () => (await import("./pages/table")).TablePage);

@@ -1,19 +1,26 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { spans } from "../src/lib/ansi";
-import { brushTerms, plotAxis } from "../src/lib/series/axis";
 import { dashOf, onPaper, ramp, slotColor } from "../src/lib/colors";
-import { csv, markdown } from "../src/lib/csv";
 import { parseDiff } from "../src/lib/diff";
-import { bestColumn, columnText, isMetricColumn } from "../src/lib/columns";
-import { suggestsLog, xDomain, yDomain } from "../src/lib/series/domain";
 import { ago, among, change, compact, duration, number, short, splitPath, step } from "../src/lib/format";
+import {
+  bestColumn,
+  byImportance,
+  columnText,
+  isMetricColumn,
+  metricFilter,
+  nameOf,
+  pathsOf,
+  sectionsOf,
+  sharedPath,
+} from "../src/lib/metrics";
+import { brushTerms, plotAxis } from "../src/lib/series/axis";
+import { suggestsLog, xDomain, yDomain } from "../src/lib/series/domain";
 import { at, grouped } from "../src/lib/series/group";
-import { fitted } from "../src/lib/fit";
-import { byImportance, metricFilter, sectionsOf, nameOf, pathsOf, sharedPath } from "../src/lib/metrics";
 import type { Series } from "../src/lib/series/series";
-import { direction, toNumber, toText } from "../src/lib/values";
-import { abridged, differences, quotedPath, quotedValue, tagsIn, tagsText, wordAt } from "../src/lib/words";
+import { csv, direction, markdown, toNumber, toText } from "../src/lib/values";
+import { abridged, differences, fitted, quotedPath, quotedValue, tagsIn, tagsText, wordAt } from "../src/lib/words";
 
 const series = (x: number[], y: number[]): Series => {
   const last = Float64Array.from(y);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { appended, FrameDecoder, lowerBound, nearest } from "../src/lib/series/series";
 import type { Series } from "../src/lib/series/series";
+import { appended, FrameDecoder, lowerBound, nearest } from "../src/lib/series/series";
 
 function frame(x: number[], last: number[], extra: object = {}): Uint8Array {
   const payload = new ArrayBuffer(x.length * 8 + Math.ceil((last.length * 4) / 8) * 8);

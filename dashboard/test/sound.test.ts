@@ -1,10 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { grouped } from "../src/lib/series/group";
+import { exactSum, grouped, meanAndDeviation } from "../src/lib/series/group";
 import type { Series } from "../src/lib/series/series";
 import { constantOf, smooth } from "../src/lib/series/smooth";
 import { joined, spansOf } from "../src/lib/series/spans";
-import { exactSum, meanAndDeviation } from "../src/lib/series/sum";
 
 const steps = (n: number): Float64Array => Float64Array.from({ length: n }, (_, i) => i);
 const series = (y: number[]): Series => {

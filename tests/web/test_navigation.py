@@ -276,3 +276,27 @@ def test_the_reason_of_an_end_is_in_the_list(new_tab: Callable[..., Tab], serve:
     assert "out of memory" in mark.get_attribute("title")
     page.locator(".row .nm a").click()
     page.get_by_role("heading", name=re.compile("out of memory")).wait_for()
+
+
+def test_an_unknown_tab_leads_to_the_overview(tab: Tab) -> None:
+    """An address with a tab that there is not shows the overview, says so, and keeps the rest of the address."""
+    page = tab.open(f"{HOME}/-/run/run-01/telemetry?base=run-02")
+
+    page.get_by_role("status").get_by_text("A run has no tab “telemetry”").wait_for()
+    assert page.locator("nav.sub [aria-current]").inner_text() == "Overview"
+    assert urlsplit(page.url).path == f"{HOME}/-/run/run-01"
+    assert _query(page) == {"base": ["run-02"]}
+
+
+def test_every_tab_of_a_run_has_its_address(tab: Tab) -> None:
+    """Each link of a run's page opens its tab; texts are offered only where there are some, and open by address."""
+    page = tab.open(f"{HOME}/-/run/run-01")
+    page.locator("nav.sub a").first.wait_for()
+    titles = [text.split()[0] for text in page.locator("nav.sub a").all_inner_texts()]
+
+    assert [re.sub(r"[\d,]+$", "", title) for title in titles] == [
+        "Overview", "Charts", "Config", "Logs", "System", "Source",
+    ]  # fmt: skip
+    for name in ("charts", "config", "logs", "text", "system", "source", "overview"):
+        page.goto(f"{tab.root}{HOME}/-/run/run-01/{name}")
+        page.locator("nav.sub [aria-current]").get_by_text(name.capitalize()).wait_for()

@@ -1,4 +1,7 @@
 /** The dashboard's API, typed (docs/dashboard-api.md). */
+import type { Series } from "../lib/series/series";
+import { FrameDecoder } from "../lib/series/series";
+import { secondsOf } from "../lib/values";
 import type {
   ProjectInfo,
   Attribute,
@@ -15,9 +18,6 @@ import type {
   Changes,
   SeriesAsk,
 } from "./types";
-import type { Series } from "../lib/series/series";
-import { FrameDecoder } from "../lib/series/series";
-import { secondsOf } from "../lib/values";
 
 export type * from "./types";
 

@@ -1,9 +1,9 @@
 /** The axes of a chart: where their ticks are, and how they are labelled. */
 import type uPlot from "uplot";
 import { duration, moment, number } from "../lib/format";
+import { hardwareName } from "../lib/metrics";
 import type { Tick } from "../lib/series/ticks";
 import { linearTicks, logTicks, timeTicks, wallTicks } from "../lib/series/ticks";
-import { hardwareName } from "../lib/metrics";
 
 export const FONT = "11px Geist, ui-sans-serif, system-ui, sans-serif";
 const LETTER = 6.3; // pixels
@@ -16,6 +16,16 @@ export interface AxesLook {
   x: string;
   isLogX: boolean;
   isLogY: boolean;
+}
+
+/** What a chart shows, and how. */
+export interface ChartLook extends AxesLook {
+  /** Names the chart, and says whether more is better. */
+  path: string;
+  zoom: readonly [number, number] | null;
+  isFull: boolean;
+  /** Smoothed values say so in the tooltip. */
+  isSmooth: boolean;
 }
 
 /** About `count` ticks of an axis of x. */

@@ -10,45 +10,18 @@ import type { Domain } from "../lib/series/domain";
 import { xDomain, yDomain } from "../lib/series/domain";
 import type { Tick } from "../lib/series/ticks";
 import { token } from "../state/theme";
+import type { ChartLook } from "./axes";
 import { axesOf, xTicks, yTicks } from "./axes";
+import type { Line } from "./data/line";
 import { hovered } from "./hover";
 import { Layer } from "./layer";
-import type { Line } from "./data/lines";
+import { link, unlink } from "./linked";
 import { drawSpans } from "./marks";
 import type { Area } from "./painter";
 import { drawLine, partOf } from "./painter";
+import type { ChartEvents } from "./pointer";
 import { Pointer } from "./pointer";
-import { lineQueue, Links, overQueue } from "./queue";
-
-export interface ChartLook {
-  /** Names the chart, and says whether more is better. */
-  path: string;
-  x: string;
-  zoom: readonly [number, number] | null;
-  isLogX: boolean;
-  isLogY: boolean;
-  isFull: boolean;
-  /** Smoothed values say so in the tooltip. */
-  isSmooth: boolean;
-}
-
-/** A point of a run. */
-export interface Picked {
-  run: string;
-  path: string;
-  color: string;
-  x: number;
-}
-
-export interface ChartEvents {
-  zoom: (range: readonly [number, number] | null) => void;
-  /** A click on the chart: the point of a run that is nearest to it. */
-  pick: (picked: Picked) => void;
-  reset: () => void;
-}
-
-const live = new Set<Chart>();
-export const links = new Links(() => live);
+import { lineQueue, overQueue } from "./queue";
 
 export class Chart {
   lines: Line[] = [];
@@ -71,13 +44,12 @@ export class Chart {
     this.pointer = new Pointer(this);
     this.resize = new ResizeObserver(() => this.fit());
     this.resize.observe(element);
-    live.add(this);
+    link(this);
   }
 
   destroy(): void {
-    live.delete(this);
     this.pointer.destroy();
-    links.remove(this);
+    unlink(this);
     lineQueue.remove(this);
     overQueue.remove(this);
     this.resize.disconnect();
@@ -274,17 +246,6 @@ export class Chart {
 const scaleOf = (look: ChartLook): string => [look.x, look.isLogX, look.isLogY].join();
 
 const spanAlpha = (): number => Number(token("--span")) || 0.1;
-
-/** Make a run stand out, on all charts. */
-export function setHovered(key: string | null, by?: Chart): void {
-  if (key === hovered.peek()) return;
-  hovered.value = key;
-  for (const chart of live) if (chart !== by) overQueue.add(chart);
-}
-
-export function repaintAll(): void {
-  for (const chart of live) chart.repaint();
-}
 
 function clip(g: OffscreenCanvasRenderingContext2D, area: Area): void {
   g.beginPath();

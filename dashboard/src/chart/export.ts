@@ -1,14 +1,14 @@
 /** Charts as files: PNG as seen, SVG as lines, CSV as numbers. */
 import { onPaper } from "../lib/colors";
-import { csv } from "../lib/csv";
-import { token } from "../state/theme";
-import type { Chart } from "./chart";
 import type { Column } from "../lib/series/series";
-import type { Line } from "./data/lines";
-import type { Area } from "./painter";
+import { csv } from "../lib/values";
+import { fitted } from "../lib/words";
+import { token } from "../state/theme";
 import type { AxesLook } from "./axes";
-import { fitted } from "../lib/fit";
 import { xTicks, xTitle, yTicks, yWidth } from "./axes";
+import type { Chart } from "./chart";
+import type { Line } from "./data/line";
+import type { Area } from "./painter";
 import { scalesOf } from "./painter";
 
 export function download(name: string, content: Blob): void {

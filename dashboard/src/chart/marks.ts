@@ -1,6 +1,6 @@
 /** Draws where values are not finite: a shaded span with one label, however long it is. */
 import { joined } from "../lib/series/spans";
-import type { Line } from "./data/lines";
+import type { Line } from "./data/line";
 import type { Area } from "./painter";
 import { scalesOf } from "./painter";
 

@@ -1,7 +1,7 @@
 /** Draws lines, bands and marks from typed arrays. Coordinates are device pixels. */
 import type { Column } from "../lib/series/series";
 import { lowerBound } from "../lib/series/series";
-import type { Line } from "./data/lines";
+import type { Line } from "./data/line";
 
 export interface Area {
   left: number;

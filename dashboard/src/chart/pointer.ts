@@ -4,10 +4,12 @@ import { number } from "../lib/format";
 import { at } from "../lib/series/group";
 import { lowerBound, nearest } from "../lib/series/series";
 import { direction } from "../lib/values";
-import type { Chart, Picked } from "./chart";
-import { links, setHovered } from "./chart";
+import type { ChartLook } from "./axes";
+import type { Line, Picked } from "./data/line";
 import { hovered, tellCursor } from "./hover";
-import type { Line } from "./data/lines";
+import type { LinkedChart } from "./linked";
+import { setHovered, tellLinked } from "./linked";
+import type { Area } from "./painter";
 import { partOf, scalesOf, valueAt } from "./painter";
 import type { TipRow } from "./tooltip";
 import { hideTip, showTip } from "./tooltip";
@@ -25,6 +27,23 @@ const enter = (pointer: Pointer): void => {
 
 addEventListener("scroll", () => source?.scrolled(), { capture: true, passive: true });
 
+export interface ChartEvents {
+  zoom: (range: readonly [number, number] | null) => void;
+  /** A click on the chart: the point of a run that is nearest to it. */
+  pick: (picked: Picked) => void;
+  reset: () => void;
+}
+
+/** What the pointer asks of its chart. */
+export interface PointedChart extends LinkedChart {
+  readonly plot: uPlot | null;
+  readonly lines: readonly Line[];
+  readonly look: ChartLook;
+  readonly events: ChartEvents;
+  area: () => Area;
+  standingOut: () => Line[];
+}
+
 export class Pointer {
   private readonly pill = document.createElement("div");
   private readonly dots = document.createElement("div");
@@ -34,7 +53,7 @@ export class Pointer {
   private picking = 0;
   private isTouch = false;
 
-  constructor(private readonly chart: Chart) {
+  constructor(private readonly chart: PointedChart) {
     this.pill.className = "pill";
     this.dots.className = "dots";
     const swatch = document.createElement("span");
@@ -115,7 +134,7 @@ export class Pointer {
     tellCursor(null);
     hideTip();
     this.chart.plot?.setCursor({ left: HIDDEN, top: HIDDEN });
-    links.tell(null, this.chart);
+    tellLinked(null, this.chart);
   }
 
   private xAt(left: number): number {
@@ -165,7 +184,7 @@ export class Pointer {
     tellCursor({ path: this.chart.look.path, values, spread });
     setHovered(best?.key ?? null, this.chart);
     this.pill.classList.remove("on");
-    links.tell(x, this.chart);
+    tellLinked(x, this.chart);
     if (this.isTouch) return;
     const box = (this.overBox ??= plot.over.getBoundingClientRect());
     showTip({

@@ -1,11 +1,11 @@
 /** The values of all runs at the cursor. Plain DOM, as it changes with every move of the pointer. */
 import { among, counted, meanText } from "../lib/format";
-import { SHIFT } from "../lib/platform";
 import { abridged } from "../lib/words";
 import { project } from "../state/project";
+import { SHIFT } from "../state/shell";
 import { xText } from "./axes";
+import type { Line } from "./data/line";
 import { isShift } from "./hover";
-import type { Line } from "./data/lines";
 
 export interface TipRow {
   line: Line;

@@ -1,4 +1,5 @@
-/** Which charts there are: the filter of metrics, and sections by prefix. */
+/** Names of metrics and columns: the filter of metrics, sections by prefix, and what of a metric a column shows. */
+import { direction } from "./values";
 
 /** Terms side by side have to match all, `!term` must not; each is a regular expression, in any case. */
 export function metricFilter(text: string): ((path: string) => boolean) | Error {
@@ -94,3 +95,44 @@ export function byImportance(a: string, b: string): number {
 const collator = new Intl.Collator("en", { numeric: true });
 /** layer2 comes before layer10. */
 export const natural = (a: string, b: string): number => collator.compare(a, b);
+
+export const AGGREGATES = ["last", "min", "max", "mean", "first", "count"] as const;
+const AGGREGATE = /^(.+):(last|min|max|mean|first|count|at\(.+:(?:min|max)\))$/s;
+
+/** The path and the aggregate of a column, "" for none; what is logged under just this name is itself. */
+export function splitColumn(column: string, metrics: ReadonlySet<string>): [string, string] {
+  const match = metrics.has(column) ? null : AGGREGATE.exec(column);
+  return match ? [match[1]!, match[2]!] : [column, ""];
+}
+
+/** A column in words: val/acc max. A metric without an aggregate shows its last value, and says so. */
+export function columnText(column: string, metrics: ReadonlySet<string>): string {
+  const [path, aggregate] = splitColumn(column, metrics);
+  return aggregate ? `${path} ${aggregate}` : metrics.has(column) ? `${path} last` : path;
+}
+
+/** Whether the column shows values of a metric. */
+export const isMetricColumn = (column: string, metrics: ReadonlySet<string>): boolean =>
+  metrics.has(column) || splitColumn(column, metrics)[1] !== "";
+
+/** What of a metric says most: its best value where it has a good direction, else its last. */
+export const bestOf = (path: string): "max" | "min" | "last" =>
+  direction(path) > 0 ? "max" : direction(path) < 0 ? "min" : "last";
+
+export const bestColumn = (path: string): string => `${path}:${bestOf(path)}`;
+
+/** The two metrics that say most about a run, where nothing has been chosen. */
+export function defaultColumns(metrics: readonly string[]): string[] {
+  const scored = metrics
+    .filter((path) => !path.startsWith("monitoring/"))
+    .map((path): [number, string] => [score(path), path])
+    .sort((a, b) => b[0] - a[0]);
+  return scored.slice(0, 2).map(([, path]) => path);
+}
+
+function score(path: string): number {
+  const isQuality = /acc|f1|auc|score|reward|iou|map$/i.test(path);
+  const isLoss = /loss/i.test(path);
+  const isHeldOut = /val|eval|test/i.test(path);
+  return (isQuality ? 4 : isLoss ? 3 : 0) + (isHeldOut ? 2 : 0) - (path.split("/").length > 3 ? 2 : 0);
+}

@@ -1,4 +1,4 @@
-/** Values of the API: what is not finite comes as text. */
+/** Cells of tables: as numbers, as text, and as CSV and Markdown. Numbers that are not finite arrive as text. */
 
 export type Cell = number | string | boolean | null | string[];
 
@@ -32,4 +32,34 @@ const DOWN = /loss|err|perplexity|ppl|mse|mae|rmse|nll|ece|cer|wer|fid|time|dura
 export function direction(path: string): 1 | 0 | -1 {
   if (DOWN.test(path)) return -1;
   return UP.test(path) ? 1 : 0;
+}
+
+/**
+ * RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe before it; numbers stay as they are.
+ *
+ * Source: https://owasp.org/www-community/attacks/CSV_Injection
+ */
+export function csv(header: readonly string[], rows: Iterable<readonly Cell[]>): string {
+  const lines = [header.map(field).join(",")];
+  for (const row of rows) lines.push(row.map(field).join(","));
+  return lines.join("\r\n") + "\r\n";
+}
+
+function field(cell: Cell): string {
+  let text = toText(cell);
+  if (
+    typeof cell === "string" &&
+    /^[=+\-@\t\r]/.test(text) &&
+    !Number.isFinite(Number(text)) &&
+    !/^[+-]?(Infinity|NaN)$/.test(text)
+  )
+    text = `'${text}`;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** GitHub's table. */
+export function markdown(header: readonly string[], rows: Iterable<readonly string[]>): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((c) => c.replace(/[|\\]/g, "\\$&").replace(/\s+/g, " ")).join(" | ")} |`;
+  return [line(header), line(header.map(() => "---")), ...[...rows].map(line)].join("\n") + "\n";
 }

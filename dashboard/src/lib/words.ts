@@ -1,4 +1,4 @@
-/** The word under the caret of a filter, and what may stand in its place. */
+/** Words of a filter, lists of tags, and names shortened to the room that there is. */
 
 export interface Word {
   start: number;
@@ -77,3 +77,21 @@ function sharedLength(one: string, other: string): number {
 /** A long name in one line: its beginning, and where it differs. */
 export const abridged = (name: string, at: number | undefined): string =>
   at === undefined ? name : `${name.slice(0, SIGHT)}…${name.slice(at, at + SIGHT)}…`;
+
+/** The text, or its beginning and end, so that it is no wider than `width`. */
+export function fitted(text: string, width: number, measure: (text: string) => number): string {
+  if (measure(text) <= width) return text;
+  let [low, high] = [0, text.length];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (measure(shortened(text, middle)) <= width) low = middle;
+    else high = middle - 1;
+  }
+  return low ? shortened(text, low) : "";
+}
+
+/** `kept` characters of the text, more of its end than of its beginning. */
+function shortened(text: string, kept: number): string {
+  const head = Math.floor(kept / 2);
+  return `${text.slice(0, head)}…${text.slice(text.length - (kept - head))}`;
+}

@@ -1,27 +1,25 @@
 /** All runs as a table: any number of rows and columns, of which only those in view are there. */
+import { computed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api } from "../api/api";
-import { csv } from "../lib/csv";
 import { download, fileName } from "../chart/export";
 import { counted } from "../lib/format";
+import { bestColumn, defaultColumns } from "../lib/metrics";
 import type { Cell } from "../lib/values";
-import { isoOf } from "../lib/values";
+import { csv, isoOf } from "../lib/values";
 import { many, setParams } from "../state/location";
-import { computed } from "@preact/signals";
 import type { Project } from "../state/project";
-import { defaultColumns } from "../state/project";
 import * as settings from "../state/settings";
 import { BASE_COLUMNS, RunTable } from "../state/table";
-import { ColumnsMenu } from "../ui/runs/columns";
-import { FilterBox } from "../ui/runs/filter";
-import { moveRow, useKeys } from "../ui/parts/keys";
-import { Icon } from "../ui/parts/icons";
-import { useAnswer } from "../ui/parts/parts";
-import { attempt } from "../ui/parts/say";
 import { Grid } from "../ui/grid/grid";
 import { SelectionBar } from "../ui/grid/selection";
-import { bestColumn } from "../lib/columns";
+import { Icon } from "../ui/parts/icons";
+import { moveRow, useKeys } from "../ui/parts/keys";
+import { useAnswer } from "../ui/parts/parts";
+import { attempt } from "../ui/parts/say";
+import { ColumnsMenu } from "../ui/runs/columns";
+import { FilterBox } from "../ui/runs/filter";
 import { Grouping } from "../ui/runs/grouping";
 
 const MAX_COLUMNS = 80;

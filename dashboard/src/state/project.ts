@@ -1,25 +1,20 @@
 /** The project on the screen: its runs, its metrics, and what changes while it is looked at. */
-import { follow } from "./follow";
 import { computed, effect, signal, untracked } from "@preact/signals";
 import type { Changes } from "../api/api";
-import { api, ApiError } from "../api/api";
-import { bestColumn } from "../lib/columns";
-import { byImportance } from "../lib/metrics";
+import { ApiError, api } from "../api/api";
+import { bestColumn, byImportance, defaultColumns } from "../lib/metrics";
 import { differences } from "../lib/words";
 import { go, route } from "./location";
-import * as settings from "./settings";
-import { rememberedSettings } from "./settings";
+import type { Outcome } from "./polling";
+import { Polling } from "./polling";
 import { Selection } from "./selection";
+import * as settings from "./settings";
 import type { RunRow } from "./table";
-import { BASE_COLUMNS, rowFrom, RunTable } from "./table";
+import { BASE_COLUMNS, RunTable, follow, rowFrom } from "./table";
 
 export const MAX_DRAWN = 100;
 /** As many runs are counted in the means of groups, in the order of the list. */
 export const MAX_GROUPED = 300;
-const FAST_MS = 500;
-const SLOW_MS = 10_000;
-const WORST_MS = 30_000;
-const MISSING_MS = 1000;
 const METRICS_PAGE = 1000;
 // A live run may log a metric that it has not had, or move in a list sorted by its values.
 const METRICS_MS = 5000;
@@ -52,8 +47,7 @@ export class Project {
 
   private readonly listeners = new Set<Listener>();
   private readonly stops: (() => void)[] = [];
-  private timer = 0;
-  private delay = FAST_MS;
+  private readonly polling = new Polling(() => this.look());
   private revision = "";
   private metricsAt = 0;
   private sortedAt = 0;
@@ -84,12 +78,11 @@ export class Project {
     );
     void this.loadMetrics();
     const wake = (): void => {
-      this.delay = FAST_MS;
-      this.schedule(0);
+      this.polling.hurry();
+      this.polling.now();
     };
     document.addEventListener("visibilitychange", wake);
     this.stops.push(() => document.removeEventListener("visibilitychange", wake));
-    this.schedule(0);
   }
 
   /** Columns of the list beside the charts. */
@@ -106,8 +99,7 @@ export class Project {
   });
 
   close(): void {
-    clearTimeout(this.timer);
-    this.delay = -1;
+    this.polling.close();
     for (const stop of this.stops) stop();
   }
 
@@ -127,12 +119,12 @@ export class Project {
 
   /** Look at once, after a change of our own. */
   refresh(): void {
-    this.schedule(0);
+    this.polling.now();
   }
 
   togglePause(): void {
     this.isPaused.value = !this.isPaused.value;
-    this.schedule(0);
+    this.polling.now();
   }
 
   private async choose(shown: { first: number } | { ids: string[] }): Promise<void> {
@@ -202,7 +194,7 @@ export class Project {
         });
         for (const item of page.items) found.push(item.path);
         cursor = page.next ?? undefined;
-      } while (cursor && this.delay >= 0);
+      } while (cursor && !this.polling.isClosed);
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
     }
@@ -212,14 +204,8 @@ export class Project {
     this.areMetricsLoaded.value = true;
   }
 
-  private schedule(ms: number): void {
-    if (this.delay < 0) return;
-    clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => void this.look(), ms);
-  }
-
-  private async look(): Promise<void> {
-    if (document.hidden || this.isPaused.peek()) return;
+  private async look(): Promise<Outcome> {
+    if (document.hidden || this.isPaused.peek()) return "paused";
     const { runs, paths } = this.watched();
     try {
       const changes = await api.changes(
@@ -238,15 +224,13 @@ export class Project {
       if (changes) this.take(changes);
       if (this.isMissing.peek() && changes?.total) this.begin();
       if (this.totalRuns.peek() === 0) await this.lookForIt();
-      this.delay =
-        this.running.peek() > 0 ? FAST_MS : this.delay < SLOW_MS ? Math.min(SLOW_MS, this.delay * 1.5) : SLOW_MS;
+      return this.running.peek() > 0 ? "running" : "quiet";
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
       this.isOffline.value = problem.status === 0;
       if (problem.status === 404) this.isMissing.value = true;
-      this.delay = this.isMissing.peek() ? MISSING_MS : Math.min(WORST_MS, Math.max(FAST_MS, this.delay) * 2);
+      return this.isMissing.peek() ? "missing" : "failed";
     }
-    this.schedule(this.delay);
   }
 
   /** The project that was not there has its first run. */
@@ -269,7 +253,7 @@ export class Project {
     const isOther = this.totalRuns.peek() !== null && this.totalRuns.peek() !== changes.total;
     this.totalRuns.value = changes.total;
     if (isFirst) return;
-    this.delay = FAST_MS;
+    this.polling.hurry();
     const isNew = changes.runs.some(
       (run) => !this.known.has(run.id) && !this.table.loaded.some((row) => row.id === run.id),
     );
@@ -291,22 +275,6 @@ const looksOf = (all: readonly RunRow[]): string =>
     all.map((r) => [r.id, r.name, r.state, r.color, r.ordinal, settings.groupBy.peek().map((g) => r.cells[g])]),
   );
 
-/** The two metrics that say most about a run, where nothing has been chosen. */
-export function defaultColumns(metrics: readonly string[]): string[] {
-  const scored = metrics
-    .filter((path) => !path.startsWith("monitoring/"))
-    .map((path): [number, string] => [score(path), path])
-    .sort((a, b) => b[0] - a[0]);
-  return scored.slice(0, 2).map(([, path]) => path);
-}
-
-function score(path: string): number {
-  const isQuality = /acc|f1|auc|score|reward|iou|map$/i.test(path);
-  const isLoss = /loss/i.test(path);
-  const isHeldOut = /val|eval|test/i.test(path);
-  return (isQuality ? 4 : isLoss ? 3 : 0) + (isHeldOut ? 2 : 0) - (path.split("/").length > 3 ? 2 : 0);
-}
-
 /** The project of the address; one is open at a time. */
 export const project = signal<Project | null>(null);
 effect(() => {
@@ -314,7 +282,7 @@ effect(() => {
   untracked(() => {
     if ((project.value?.name ?? "") === name) return;
     project.value?.close();
-    const remembered = rememberedSettings(name);
+    const remembered = settings.rememberedSettings(name);
     if (name && remembered && !location.search && route.value.page !== "run")
       go(`${location.pathname}?${remembered}`, true);
     project.value = name ? new Project(name) : null;

@@ -1,8 +1,8 @@
 /** What the reader has set, as it stands in the address. */
 import { computed, signal } from "@preact/signals";
+import { pathsOf } from "../lib/metrics";
 import type { Spread } from "../lib/series/group";
 import type { Kind } from "../lib/series/smooth";
-import { pathsOf } from "../lib/metrics";
 import { many, one, params, route, setParams } from "./location";
 
 export type XAxis = "step" | "time" | "wall" | (string & {});

@@ -180,3 +180,5 @@ export class RunTable {
     }
   }
 }
+
+export const follow = (signal: { readonly value: unknown }): unknown => signal.value;

@@ -1,16 +1,15 @@
 /** Groups of runs as lines: the mean of all that did not fail, whether they are shown or not. */
 import { dashOf } from "../../lib/colors";
-import type { GroupLine, Spread } from "../../lib/series/group";
-import { grouped } from "../../lib/series/group";
 import { natural } from "../../lib/metrics";
+import type { GroupLine, Spread } from "../../lib/series/group";
+import { grouped, meanAndDeviation } from "../../lib/series/group";
 import type { Series } from "../../lib/series/series";
 import { constantOf, smooth } from "../../lib/series/smooth";
 import { joined, spansOf } from "../../lib/series/spans";
-import { meanAndDeviation } from "../../lib/series/sum";
 import type { Cell } from "../../lib/values";
 import { direction, toText } from "../../lib/values";
-import type { Line, LineRun, LinesInput } from "./lines";
-import { UNSMOOTHED } from "./lines";
+import type { Line, LineRun, LinesInput } from "./line";
+import { UNSMOOTHED } from "./line";
 
 /** What a run's group is called: lr 0.001 · depth 12. */
 export function groupKey(run: { cells: Record<string, Cell> }, groupBy: readonly string[]): string {

@@ -1,77 +1,16 @@
 /** What a chart draws: a line for each run, or for each group of runs. */
-import type { Spread } from "../../lib/series/group";
-import { at } from "../../lib/series/group";
-import type { Column, Series } from "../../lib/series/series";
-import type { Kind } from "../../lib/series/smooth";
-import { constantOf, smooth } from "../../lib/series/smooth";
-import type { Cell } from "../../lib/values";
 import { dashOf } from "../../lib/colors";
 import { processOf } from "../../lib/metrics";
+import { at } from "../../lib/series/group";
+import type { Column, Series } from "../../lib/series/series";
+import { constantOf, smooth } from "../../lib/series/smooth";
 import type { Span } from "../../lib/series/spans";
 import { spansOf } from "../../lib/series/spans";
 import { groupLines } from "./group-lines";
-
-export interface Line {
-  /** The run's id, or the group's; with the path behind it where a chart has several. */
-  key: string;
-  run: string | null;
-  path: string;
-  label: string;
-  color: string;
-  dash: number[];
-  x: Float64Array;
-  n: number;
-  /** What is drawn: smoothed, where that is on. */
-  y: Column;
-  /** As logged, drawn faint behind, where `y` is not that. */
-  raw: Column | null;
-  low: Column | null;
-  high: Column | null;
-  /** Where values are not finite. */
-  spans: Span[];
-  isLive: boolean;
-  /** Of a group: its runs, and how many of them reached each x. */
-  members: Series[] | null;
-  /** Members that are counted and not drawn themselves. */
-  unseen: ReadonlySet<string> | null;
-  count: Uint16Array | null;
-  std: Float64Array | null;
-  stats: Series["stats"];
-  /** Of a group: the mean of its runs' best values, as the list has it. */
-  best: { mean: number; std: number; n: number } | null;
-}
-
-export interface LineRun {
-  id: string;
-  name: string;
-  state: string;
-  color: string;
-  ordinal: number;
-  /** Counted in its group, and not drawn itself. */
-  isHidden?: boolean;
-  cells: Record<string, Cell>;
-}
-
-export interface Smoothing {
-  kind: Kind;
-  weight: number;
-}
-
-export interface LinesInput {
-  paths: readonly string[];
-  runs: readonly LineRun[];
-  get: (run: string, path: string) => Series | undefined;
-  whole: (run: string, path: string) => Series | undefined;
-  /** The run's own paths of a metric: one, but for the hardware of several processes. */
-  sources: (run: string, path: string) => readonly string[];
-  smoothing: Smoothing;
-  groupBy: readonly string[];
-  spread: Spread;
-  groupColor: (index: number) => string;
-}
+import type { Line, LinesInput, Smoothing } from "./line";
+import { UNSMOOTHED } from "./line";
 
 const MIN_SMOOTHED = 10;
-export const UNSMOOTHED = /(^|\/)(lr|learning_rate|epoch)$|lr-/i;
 const smoothed = new WeakMap<Series, Map<string, Column>>();
 
 export function linesOf(input: LinesInput): Line[] {

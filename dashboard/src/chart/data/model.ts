@@ -8,9 +8,8 @@ import type { Project } from "../../state/project";
 import * as settings from "../../state/settings";
 import type { RunRow } from "../../state/table";
 import { isDark, runColor } from "../../state/theme";
-import type { Picked } from "../chart";
 import { Hardware } from "./hardware";
-import type { LineRun } from "./lines";
+import type { LineRun, Picked } from "./line";
 import { SeriesStore } from "./store";
 
 export const PLAIN_AXES = ["step", "time", "wall"];

@@ -1,6 +1,6 @@
 /** The series that charts show: fetched once for each run, path, axis and zoom, in the order in which they are seen. */
-import { ApiError, api } from "../../api/api";
 import type { Changes, SeriesAsk } from "../../api/api";
+import { ApiError, api } from "../../api/api";
 import type { Series } from "../../lib/series/series";
 import { appended } from "../../lib/series/series";
 

@@ -1,9 +1,9 @@
 /** Axes of parallel coordinates and scatter plots: a number's place, or a text's among all texts. */
 import { number } from "../format";
-import { linearTicks } from "./ticks";
 import { natural } from "../metrics";
 import type { Cell } from "../values";
 import { toNumber, toText } from "../values";
+import { linearTicks } from "./ticks";
 
 export interface PlotAxis {
   path: string;

@@ -1,13 +1,12 @@
 /** What the comparison of runs shows, gathered from the server. */
 import type { Diff, RunDetails, Table } from "../../api/api";
 import { api } from "../../api/api";
-import { natural, hardwareName } from "../../lib/metrics";
+import { isShared } from "../../chart/data/hardware";
+import { bestColumn, bestOf, hardwareName, natural } from "../../lib/metrics";
 import type { Cell } from "../../lib/values";
 import { direction, toText } from "../../lib/values";
 import type { Project } from "../../state/project";
 import type { RunRow } from "../../state/table";
-import { bestColumn, bestOf } from "../../lib/columns";
-import { isShared } from "../../chart/data/hardware";
 import { BASE_COLUMNS, rowFrom } from "../../state/table";
 
 const COLUMNS_AT_ONCE = 90;

@@ -1,20 +1,19 @@
 /** The table of differences between runs. */
 import type { JSX } from "preact";
-import { markdown } from "../../lib/csv";
 import { change, count, counted, number } from "../../lib/format";
-import { toNumber, toText } from "../../lib/values";
+import { markdown, toNumber, toText } from "../../lib/values";
 import { one, runLink, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
+import { MAX_COMPARED } from "../../state/shell";
 import { runColor } from "../../state/theme";
-import { Icon } from "../../ui/parts/icons";
-import { IconButton, Seg, StateMark, useAnswer, stateText } from "../../ui/parts/parts";
-import { copy } from "../../ui/parts/say";
-import { Item, Menu } from "../../ui/parts/menu";
-import { RunPicker } from "../../ui/runs/picker";
-import { MAX_COMPARED } from "../../ui/shell/topbar";
-import type { Row, Part, Compared } from "./data";
-import { Name } from "../../ui/runs/name";
 import { Skeleton } from "../../ui/parts/empty";
+import { Icon } from "../../ui/parts/icons";
+import { Item, Menu } from "../../ui/parts/menu";
+import { IconButton, Seg, StateMark, stateText, useAnswer } from "../../ui/parts/parts";
+import { copy } from "../../ui/parts/say";
+import { Name } from "../../ui/runs/name";
+import { RunPicker } from "../../ui/runs/picker";
+import type { Compared, Part, Row } from "./data";
 import { compared } from "./data";
 
 export function AddRun({ project, ids }: { project: Project; ids: readonly string[] }): JSX.Element {

@@ -3,10 +3,10 @@ import type { JSX } from "preact";
 import { counted } from "../../lib/format";
 import { one } from "../../state/location";
 import type { Project } from "../../state/project";
-import { FilterBox } from "../../ui/runs/filter";
-import { PlotBox } from "../../ui/plot/box";
-import { comparable, MAX_COMPARED } from "../../ui/shell/topbar";
+import { MAX_COMPARED, comparable } from "../../state/shell";
 import { Skeleton } from "../../ui/parts/empty";
+import { PlotBox } from "../../ui/plot/box";
+import { FilterBox } from "../../ui/runs/filter";
 import { AddRun, Differences } from "./differences";
 
 export function Compare({ project }: { project: Project }): JSX.Element {

@@ -1,98 +1,23 @@
-/** Charts of one run, perhaps with another one behind it. */
-import { computed } from "@preact/signals";
+/** The tabs of one run's charts: of its metrics, and of the hardware that it ran on. */
 import type { JSX } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import type { RunDetails } from "../../api/api";
-import { api } from "../../api/api";
-import { Charts, ChartsModel } from "../../chart/data/model";
-import { MONITORING, natural, sharedPath } from "../../lib/metrics";
-import { one } from "../../state/location";
+import { Charts } from "../../chart/data/model";
+import { MONITORING, sharedPath } from "../../lib/metrics";
+import type { TabProps } from "../../state/run-page";
 import * as settings from "../../state/settings";
-import type { Project } from "../../state/project";
-import type { RunRow } from "../../state/table";
 import { FullScreenChart } from "../../ui/charts/card";
-import { useKeys } from "../../ui/parts/keys";
+import { chartKeys } from "../../ui/charts/keys";
 import { MomentDialog } from "../../ui/charts/moment";
 import { Sections } from "../../ui/charts/sections";
 import { Toolbar } from "../../ui/charts/toolbar";
-import { chartKeys } from "../workspace";
-import { runVersion } from "./page";
+import { useKeys } from "../../ui/parts/keys";
+import { useMetrics, useRunCharts } from "./own-charts";
 
-const PAGE = 1000;
+export const RunCharts = (props: TabProps): JSX.Element => <ChartsTab {...props} isSystem={false} />;
+export const SystemCharts = (props: TabProps): JSX.Element => <ChartsTab {...props} isSystem />;
 
-/** A run as the charts take it. */
-export const asRow = (details: RunDetails): RunRow => ({
-  id: details.id,
-  name: details.name ?? details.id,
-  state: details.state,
-  reason: details.end_reason,
-  tags: details.tags,
-  ordinal: details.ordinal,
-  color: details.color,
-  created: details.created,
-  duration: details.duration,
-  progress: null,
-  eta: details.progress?.eta_seconds ?? null,
-  cells: {},
-});
-
-/** Charts of this run and of its baseline. */
-export function useRunCharts(project: Project, details: RunDetails): ChartsModel {
-  const key = [details.id, details.name, details.state, details.color, details.ordinal].join("\n");
-  const rows = useMemo(
-    () =>
-      computed(() => {
-        const base = one("base");
-        return base && base !== details.id ? [asRow(details), project.run(base)] : [asRow(details)];
-      }),
-    [key],
-  );
-  project.known.set(details.id, asRow(details));
-  const model = useMemo(() => new ChartsModel(project, rows, true), [project, rows]);
-  useEffect(() => () => model.close(), [model]);
-  return model;
-}
-
-/** All metrics of one run. */
-export function useMetrics(project: string, id: string): { paths: string[]; isLoaded: boolean } {
-  const [state, setState] = useState<{ paths: string[]; isLoaded: boolean }>({ paths: [], isLoaded: false });
-  useEffect(() => {
-    let isCurrent = true;
-    const load = async (): Promise<void> => {
-      const paths: string[] = [];
-      let cursor: string | null = null;
-      do {
-        const page: Awaited<ReturnType<typeof api.runAttributes>> = await api.runAttributes(project, id, {
-          kind: "series",
-          limit: PAGE,
-          ...(cursor ? { cursor } : {}),
-        });
-        for (const item of page.items) paths.push(item.path);
-        cursor = page.next;
-      } while (cursor && isCurrent);
-      paths.sort(natural);
-      if (isCurrent)
-        setState((old) =>
-          old.isLoaded && old.paths.join("\n") === paths.join("\n") ? old : { paths, isLoaded: true },
-        );
-    };
-    load().catch(() => isCurrent && setState((old) => ({ ...old, isLoaded: true })));
-    return () => {
-      isCurrent = false;
-    };
-  }, [project, id, runVersion.value]);
-  return state;
-}
-
-export function RunCharts({
-  project,
-  details,
-  isSystem,
-}: {
-  project: Project;
-  details: RunDetails;
-  isSystem: boolean;
-}): JSX.Element {
+function ChartsTab({ project, details, isSystem }: TabProps & { isSystem: boolean }): JSX.Element {
   useMemo(() => (settings.usualAxis.value = isSystem ? "time" : "step"), [isSystem]);
   useEffect(
     () => () => {

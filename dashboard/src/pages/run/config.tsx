@@ -8,10 +8,11 @@ import { natural } from "../../lib/metrics";
 import type { Cell } from "../../lib/values";
 import { toText } from "../../lib/values";
 import { one, setParams } from "../../state/location";
+import type { TabProps } from "../../state/run-page";
+import { runVersion } from "../../state/run-page";
 import { Icon } from "../../ui/parts/icons";
 import { Fault, Seg, useAnswer } from "../../ui/parts/parts";
 import { attempt, copy } from "../../ui/parts/say";
-import { runVersion } from "./page";
 
 const PAGE = 5000;
 
@@ -27,7 +28,7 @@ interface Branch {
   branches: Map<string, Branch>;
 }
 
-export function ConfigTab({ project, id }: { project: string; id: string }): JSX.Element {
+export function ConfigTab({ project: { name: project }, details: { id } }: TabProps): JSX.Element {
   const base = one("base");
   const text = one("keys");
   const kind = one("layout") === "list" ? "list" : "tree";

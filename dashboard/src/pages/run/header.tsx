@@ -5,17 +5,19 @@ import type { RunDetails } from "../../api/api";
 import { api } from "../../api/api";
 import { compact, duration, time } from "../../lib/format";
 import { toText } from "../../lib/values";
-import { keptParams, one, pagePath, runLink, setParams } from "../../state/location";
+import { go, keptParams, one, pagePath, route, runLink, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
+import type { TabProps } from "../../state/run-page";
+import { tabPath } from "../../state/run-page";
 import { runColor } from "../../state/theme";
-import type { Edited } from "../../ui/runs/edit";
-import { EditDialog } from "../../ui/runs/edit";
 import { Icon } from "../../ui/parts/icons";
+import { current } from "../../ui/parts/keys";
+import { Menu } from "../../ui/parts/menu";
 import { IconButton, StateMark, stateText } from "../../ui/parts/parts";
 import { attempt, copy, say } from "../../ui/parts/say";
-import { Menu } from "../../ui/parts/menu";
+import type { Edited } from "../../ui/runs/edit";
+import { EditDialog } from "../../ui/runs/edit";
 import { RunPicker } from "../../ui/runs/picker";
-import { tabPath, neighbour } from "./page";
 
 const PYTHON = (details: RunDetails): string => `import goodseed
 
@@ -29,15 +31,7 @@ for path in run.get_metric_paths():
     print(path, run.get_metric_data(path)["raw_points"][-1:])
 `;
 
-export function Header({
-  project,
-  details,
-  reload,
-}: {
-  project: Project;
-  details: RunDetails;
-  reload: () => void;
-}): JSX.Element {
+export function Header({ project, details, reload }: TabProps): JSX.Element {
   const [isEditing, setEditing] = useState(false);
   const color = runColor(details);
   const edited: Edited = {
@@ -222,4 +216,17 @@ function BaselineMenu({ project, details }: { project: Project; details: RunDeta
       )}
     </Menu>
   );
+}
+
+/** To the next or previous run of the list, wherever in it the run is. */
+export async function neighbour(project: Project, id: string, by: number): Promise<void> {
+  const at = await project.table.indexOf(id);
+  if (at < 0) {
+    say("This run is not in the present list");
+    return;
+  }
+  const next = await project.table.rowAt(at + by);
+  if (!next) return;
+  current.value = at + by;
+  go(tabPath(project.name, next.id, route.peek().tab));
 }

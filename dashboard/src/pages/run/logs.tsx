@@ -4,13 +4,13 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { download, fileName } from "../../chart/export";
 import { count } from "../../lib/format";
 import { one, setParams } from "../../state/location";
-import type { Project } from "../../state/project";
+import type { Stream } from "../../state/log";
+import { PAGE, LogModel } from "../../state/log";
+import type { TabProps } from "../../state/run-page";
 import { Icon } from "../../ui/parts/icons";
 import { Line } from "../../ui/parts/log-lines";
 import { IconButton, Seg } from "../../ui/parts/parts";
 import { attempt, explain } from "../../ui/parts/say";
-import type { Stream } from "./log-model";
-import { PAGE, LogModel } from "./log-model";
 
 const ROW = 19;
 // A browser lays out no more than 33 million pixels: of longer logs there is a part at a time.
@@ -23,7 +23,7 @@ const SEARCH_MS = 250;
 // Wrapped lines have heights of their own: this many around the place in view are laid out.
 const WRAPPED = 1500;
 
-export function LogsTab({ project, id }: { project: Project; id: string }): JSX.Element {
+export function LogsTab({ project, details: { id } }: TabProps): JSX.Element {
   const stream = (["out", "err"].includes(one("stream")) ? one("stream") : "all") as Stream;
   const isWrapped = one("wrap") === "1";
   const at = Number(one("at")) || 0;

@@ -1,38 +1,30 @@
 /** A run at a glance: its best figures, its last output, its notes, and what it was configured with. */
-import { defaultColumns } from "../../state/project";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { RunDetails } from "../../api/api";
 import { api } from "../../api/api";
 import { Charts } from "../../chart/data/model";
 import { count, time } from "../../lib/format";
+import { defaultColumns } from "../../lib/metrics";
 import type { Cell } from "../../lib/values";
 import { direction, toText } from "../../lib/values";
 import { one, runLink } from "../../state/location";
-import type { Project } from "../../state/project";
+import type { TabProps } from "../../state/run-page";
+import { runVersion } from "../../state/run-page";
 import { ChartCard, FullScreenChart } from "../../ui/charts/card";
-import { LogLines } from "../../ui/parts/log-lines";
 import { MomentDialog } from "../../ui/charts/moment";
+import { LogLines } from "../../ui/parts/log-lines";
 import { useAnswer } from "../../ui/parts/parts";
 import { attempt } from "../../ui/parts/say";
-import { useMetrics, useRunCharts } from "./charts";
+import { useMetrics, useRunCharts } from "./own-charts";
 import { Panels } from "./panels";
-import { runVersion } from "./page";
 import { Tiles } from "./tiles";
 
 const TILES = 4;
 const OUTPUT_LINES = 14;
 const CONFIGS = 40;
 
-export function Overview({
-  project,
-  details,
-  reload,
-}: {
-  project: Project;
-  details: RunDetails;
-  reload: () => void;
-}): JSX.Element {
+export function Overview({ project, details, reload }: TabProps): JSX.Element {
   const model = useRunCharts(project, details);
   const { paths } = useMetrics(project.name, details.id);
   const own = paths.filter((path) => !path.startsWith("monitoring/"));
@@ -119,15 +111,7 @@ function LastOutput({ project, id }: { project: string; id: string }): JSX.Eleme
   );
 }
 
-function Note({
-  project,
-  details,
-  reload,
-}: {
-  project: Project;
-  details: RunDetails;
-  reload: () => void;
-}): JSX.Element {
+function Note({ project, details, reload }: TabProps): JSX.Element {
   const [text, setText] = useState<string | null>(null);
   const save = async (): Promise<void> => {
     if (text !== null && (await attempt(() => api.change(project.name, details.id, { description: text })))) {

@@ -1,41 +1,22 @@
 /** One run: everything that it has logged. */
-import { Later, later } from "../../ui/parts/later";
-import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { RunDetails } from "../../api/api";
-import { api, ApiError } from "../../api/api";
+import { ApiError, api } from "../../api/api";
 import { count } from "../../lib/format";
-import { route, go, runLink } from "../../state/location";
+import { go } from "../../state/location";
 import type { Project } from "../../state/project";
-import { current, useKeys } from "../../ui/parts/keys";
-import { Missing } from "../../ui/parts/empty";
+import { runVersion, tabPath } from "../../state/run-page";
+import { pageLink } from "../../state/shell";
+import { Missing, Skeleton } from "../../ui/parts/empty";
+import { useKeys } from "../../ui/parts/keys";
+import { Later } from "../../ui/parts/later";
 import { Fault } from "../../ui/parts/parts";
 import { explain, say } from "../../ui/parts/say";
-import { pageLink } from "../../ui/shell/topbar";
-import { Skeleton } from "../../ui/parts/empty";
-import { RunCharts } from "./charts";
-import { Overview } from "./overview";
-import { Header } from "./header";
+import { Header, neighbour } from "./header";
+import { TABS } from "./tabs";
 
-const TABS = ["overview", "charts", "config", "logs", "text", "system", "source"] as const;
-const NAMES = {
-  overview: "Overview",
-  charts: "Charts",
-  config: "Config",
-  logs: "Logs",
-  text: "Text",
-  system: "System",
-  source: "Source",
-} as const;
-const configTab = later(async () => (await import("./config")).ConfigTab);
-const logsTab = later(async () => (await import("./logs")).LogsTab);
-const textTab = later(async () => (await import("./text")).TextTab);
-const sourceTab = later(async () => (await import("./source")).SourceTab);
 const RELOAD_MS = 2000;
-
-/** Goes up when the run has changed. */
-export const runVersion = signal(0);
 
 export function RunPage({ project, id, tab }: { project: Project; id: string; tab: string }): JSX.Element {
   const [details, setDetails] = useState<RunDetails | null>(null);
@@ -66,6 +47,12 @@ export function RunPage({ project, id, tab }: { project: Project; id: string; ta
       stop();
     };
   }, [project, id]);
+  useEffect(() => {
+    // An address of another version of the page, or mistyped: the overview has what most people look for.
+    if (!details || TABS.some(({ name }) => name === tab)) return;
+    say(`A run has no tab “${tab}”: this is its overview`);
+    go(tabPath(project.name, id, TABS[0].name), true);
+  }, [project, id, tab, details]);
   useKeys({ j: () => void neighbour(project, id, 1), k: () => void neighbour(project, id, -1) });
   if (isMissing && !details)
     return (
@@ -86,48 +73,25 @@ export function RunPage({ project, id, tab }: { project: Project; id: string; ta
         <Skeleton />
       </main>
     );
-  const shownTab = (TABS as readonly string[]).includes(tab) ? (tab as (typeof TABS)[number]) : "overview";
+  const shown = TABS.find(({ name }) => name === tab) ?? TABS[0];
   return (
     <main style={{ display: "grid", gridTemplateRows: "auto minmax(0, 1fr)", minHeight: 0 }}>
       <div style={{ background: "var(--panel)", minWidth: 0 }}>
         <Header project={project} details={details} reload={load} />
         <nav class="sub" aria-label="Parts of the run">
-          {TABS.filter((name) => name !== "text" || details.counts.text || shownTab === "text").map((name) => (
-            <a key={name} href={tabPath(project.name, id, name)} aria-current={name === shownTab ? "page" : undefined}>
-              {NAMES[name]}
-              {name === "config" && <span class="n">{count(details.counts.config)}</span>}
-              {name === "charts" && <span class="n">{count(details.counts.series)}</span>}
-              {name === "text" && <span class="n">{count(details.counts.text)}</span>}
+          {TABS.filter((one) => one === shown || (one.isOffered?.(details) ?? true)).map((one) => (
+            <a
+              key={one.name}
+              href={tabPath(project.name, id, one.name)}
+              aria-current={one === shown ? "page" : undefined}
+            >
+              {one.title}
+              {one.count && <span class="n">{count(one.count(details))}</span>}
             </a>
           ))}
         </nav>
       </div>
-      {shownTab === "overview" && <Overview project={project} details={details} reload={load} />}
-      {shownTab === "charts" && <RunCharts project={project} details={details} isSystem={false} key="charts" />}
-      {shownTab === "system" && <RunCharts project={project} details={details} isSystem key="system" />}
-      {shownTab === "config" && <Later of={configTab} project={project.name} id={id} />}
-      {shownTab === "logs" && <Later of={logsTab} project={project} id={id} />}
-      {shownTab === "text" && <Later of={textTab} project={project} id={id} />}
-      {shownTab === "source" && <Later of={sourceTab} project={project.name} id={id} />}
+      <Later of={shown.component} key={shown.name} project={project} details={details} reload={load} />
     </main>
   );
 }
-
-/** The address of a tab. What holds for charts by step means nothing to those of the hardware, which go by time. */
-export const tabPath = (project: string, id: string, tab: string): string =>
-  runLink(project, id, tab, tab === "system" ? { z: null, m: null } : {});
-
-/** To the next or previous run of the list, wherever in it the run is. */
-export async function neighbour(project: Project, id: string, by: number): Promise<void> {
-  const at = await project.table.indexOf(id);
-  if (at < 0) {
-    say("This run is not in the present list");
-    return;
-  }
-  const next = await project.table.rowAt(at + by);
-  if (!next) return;
-  current.value = at + by;
-  go(tabPath(project.name, next.id, currentTab()));
-}
-
-const currentTab = (): string => route.peek().tab;

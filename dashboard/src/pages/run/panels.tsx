@@ -4,8 +4,8 @@ import type { PanelBlock } from "../../api/api";
 import { api } from "../../api/api";
 import { number } from "../../lib/format";
 import { toText } from "../../lib/values";
+import { runVersion } from "../../state/run-page";
 import { useAnswer } from "../../ui/parts/parts";
-import { runVersion } from "./page";
 
 export function Panels({ project, id }: { project: string; id: string }): JSX.Element {
   const { data } = useAnswer(() => api.panels(project, id), [project, id, runVersion.value]);

@@ -6,6 +6,7 @@ import { api } from "../../api/api";
 import type { DiffFile } from "../../lib/diff";
 import { parseDiff } from "../../lib/diff";
 import { one, setParams } from "../../state/location";
+import type { TabProps } from "../../state/run-page";
 import { Icon } from "../../ui/parts/icons";
 import { Fault, Seg, useAnswer } from "../../ui/parts/parts";
 import { copy } from "../../ui/parts/say";
@@ -41,7 +42,7 @@ async function load(project: string, id: string, base: string): Promise<Loaded> 
   };
 }
 
-export function SourceTab({ project, id }: { project: string; id: string }): JSX.Element {
+export function SourceTab({ project: { name: project }, details: { id } }: TabProps): JSX.Element {
   const base = one("base");
   const { data, error } = useAnswer(() => load(project, id, base), [project, id, base]);
   const against: Against = AGAINST.find((name) => name === one("against")) ?? "commit";

@@ -3,17 +3,17 @@ import type { JSX } from "preact";
 import { api } from "../../api/api";
 import { clock, count, step as stepText } from "../../lib/format";
 import { many, one, setParams } from "../../state/location";
-import type { Project } from "../../state/project";
+import type { TabProps } from "../../state/run-page";
+import { runVersion } from "../../state/run-page";
 import { Icon } from "../../ui/parts/icons";
 import { Styled } from "../../ui/parts/log-lines";
 import { Fault, useAnswer } from "../../ui/parts/parts";
-import { runVersion } from "./page";
 
 const SIDE_BY_SIDE = 3;
 const MAX_SHOWN = 16;
 const CONSOLE = /^monitoring\/.*\/std(out|err)$/;
 
-export function TextTab({ project, id }: { project: Project; id: string }): JSX.Element {
+export function TextTab({ project, details: { id } }: TabProps): JSX.Element {
   const [base, search, until] = [one("base"), one("find"), one("until")];
   const { data: list, error } = useAnswer(
     () => api.runAttributes(project.name, id, { kind: "text", limit: 1000 }),

@@ -9,9 +9,9 @@ import { lowerBound } from "../../lib/series/series";
 import { direction } from "../../lib/values";
 import { one } from "../../state/location";
 import type { Project } from "../../state/project";
+import { runVersion } from "../../state/run-page";
 import { isDark, runColor } from "../../state/theme";
 import { PathText, useAnswer } from "../../ui/parts/parts";
-import { runVersion } from "./page";
 
 const POINTS = 120;
 export function Tiles({

@@ -4,20 +4,20 @@ import type { JSX } from "preact";
 import { Fragment } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Chart } from "../../chart/chart";
-import type { Line } from "../../chart/data/lines";
-import { csvOf, download, exportPng, fileName, svgOf } from "../../chart/export";
+import type { Line } from "../../chart/data/line";
 import { useCharts } from "../../chart/data/model";
+import { csvOf, download, exportPng, fileName, svgOf } from "../../chart/export";
 import { meanText, number, splitPath } from "../../lib/format";
-import { nameOf, pathsOf, hardwareName } from "../../lib/metrics";
+import { hardwareName, nameOf, pathsOf } from "../../lib/metrics";
 import { setParams, withParams } from "../../state/location";
 import * as settings from "../../state/settings";
-import type { Best } from "./view";
-import { ChartView } from "./view";
-import { IconButton, PathText } from "../parts/parts";
 import { Dialog } from "../parts/dialog";
 import { Item, Menu } from "../parts/menu";
-import { Legend } from "./legend";
+import { IconButton, PathText } from "../parts/parts";
 import { copy } from "../parts/say";
+import { Legend } from "./legend";
+import type { Best } from "./view";
+import { ChartView } from "./view";
 
 // Cards this far outside the view are already drawn, so that scrolling finds them ready.
 const MARGIN = "300px";

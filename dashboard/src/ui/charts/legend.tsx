@@ -1,9 +1,9 @@
 /** The lines of the chart that is seen alone: their colours, and their values at the cursor or at their ends. */
 import type { Signal } from "@preact/signals";
 import type { JSX } from "preact";
+import type { Line } from "../../chart/data/line";
 import { atCursor, hovered } from "../../chart/hover";
-import { setHovered } from "../../chart/chart";
-import type { Line } from "../../chart/data/lines";
+import { setHovered } from "../../chart/linked";
 import { meanText, number } from "../../lib/format";
 import { direction } from "../../lib/values";
 import { Name } from "../runs/name";

@@ -1,6 +1,6 @@
 /** The choice of a metric, and of several for one chart. */
-import { useEffect, useState } from "preact/hooks";
 import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { nameOf, hardwareName } from "../../lib/metrics";
 import { setParams } from "../../state/location";
 import * as settings from "../../state/settings";

@@ -5,12 +5,12 @@ import { api } from "../../api/api";
 import { xText } from "../../chart/axes";
 import { useCharts } from "../../chart/data/model";
 import { duration, moment, number } from "../../lib/format";
-import { nearest } from "../../lib/series/series";
 import type { Series } from "../../lib/series/series";
+import { nearest } from "../../lib/series/series";
 import { runLink } from "../../state/location";
+import { Dialog } from "../parts/dialog";
 import { LogLines } from "../parts/log-lines";
 import { IconButton, useAnswer } from "../parts/parts";
-import { Dialog } from "../parts/dialog";
 
 const SECONDS = 30;
 const LINES = 40;

@@ -1,12 +1,12 @@
 /** All charts of a page: pinned ones, panels of several metrics, then a section for each prefix. */
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import { MONITORING, metricFilter, nameOf, natural, sectionsOf } from "../../lib/metrics";
 import { count } from "../../lib/format";
+import { MONITORING, metricFilter, nameOf, natural, sectionsOf } from "../../lib/metrics";
 import { setParams } from "../../state/location";
 import * as settings from "../../state/settings";
-import { ChartCard } from "./card";
 import { Icon } from "../parts/icons";
+import { ChartCard } from "./card";
 
 // Above this many metrics, a section begins with a few of them.
 const MANY = 200;

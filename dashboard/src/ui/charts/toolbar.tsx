@@ -1,13 +1,13 @@
 /** What holds for all charts of the page: which metrics, which x, how smooth, grouped by what. */
 import type { JSX } from "preact";
-import { PLAIN_AXES, useCharts } from "../../chart/data/model";
 import { xText, xTitle } from "../../chart/axes";
 import { isShared } from "../../chart/data/hardware";
+import { PLAIN_AXES, useCharts } from "../../chart/data/model";
 import { setParams } from "../../state/location";
 import * as settings from "../../state/settings";
 import { Icon } from "../parts/icons";
-import { IconButton, Seg } from "../parts/parts";
 import { Item, Menu } from "../parts/menu";
+import { IconButton, Seg } from "../parts/parts";
 import { Grouping } from "../runs/grouping";
 import { MetricChoice, PanelMenu } from "./metric-choice";
 

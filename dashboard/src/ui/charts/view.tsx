@@ -1,20 +1,20 @@
 /** One chart as a part of the page: binds the drawing to the settings, the runs and the series. */
-import { follow } from "../../state/follow";
 import { effect, untracked } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { ChartLook } from "../../chart/chart";
+import type { ChartLook } from "../../chart/axes";
 import { Chart } from "../../chart/chart";
-import type { Line } from "../../chart/data/lines";
-import { linesOf } from "../../chart/data/lines";
 import { isShared } from "../../chart/data/hardware";
-import type { Wanted } from "../../chart/data/store";
+import type { Line } from "../../chart/data/line";
+import { linesOf } from "../../chart/data/lines";
 import { PLAIN_AXES, useCharts } from "../../chart/data/model";
+import type { Wanted } from "../../chart/data/store";
+import { nameOf } from "../../lib/metrics";
 import { suggestsLog } from "../../lib/series/domain";
 import { direction } from "../../lib/values";
-import { nameOf } from "../../lib/metrics";
-import * as settings from "../../state/settings";
 import { setParams } from "../../state/location";
+import * as settings from "../../state/settings";
+import { follow } from "../../state/table";
 import { isDark } from "../../state/theme";
 
 export interface Best {

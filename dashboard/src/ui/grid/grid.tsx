@@ -1,23 +1,22 @@
 /** The grid of the table: rows and columns outside the view are not there at all. */
-import { follow } from "../../state/follow";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { splitPath } from "../../lib/format";
 import { toText } from "../../lib/values";
+import { params } from "../../state/location";
 import type { Project } from "../../state/project";
+import type { Selection } from "../../state/selection";
 import * as settings from "../../state/settings";
 import type { RunRow, RunTable } from "../../state/table";
+import { follow } from "../../state/table";
 import { isDark } from "../../state/theme";
-import { current, rowKeys } from "../parts/keys";
-import type { Selection } from "../../state/selection";
-import { placed, useView } from "../parts/virtual";
-import { Header } from "./header";
-import { GridRow } from "./row";
-import type { Laid } from "./layout";
 import { Skeleton } from "../parts/empty";
+import { current, rowKeys } from "../parts/keys";
+import { placed, useView } from "../parts/virtual";
 import { figures, groupSize } from "../runs/group-head";
-import { params } from "../../state/location";
-import { ROW, WIDTHS_KEY, pinnedColumns, layOut, reordered, readWidths } from "./layout";
+import { Header } from "./header";
+import { ROW, WIDTHS_KEY, layOut, pinnedColumns, readWidths, reordered } from "./layout";
+import { GridRow } from "./row";
 
 const MARGIN = 10 * ROW;
 interface GridProps {
@@ -191,13 +190,4 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
 interface Drawn {
   inputs: unknown[];
   element: JSX.Element;
-}
-
-export interface Parts {
-  project: Project;
-  table: RunTable;
-  selection: Selection;
-  fixed: Laid[];
-  fixedWidth: number;
-  visible: Laid[];
 }

@@ -1,15 +1,12 @@
 /** The head of the table: sorting, moving, pinning and sizing columns. */
 import type { JSX } from "preact";
 import { splitPath } from "../../lib/format";
+import { columnText, hardwareName, splitColumn } from "../../lib/metrics";
 import * as settings from "../../state/settings";
 import { Icon } from "../parts/icons";
 import { sortBy } from "../runs/head";
-import type { Parts } from "./grid";
-import { numeric } from "./row";
-import type { Laid } from "./layout";
-import { columnText, splitColumn } from "../../lib/columns";
-import { hardwareName } from "../../lib/metrics";
-import { NAME_WIDTH, togglePinned } from "./layout";
+import type { Laid, Parts } from "./layout";
+import { NAME_WIDTH, numeric, togglePinned } from "./layout";
 
 export function Header(
   props: Parts & {

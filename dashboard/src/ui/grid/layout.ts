@@ -1,5 +1,8 @@
 /** Where the columns of the table stand, and how wide they are. */
 import { setParams, many } from "../../state/location";
+import type { Project } from "../../state/project";
+import type { Selection } from "../../state/selection";
+import type { RunTable } from "../../state/table";
 import { moved } from "../runs/columns";
 
 export const ROW = 32;
@@ -61,4 +64,19 @@ export function readWidths(): Record<string, number> {
   } catch {
     return {};
   }
+}
+
+/** What the head and every row of the table are drawn from. */
+export interface Parts {
+  project: Project;
+  table: RunTable;
+  selection: Selection;
+  fixed: Laid[];
+  fixedWidth: number;
+  visible: Laid[];
+}
+
+/** Whether a column holds numbers. */
+export function numeric(path: string, table: RunTable): boolean {
+  return path.endsWith("_time") || table.stats.peek()[path]?.max !== null;
 }

@@ -1,6 +1,7 @@
 /** A row of the table and its cells. */
 import type { JSX } from "preact";
 import { duration, number, short, time } from "../../lib/format";
+import { isMetricColumn } from "../../lib/metrics";
 import { direction, toNumber, toText } from "../../lib/values";
 import { runLink, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
@@ -9,11 +10,9 @@ import type { RunRow, RunTable } from "../../state/table";
 import { runColor } from "../../state/theme";
 import { Icon } from "../parts/icons";
 import { IconButton, StateMark, stateText } from "../parts/parts";
-import type { Parts } from "./grid";
-import type { Laid } from "./layout";
 import { Name, Tags, wholeName } from "../runs/name";
-import { isMetricColumn } from "../../lib/columns";
-import { NAME_WIDTH } from "./layout";
+import type { Laid, Parts } from "./layout";
+import { NAME_WIDTH, numeric } from "./layout";
 
 interface RowParts extends Parts {
   row: RunRow | undefined;
@@ -139,8 +138,4 @@ function Bar({
   const [low, high] = [toNumber(stats?.min), toNumber(stats?.max)];
   if (low === null || high === null || !(high > low) || !Number.isFinite(value)) return null;
   return <span class="bar" style={{ width: `${Math.max(2, ((value - low) / (high - low)) * (width - 14))}px` }} />;
-}
-
-export function numeric(path: string, table: RunTable): boolean {
-  return path.endsWith("_time") || table.stats.peek()[path]?.max !== null;
 }

@@ -1,23 +1,23 @@
 /** Runs that are ticked, and what can be done with all of them at once. */
-import { follow } from "../../state/follow";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { api } from "../../api/api";
 import { count, counted } from "../../lib/format";
+import { columnText } from "../../lib/metrics";
 import { toText } from "../../lib/values";
 import { go, keptParams, pagePath, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
-import * as settings from "../../state/settings";
-import type { RunTable } from "../../state/table";
 import type { Selection } from "../../state/selection";
+import * as settings from "../../state/settings";
+import { MAX_COMPARED } from "../../state/shell";
+import type { RunTable } from "../../state/table";
+import { follow } from "../../state/table";
 import { runColor } from "../../state/theme";
+import { Icon } from "../parts/icons";
+import { Menu } from "../parts/menu";
+import { attempt, say } from "../parts/say";
 import type { Edited } from "../runs/edit";
 import { EditDialog } from "../runs/edit";
-import { Icon } from "../parts/icons";
-import { attempt, say } from "../parts/say";
-import { Menu } from "../parts/menu";
-import { columnText } from "../../lib/columns";
-import { MAX_COMPARED } from "../shell/topbar";
 
 export function SelectionBar({
   project,

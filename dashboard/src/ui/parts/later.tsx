@@ -4,7 +4,8 @@ import type { ComponentType, JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { Skeleton } from "./empty";
 
-interface Loaded<P> {
+/** A component that is here, or comes later. */
+export interface Loaded<P> {
   page: { value: ComponentType<P> | null };
   /** It could not be fetched: nobody answers, or another version of the page is served by now. */
   hasFailed: { value: boolean };
@@ -28,6 +29,11 @@ export function later<P>(fetch: () => Promise<ComponentType<P>>): Loaded<P> {
   };
   setTimeout(() => requestIdleCallback(() => void load()), IDLE_MS);
   return { page, hasFailed, load };
+}
+
+/** A part of the page that is here from the beginning. */
+export function ready<P>(component: ComponentType<P>): Loaded<P> {
+  return { page: signal(component), hasFailed: signal(false), load: () => Promise.resolve() };
 }
 
 export function Later<P extends object>({ of, ...props }: { of: Loaded<P> } & P): JSX.Element {

@@ -1,8 +1,8 @@
 /** Small parts that all pages share. */
-import type { Cell } from "../../lib/values";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { duration, splitPath } from "../../lib/format";
+import type { Cell } from "../../lib/values";
 import type { IconName } from "./icons";
 import { Icon } from "./icons";
 import { explain } from "./say";

@@ -2,18 +2,17 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { api } from "../../api/api";
+import type { Query, Table } from "../../api/types";
+import { count, counted } from "../../lib/format";
+import { bestColumn, columnText, defaultColumns } from "../../lib/metrics";
 import { many, one, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
-import { defaultColumns } from "../../state/project";
 import * as settings from "../../state/settings";
 import { Icon } from "../parts/icons";
+import { Item, Limit, Menu } from "../parts/menu";
 import { Seg, useAnswer } from "../parts/parts";
-import { Item, Menu, Limit } from "../parts/menu";
-import { Parallel } from "./parallel";
 import { HEIGHT } from "./canvas";
-import type { Query, Table } from "../../api/types";
-import { bestColumn, columnText } from "../../lib/columns";
-import { count, counted } from "../../lib/format";
+import { Parallel } from "./parallel";
 import { Scatter } from "./scatter";
 
 const MAX_RUNS = 5000;

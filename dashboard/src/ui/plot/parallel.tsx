@@ -2,17 +2,16 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { Table } from "../../api/api";
+import { ramp } from "../../lib/colors";
+import { columnText, isMetricColumn } from "../../lib/metrics";
 import type { PlotAxis } from "../../lib/series/axis";
 import { brushTerms, plotAxis } from "../../lib/series/axis";
-import { ramp } from "../../lib/colors";
 import { direction } from "../../lib/values";
-import { quotedPath, quotedValue } from "../../lib/words";
+import { fitted, quotedPath, quotedValue } from "../../lib/words";
 import { setParams } from "../../state/location";
 import * as settings from "../../state/settings";
 import { isDark, token } from "../../state/theme";
-import { columnText, isMetricColumn } from "../../lib/columns";
-import { fitted } from "../../lib/fit";
-import { HEIGHT, column, useCanvas, BOX, placeY } from "./canvas";
+import { BOX, HEIGHT, column, placeY, useCanvas } from "./canvas";
 
 // Less than this between two axes, and their names run into each other: the plot is scrolled instead.
 const AXIS_PX = 96;

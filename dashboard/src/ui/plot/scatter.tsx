@@ -2,16 +2,16 @@
 import type { JSX } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { Table } from "../../api/api";
-import { plotAxis } from "../../lib/series/axis";
 import { ramp } from "../../lib/colors";
 import { number } from "../../lib/format";
+import { columnText } from "../../lib/metrics";
+import { plotAxis } from "../../lib/series/axis";
 import type { Cell } from "../../lib/values";
 import { direction, toText } from "../../lib/values";
+import { fitted } from "../../lib/words";
 import { go, runLink } from "../../state/location";
 import { isDark, token } from "../../state/theme";
-import { columnText } from "../../lib/columns";
-import { fitted } from "../../lib/fit";
-import { HEIGHT, column, useCanvas, BOX, placeY } from "./canvas";
+import { BOX, HEIGHT, column, placeY, useCanvas } from "./canvas";
 
 export function Scatter({
   project,

@@ -3,13 +3,12 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Attribute } from "../../api/api";
 import { api } from "../../api/api";
-import { AGGREGATES, bestOf, columnText } from "../../lib/columns";
-import { byImportance, hardwareName } from "../../lib/metrics";
+import { AGGREGATES, bestOf, byImportance, columnText, hardwareName } from "../../lib/metrics";
 import { setParams } from "../../state/location";
 import type { Project } from "../../state/project";
 import { Icon } from "../parts/icons";
-import { useAnswer } from "../parts/parts";
 import { Item, Menu } from "../parts/menu";
+import { useAnswer } from "../parts/parts";
 
 const SYSTEM = [
   "sys/state",

@@ -4,8 +4,8 @@ import { useState } from "preact/hooks";
 import { api } from "../../api/api";
 import { tagsIn, tagsText } from "../../lib/words";
 import type { Project } from "../../state/project";
-import { IconButton } from "../parts/parts";
 import { Dialog } from "../parts/dialog";
+import { IconButton } from "../parts/parts";
 import { attempt } from "../parts/say";
 
 export interface Edited {

@@ -2,10 +2,10 @@
 import type { JSX } from "preact";
 import type { Group } from "../../api/api";
 import { groupKey, isCounted } from "../../chart/data/group-lines";
-import { setHovered } from "../../chart/chart";
 import { atCursor, cursorPath } from "../../chart/hover";
-import { columnText } from "../../lib/columns";
+import { setHovered } from "../../chart/linked";
 import { counted, meanText, splitPath } from "../../lib/format";
+import { columnText } from "../../lib/metrics";
 import { toNumber, toText } from "../../lib/values";
 import { setParams } from "../../state/location";
 import type { Project } from "../../state/project";

@@ -1,14 +1,14 @@
 /** Groups of runs: by which configs, and how their spread is drawn. */
-import { useState } from "preact/hooks";
 import type { JSX } from "preact";
+import { useState } from "preact/hooks";
 import type { Attribute } from "../../api/api";
 import { api } from "../../api/api";
 import { natural } from "../../lib/metrics";
 import { setParams } from "../../state/location";
 import * as settings from "../../state/settings";
 import { Icon } from "../parts/icons";
-import { Seg, useAnswer } from "../parts/parts";
 import { Item, Menu, Limit } from "../parts/menu";
+import { Seg, useAnswer } from "../parts/parts";
 
 const SPREADS = [
   ["std", "± std"],

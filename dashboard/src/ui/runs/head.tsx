@@ -2,15 +2,15 @@
 import type { JSX } from "preact";
 import { cursorPath } from "../../chart/hover";
 import { splitPath } from "../../lib/format";
+import { columnText } from "../../lib/metrics";
+import { direction } from "../../lib/values";
 import { setParams } from "../../state/location";
 import type { Project } from "../../state/project";
 import { MAX_DRAWN } from "../../state/project";
 import * as settings from "../../state/settings";
 import { Icon } from "../parts/icons";
-import { IconButton } from "../parts/parts";
-import { columnText } from "../../lib/columns";
-import { direction } from "../../lib/values";
 import { Item, Menu } from "../parts/menu";
+import { IconButton } from "../parts/parts";
 
 /** Sort by a column, the best first; then the other way round; then no more. */
 export function sortBy(path: string): void {

@@ -1,9 +1,8 @@
 /** The list beside the charts: it is their legend, and says which runs they draw. */
-import { follow } from "../../state/follow";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { setHovered } from "../../chart/chart";
 import { groupKey, groupNames, isCounted } from "../../chart/data/group-lines";
+import { setHovered } from "../../chart/linked";
 import { slotColor } from "../../lib/colors";
 import { count, counted } from "../../lib/format";
 import { setParams } from "../../state/location";
@@ -11,17 +10,18 @@ import type { Project } from "../../state/project";
 import { MAX_DRAWN, MAX_GROUPED } from "../../state/project";
 import * as settings from "../../state/settings";
 import type { RunRow } from "../../state/table";
+import { follow } from "../../state/table";
 import { isDark, runColor } from "../../state/theme";
-import { ColumnsMenu } from "./columns";
-import { FilterBox } from "./filter";
+import { Skeleton } from "../parts/empty";
 import { current, rowKeys } from "../parts/keys";
 import { IconButton } from "../parts/parts";
-import { placed, useView } from "../parts/virtual";
-import { Row, toggleShown } from "./row";
-import { Header, SortMenu } from "./head";
-import { GroupHead, groupName } from "./group-head";
-import { Skeleton } from "../parts/empty";
 import { Resizer } from "../parts/resizer";
+import { placed, useView } from "../parts/virtual";
+import { ColumnsMenu } from "./columns";
+import { FilterBox } from "./filter";
+import { GroupHead, groupName } from "./group-head";
+import { Header, SortMenu } from "./head";
+import { Row, toggleShown } from "./row";
 
 const ROW = 30;
 const HEAD = 32;

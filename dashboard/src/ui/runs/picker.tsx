@@ -2,12 +2,12 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { api } from "../../api/api";
+import { ago } from "../../lib/format";
 import type { RunRow } from "../../state/table";
 import { BASE_COLUMNS, rowFrom } from "../../state/table";
 import { runColor } from "../../state/theme";
-import { ago } from "../../lib/format";
-import { useAnswer } from "../parts/parts";
 import { Item, Limit } from "../parts/menu";
+import { useAnswer } from "../parts/parts";
 
 export function RunPicker({
   project,

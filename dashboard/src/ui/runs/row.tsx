@@ -1,9 +1,9 @@
 /** One run in the list beside the charts. */
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
-import { setHovered } from "../../chart/chart";
-import { atCursor, cursorPath, hovered } from "../../chart/hover";
 import { groupKey } from "../../chart/data/group-lines";
+import { atCursor, cursorPath, hovered } from "../../chart/hover";
+import { setHovered } from "../../chart/linked";
 import { duration, number } from "../../lib/format";
 import { toNumber, toText } from "../../lib/values";
 import { runLink, setParams } from "../../state/location";
@@ -12,8 +12,8 @@ import { MAX_DRAWN, MAX_GROUPED } from "../../state/project";
 import * as settings from "../../state/settings";
 import type { RunRow } from "../../state/table";
 import { current } from "../parts/keys";
-import { Name, Tags, wholeName } from "./name";
 import { StateMark } from "../parts/parts";
+import { Name, Tags, wholeName } from "./name";
 
 interface RowProps {
   project: Project;

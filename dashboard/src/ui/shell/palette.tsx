@@ -1,23 +1,19 @@
 /** The command palette: jump to a run, a metric or a project, or do something. */
-import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { api } from "../../api/api";
 import type { Table } from "../../api/api";
-import { pagePath, projectPath, runLink, setParams, go, keptParams } from "../../state/location";
-import { project } from "../../state/project";
+import { api } from "../../api/api";
 import { counted } from "../../lib/format";
-import { nameOf, hardwareName } from "../../lib/metrics";
+import { hardwareName, nameOf } from "../../lib/metrics";
+import { go, keptParams, pagePath, projectPath, runLink, setParams } from "../../state/location";
+import { project } from "../../state/project";
+import { areKeysShown, isPaletteOpen, pageLink } from "../../state/shell";
 import { BASE_COLUMNS, rowFrom } from "../../state/table";
 import { runColor, toggleTheme } from "../../state/theme";
-import { Icon } from "../parts/icons";
-import type { IconName } from "../parts/icons";
-import { StateMark, useAnswer } from "../parts/parts";
-import { pageLink } from "./topbar";
 import { Dialog } from "../parts/dialog";
-
-export const isPaletteOpen = signal(false);
-export const areKeysShown = signal(false);
+import type { IconName } from "../parts/icons";
+import { Icon } from "../parts/icons";
+import { StateMark, useAnswer } from "../parts/parts";
 
 interface Entry {
   group: string;

@@ -1,9 +1,8 @@
 /** All keys of the page. */
 import type { JSX } from "preact";
-import { ALT, COMMAND, SHIFT } from "../../lib/platform";
-import { areKeysShown } from "./palette";
-import { IconButton } from "../parts/parts";
+import { ALT, COMMAND, SHIFT, areKeysShown } from "../../state/shell";
 import { Dialog } from "../parts/dialog";
+import { IconButton } from "../parts/parts";
 
 const KEYS: readonly (readonly [string, ...string[]])[] = [
   ["Filter runs", "/"],

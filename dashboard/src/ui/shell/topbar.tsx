@@ -3,27 +3,15 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { api } from "../../api/api";
 import { count } from "../../lib/format";
-import { COMMAND } from "../../lib/platform";
-import { go, keptParams, many, pagePath, params, projectPath, route, setParams } from "../../state/location";
+import { go, params, projectPath, route, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
 import { project } from "../../state/project";
+import { COMMAND, areKeysShown, comparable, isPaletteOpen, pageLink } from "../../state/shell";
 import { isDark, toggleTheme } from "../../state/theme";
 import { Icon, Logo } from "../parts/icons";
-import { areKeysShown, isPaletteOpen } from "./palette";
+import { Item, Limit, Menu } from "../parts/menu";
 import { IconButton, useAnswer } from "../parts/parts";
 import { attempt, say } from "../parts/say";
-import { Item, Menu, Limit } from "../parts/menu";
-
-/** The address of another page of the project, with the filter and the choice of runs. */
-export const pageLink = (name: string, page: "workspace" | "table" | "compare"): string =>
-  pagePath(name, page) + keptParams(page === "compare" ? { runs: comparable() } : {});
-
-export const MAX_COMPARED = 10;
-/** The runs that Compare begins with: those of the address, or the shown ones. */
-export const comparable = (): string[] => {
-  const chosen = many("runs");
-  return chosen.length ? chosen : (project.value?.drawn.value ?? []).slice(0, MAX_COMPARED).map((row) => row.id);
-};
 
 export function TopBar(): JSX.Element {
   const { page } = route.value;

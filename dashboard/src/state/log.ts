@@ -1,6 +1,6 @@
 /** Lines of a console by number, fetched by pages. */
-import type { LogLine, Logs } from "../../api/api";
-import { api } from "../../api/api";
+import type { LogLine, Logs } from "../api/api";
+import { api } from "../api/api";
 
 export const PAGE = 500;
 const UPDATE_LINES = 5000;
