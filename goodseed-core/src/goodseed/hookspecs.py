@@ -18,6 +18,7 @@ from goodseed.hooktypes import (
     Importer,
     Panel,
     Route,
+    Run,
     StoredPoints,
     Table,
     Text,
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import SupportsFloat
 
-    from goodseed.run.run import Run
-
 __all__ = [
     "Bars",
     "Block",
@@ -37,6 +36,7 @@ __all__ = [
     "Importer",
     "Panel",
     "Route",
+    "Run",
     "StoredPoints",
     "Table",
     "Text",

@@ -1,4 +1,4 @@
-"""What goes through the hooks of `goodseed.hookspecs`: plain data, and the interfaces that a plugin may offer."""
+"""Types of the hooks in `goodseed.hookspecs`: what a plugin gets, what it returns, which interfaces it may offer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,69 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from goodseed.run.run import Run
+__all__ = ["Bars", "Block", "Destination", "Importer", "Panel", "Route", "Run", "StoredPoints", "Table", "Text"]
 
-__all__ = ["Bars", "Block", "Destination", "Importer", "Panel", "Route", "StoredPoints", "Table", "Text"]
+
+class Run(Protocol):
+    """The `goodseed.Run` that a hook gets, and what plugins use of it; see there for what each promises."""
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, unique in its project."""
+
+    @property
+    def project(self) -> str:
+        """The run's project."""
+
+    @property
+    def storage(self) -> str:
+        """``"cloud"`` or ``"local"``."""
+
+    @property
+    def path(self) -> Path | None:
+        """The run's SQLite file."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the run takes no more points."""
+
+    @property
+    def monitoring_namespace(self) -> str | None:
+        """Where what is monitored is stored."""
+
+    def __getitem__(self, path: str) -> Any:
+        """The attribute at ``path``."""
+
+    def __setitem__(self, path: str, value: object) -> None:
+        """Set the config at ``path``."""
+
+    def log_metrics(self, data: Mapping[str, float], step: float) -> None:
+        """Add one point to each of several metrics."""
+
+    def log_strings(self, data: Mapping[str, object], step: float) -> None:
+        """Add one point to each of several string series."""
+
+    def log_configs(self, data: Mapping[str, object], flatten: bool = True) -> None:
+        """Set several configs."""
+
+    def get_configs(self) -> list[dict[str, Any]]:
+        """Every config by path."""
+
+    def get_metric_paths(self) -> list[str]:
+        """The paths of the metrics."""
+
+    def get_metric_data(
+        self, path: str, *, step_min: float | None = None, step_max: float | None = None, max_points: int | None = None
+    ) -> dict[str, Any]:
+        """One metric, by step."""
+
+    def get_string_paths(self) -> list[str]:
+        """The paths of the string series."""
+
+    def get_string_data(
+        self, path: str, *, limit: int | None = None, offset: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The points of a string series."""
 
 
 class StoredPoints(NamedTuple):
@@ -48,7 +108,7 @@ class Importer(NamedTuple):
     name: str
     summary: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
-    load: Callable[[argparse.Namespace, Callable[..., Run]], int]
+    load: Callable[[argparse.Namespace, Callable[..., Any]], int]
 
 
 class Route(NamedTuple):
@@ -97,12 +157,12 @@ class Panel(NamedTuple):
     Attributes:
         name: Of letters, digits, ``-`` and ``_``; unique in the plugin.
         title: What stands above it.
-        show: Gets the run, open to be read, and returns what the panel shows; nothing leaves the panel out.
+        show: Gets the `goodseed.Run`, open to be read, and returns what the panel shows; nothing leaves the panel out.
     """
 
     name: str
     title: str
-    show: Callable[[Run], Iterable[Block]]
+    show: Callable[[Any], Iterable[Block]]
 
 
 class Destination(Protocol):

@@ -5,24 +5,28 @@ from __future__ import annotations
 import logging
 import sys
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from transformers import Trainer
 
 from goodseed.config_values import config_value
 
-if TYPE_CHECKING:
-    from goodseed_hf.callback import GoodseedCallback
-
 __all__ = ["Completions", "watch"]
 
 _logger: Final = logging.getLogger("goodseed")
-_training: Final[list[weakref.ref[GoodseedCallback]]] = []  # the last is the callback of the training that goes on
+_training: Final[list[weakref.ref[TakesTimings]]] = []  # the last is the callback of the training that goes on
 _MAX_FRAMES: Final = 12
 _MARK: Final = "_goodseed_log_metrics"
 
 
-def watch(callback: GoodseedCallback) -> None:
+class TakesTimings(Protocol):
+    """Where timings go: a `goodseed_hf.GoodseedCallback`."""
+
+    def profiled(self, name: str, seconds: float) -> None:
+        """Something of this name has taken so long."""
+
+
+def watch(callback: TakesTimings) -> None:
     """Log the timings of the training that begins to ``callback``, if TRL is what trains."""
     kind: Any = getattr(sys.modules.get("trl.extras.profiling"), "ProfilingContext", None)
     original = getattr(kind, "_log_metrics", None)

@@ -33,10 +33,7 @@ def reach(address: Address, run_id: str, project: str) -> RelayedRun | None:
         run = RelayedRun(connect(address), run_id, project)
     except (OSError, EOFError, multiprocessing.AuthenticationError):
         return None
-    if run._call("is_open"):
-        return run
-    run._connection.close()
-    return None
+    return run if run.is_open_elsewhere() else None
 
 
 class RelayedRun:
@@ -94,6 +91,17 @@ class RelayedRun:
         """Wait until the parent has stored everything."""
         return self.flush(timeout)
 
+    def is_open_elsewhere(self) -> bool:
+        """Whether the parent still has the run open; if not, the connection is closed."""
+        if self._call("is_open"):
+            return True
+        self._connection.close()
+        return False
+
+    def change_set(self, change: str, path: str, values: str | Iterable[str]) -> None:
+        """``add`` strings to the set of strings at ``path``, or ``remove`` them."""
+        self._call(change, path, values if isinstance(values, str) else list(values))
+
     def settle(self) -> None:
         """Wait until the parent has taken everything."""
         self._call("is_open")
@@ -137,11 +145,11 @@ class RelayedField:
 
     def add(self, values: str | Iterable[str]) -> None:
         """Add to the set of strings at this path."""
-        self._run._call("add", self.path, values if isinstance(values, str) else list(values))
+        self._run.change_set("add", self.path, values)
 
     def remove(self, values: str | Iterable[str]) -> None:
         """Remove from the set of strings at this path."""
-        self._run._call("remove", self.path, values if isinstance(values, str) else list(values))
+        self._run.change_set("remove", self.path, values)
 
 
 def _pickled(message: Any) -> bytes:

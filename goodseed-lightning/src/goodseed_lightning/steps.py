@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from goodseed import DisabledError, RemoteError, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from goodseed_lightning.relayed import RelayedRun
-
-    AnyRun: TypeAlias = Run | RelayedRun
 
 __all__ = ["Evaluation", "StepCounter", "last_step"]
 
@@ -35,6 +31,13 @@ def last_step(run: Run, path: str) -> float | None:
     return float(points[-1]["step"]) if points else None
 
 
+class KnowsLastStep(Protocol):
+    """A run of another process: a `goodseed_lightning.relayed.RelayedRun`."""
+
+    def last_step(self, path: str) -> float | None:
+        """The highest step that the series ``path`` has; None without a point."""
+
+
 class StepCounter:
     """Knows the last step of every path that was asked for, and so the next one."""
 
@@ -46,7 +49,7 @@ class StepCounter:
         if self._last:
             self._last.update(dict.fromkeys(paths, step))
 
-    def next(self, run: AnyRun, paths: Iterable[str]) -> float:
+    def next(self, run: Run | KnowsLastStep, paths: Iterable[str]) -> float:
         """The first whole step after the last one of all ``paths``; 0 where none has a point."""
         step = 0.0
         for path in paths:

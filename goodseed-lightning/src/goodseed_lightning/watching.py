@@ -6,7 +6,7 @@ import functools
 import json
 import logging
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
@@ -15,9 +15,8 @@ from goodseed import InvalidValueError
 from goodseed_lightning.frameworks import is_rank_zero
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from goodseed_lightning.logger import GoodseedLogger
 
 __all__ = ["unwatch", "watch"]
 
@@ -32,8 +31,15 @@ _WRAPPED: Final = "_forward_module."  # what Fabric puts before the names of wha
 _watched: Final[list[_Watched]] = []
 
 
-def watch(logger: GoodseedLogger, model: torch.nn.Module, log: str, log_freq: int) -> None:
-    """See `GoodseedLogger.watch`."""
+class TakesMetrics(Protocol):
+    """Where the norms go: a `goodseed_lightning.GoodseedLogger`."""
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Store one point in each named metric series."""
+
+
+def watch(logger: TakesMetrics, model: torch.nn.Module, log: str, log_freq: int) -> None:
+    """See `TakesMetrics.watch`."""
     if log not in _KINDS:
         raise InvalidValueError(f"log must be one of {', '.join(map(repr, _KINDS))}, not {log!r}.")
     if type(log_freq) is not int or log_freq < 1:
@@ -43,8 +49,8 @@ def watch(logger: GoodseedLogger, model: torch.nn.Module, log: str, log_freq: in
     _watched.append(_Watched(logger, model, _KINDS[log], log_freq))
 
 
-def unwatch(logger: GoodseedLogger, model: torch.nn.Module | None) -> None:
-    """See `GoodseedLogger.unwatch`."""
+def unwatch(logger: TakesMetrics, model: torch.nn.Module | None) -> None:
+    """See `TakesMetrics.unwatch`."""
     for watched in tuple(_watched):
         if watched.logger() is logger and (model is None or watched.model() is model):
             _watched.remove(watched)
@@ -53,7 +59,7 @@ def unwatch(logger: GoodseedLogger, model: torch.nn.Module | None) -> None:
 class _Watched:
     """One model, looked at after the steps of its optimizers: then its gradients are whole, and clipped."""
 
-    def __init__(self, logger: GoodseedLogger, model: torch.nn.Module, kinds: tuple[str, ...], every: int) -> None:
+    def __init__(self, logger: TakesMetrics, model: torch.nn.Module, kinds: tuple[str, ...], every: int) -> None:
         self.model: Final = weakref.ref(model)
         self.logger: Final = weakref.ref(logger)
         self._kinds: Final = kinds

@@ -14,7 +14,7 @@ from goodseed.source_code import SourceCode
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from goodseed.run.run import Run
+    from goodseed.hooktypes import Run
     from goodseed.run.session import RunSession
     from goodseed.source_code import GitRef
 

@@ -11,7 +11,7 @@ from goodseed.config import DEFAULT_API_URL, Storage, is_web_address
 from goodseed.paths import home_directory
 
 if TYPE_CHECKING:
-    from goodseed.run.opening import Opened, Request
+    from goodseed.run.request import Opened, Request
 
 __all__ = ["closing_line", "missing_key_line", "notice", "opening_line"]
 

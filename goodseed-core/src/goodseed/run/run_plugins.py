@@ -12,7 +12,7 @@ from goodseed.plugins import call_each, implementations
 from goodseed.storage.inbox.waiting import Done, Wake, wait_until
 
 if TYPE_CHECKING:
-    from goodseed.run.run import Run
+    from goodseed.hooktypes import Run
     from goodseed.storage.batch import Batch
 
 __all__ = ["RunPlugins"]
