@@ -52,14 +52,14 @@ def _see(name: str, spec: Any) -> None:
             _add(name, module)
 
         spec.loader.exec_module = exec_module
-    except Exception:  # a loader of another kind: the import goes its way without us
+    except Exception:  # noqa: BLE001 - a loader of another kind: the import goes its way without us
         return
 
 
 def _add(name: str, module: ModuleType) -> None:
     try:
         _ADDITIONS[name](module)
-    except Exception as error:  # another version is built differently: a script that doesn't use us must not notice
+    except Exception as error:  # noqa: BLE001 - a script that doesn't use us must not notice a version that differs
         import logging
 
         logging.getLogger("goodseed").debug("goodseed: %s does not take the name goodseed: %r", name, error)

@@ -120,14 +120,14 @@ class _Encoder:
                 return
             keys = [(key, self._path_part(key, path)) for key in children]
             inside = _inside(path, value, above)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a foreign mapping or attribute may raise anything
             self._refuse(path, value, error)
             return
         for key, name in keys:
             child_path = f"{path}/{name}" if path else name
             try:
                 child = children[key]
-            except Exception as error:  # whatever a foreign mapping or attribute may raise
+            except Exception as error:  # noqa: BLE001 - whatever a foreign mapping or attribute may raise
                 self._refuse(child_path, value, error)
             else:
                 self.flatten(child_path, child, inside)
@@ -192,14 +192,14 @@ class _Encoder:
                 if name in parts:
                     raise InvalidValueError(f"Config {path!r} has the key {name!r} twice: rename one of them.")
                 parts[name] = self._json(f"{path}/{name}", children[key], inside, name)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a foreign mapping or attribute may raise anything
                 self._refuse(f"{path}/{name}", children, error)
         return parts
 
     def _part(self, path: str, value: object, inside: tuple[int, ...], key: str) -> Any:
         try:
             return self._json(path, value, inside, key)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a foreign mapping or attribute may raise anything
             self._refuse(path, value, error)
             return None
 

@@ -27,7 +27,7 @@ def goodseed_config_value(path: str, value: object) -> object:
             found = convert(path, value)
             if found is not None:
                 return found
-    except Exception as error:  # whatever a foreign attribute may raise: it is stored, or refused, as it is
+    except Exception as error:  # noqa: BLE001 - a foreign attribute may raise anything; the value is stored as it is
         _logger.debug("goodseed: %s, a %s, can't be converted: %s", path, type(value).__name__, type(error).__name__)
     return None
 
@@ -95,7 +95,7 @@ def _omegaconf(path: str, value: Any) -> object:
             return value[name]
         except omegaconf.errors.MissingMandatoryValue:
             return "???"
-        except Exception as error:  # an interpolation that leads nowhere, or a resolver of the user's
+        except Exception as error:  # noqa: BLE001 - an interpolation that leads nowhere, or a resolver of the user's
             node = value._get_node(name)
             _say_once(f"{path}/{name}", f"stored as it is written, because it can't be resolved: {error}")
             return omegaconf.OmegaConf.to_container(node, resolve=False) if hasattr(node, "keys") else node._value()
@@ -147,7 +147,7 @@ def _array(path: str, value: Any) -> object:
         return _abbreviated(path, value)
     try:
         return found.tolist() if hasattr(found, "tolist") else _as_numpy(found).tolist()
-    except Exception:  # a sparse tensor, or one without values
+    except Exception:  # noqa: BLE001 - a sparse tensor, or one without values
         return _abbreviated(path, value)
 
 

@@ -54,7 +54,7 @@ class HeldRun:
         """A trial that its search has ended early is no failure."""
         try:
             return self.trial is not None and self.trial.was_pruned()
-        except Exception as error:  # whatever the search's storage may raise
+        except Exception as error:  # noqa: BLE001 - whatever the search's storage may raise
             _logger.debug("goodseed: whether a trial was pruned is not known: %r", error)
             return False
 

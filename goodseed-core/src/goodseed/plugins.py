@@ -145,7 +145,7 @@ def _answers(hook: str, arguments: dict[str, object]) -> Iterator[tuple[str, Any
                 answer = list(answer)  # it may raise yet
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # the end of an asyncio task, or of the process, is none of a plugin's business
+        except BaseException as error:  # noqa: BLE001 - a plugin may end neither a task nor the process
             report(plugin, hook, error)
             continue
         if answer is not None:

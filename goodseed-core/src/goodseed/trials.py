@@ -63,7 +63,7 @@ def current_trial() -> Trial | None:
     """The trial of Optuna, keras-tuner or Ray Tune that calls this function; None outside of a search."""
     try:
         return _on_the_stack() or _of_ray()
-    except Exception as error:  # another version of a search may be built differently
+    except Exception as error:  # noqa: BLE001 - another version of a search may be built differently
         _logger.debug("goodseed: the trial of a search can't be read: %r", error)
         return None
 

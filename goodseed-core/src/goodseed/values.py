@@ -80,7 +80,7 @@ def describe(value: object) -> str:
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     try:
         shape = tuple(getattr(value, "shape", None) or ())
-    except Exception:  # whatever a foreign attribute may raise
+    except Exception:  # noqa: BLE001 - whatever a foreign attribute may raise
         shape = ()
     return f"a {name} of shape {shape}" if shape else f"a {name}"
 
@@ -89,7 +89,7 @@ def reason_of(error: BaseException) -> str:
     """What an exception of somebody else says, cut at 300 characters; its type alone where its text fails as well."""
     try:
         return f"{type(error).__name__}: {error}"[:300]
-    except Exception:  # the exception is the user's, too
+    except Exception:  # noqa: BLE001 - the exception is the user's, too
         return type(error).__name__
 
 

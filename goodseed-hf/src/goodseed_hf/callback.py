@@ -245,7 +245,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
             work()
         except goodseed.RunClosedError:
             raise
-        except Exception as error:  # whatever a model's own code, or a full disk, may raise
+        except Exception as error:  # noqa: BLE001 - whatever a model's own code, or a full disk, may raise
             self._writer.refuse(what, error)
 
 

@@ -32,7 +32,7 @@ def training_configs(args: Any, model: Any, writer: Writer) -> dict[str, object]
     for name, part in parts.items():
         try:
             found |= part()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a model of the user may raise anything; told once
             writer.refuse(name, error)
     return found
 

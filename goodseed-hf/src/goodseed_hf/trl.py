@@ -42,7 +42,7 @@ def watch(callback: TakesTimings) -> None:
             current = _training[-1]()
             if current is not None and self.is_main_process:
                 current.profiled(f"{self.metric_prefix}: {self.name}", duration)
-        except Exception as error:  # a training is worth more than its timings
+        except Exception as error:  # noqa: BLE001 - a training is worth more than its timings
             _logger.debug("goodseed: a timing of TRL can't be stored: %r", error)
 
     setattr(kind, _MARK, original)
@@ -59,7 +59,7 @@ class Completions:
         """The rows of the log call that is going on, as JSON text by the name that TRL gives them."""
         try:
             return self._rows()
-        except Exception as error:  # another version of TRL may be built differently
+        except Exception as error:  # noqa: BLE001 - another version of TRL may be built differently
             _logger.debug("goodseed: the completions of TRL can't be read: %r", error)
             return {}
 

@@ -82,7 +82,7 @@ class Writer:
                 continue
             try:
                 numbers[path] = _number(path, value)
-            except Exception as error:  # whatever a foreign tensor may raise
+            except Exception as error:  # noqa: BLE001 - whatever a foreign tensor may raise
                 self.refuse(path, error)
         if numbers:
             self._each(run.log_metrics, numbers, step)

@@ -110,14 +110,14 @@ class Hub:
             self._write_small_things()
             try:
                 self.store.tend()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - reported; the thread lives on
                 self._report(error)
 
     def _write_small_things(self) -> None:
         try:
             self.directory.write_signs_of_life()
             self.access.write_last_uses()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - reported; the thread lives on
             self._report(error)
 
     def _report(self, error: Exception) -> None:

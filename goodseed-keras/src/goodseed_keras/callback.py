@@ -245,7 +245,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if f"{prefix}learning_rate" not in values and f"{prefix}lr" not in values:
             try:
                 rate = learning_rate(self.model)
-            except Exception as error:  # an optimizer of the user's may do anything
+            except Exception as error:  # noqa: BLE001 - an optimizer of the user's may do anything
                 self._numbers.refuse(f"{prefix}learning_rate", error)
             else:
                 if rate is not None:
@@ -287,7 +287,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
             work()
         except (goodseed.RunClosedError, goodseed.ConfigurationError, goodseed.RunExistsError):
             raise
-        except Exception as error:  # whatever a model's or an optimizer's own code may raise
+        except Exception as error:  # noqa: BLE001 - whatever a model's or an optimizer's own code may raise
             self._numbers.refuse(what, error)
 
 

@@ -45,7 +45,7 @@ def model_configs(
     for name, part in parts.items():
         try:
             found |= part()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a model of the user may raise anything; told once
             refuse(name, error)
     return found
 

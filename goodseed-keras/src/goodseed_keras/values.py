@@ -28,7 +28,7 @@ class Numbers:
             path = _path(str(name), prefix)
             try:
                 _add(found, path, value)
-            except Exception as error:  # whatever a foreign array may raise
+            except Exception as error:  # noqa: BLE001 - whatever a foreign array may raise
                 self.refuse(path, error)
         return found
 

@@ -29,7 +29,7 @@ def _loggers(modules: tuple[str, ...], failures: list[Exception]) -> tuple[type,
             continue
         try:
             found.append(import_module(name).Logger)
-        except Exception as error:  # one of them may be broken, or a folder of that name: the other is enough
+        except Exception as error:  # noqa: BLE001 - one may be broken, or a folder of that name; the other is enough
             _logger.debug("goodseed: %s can't be imported: %s", name, error)
             failures.append(error)
     return tuple(found)

@@ -45,9 +45,7 @@ class Length:
                 return None
             self._trainer = None
             steps = trainer.estimated_stepping_batches if is_fit else math.inf
-        except (
-            Exception
-        ) as error:  # a changing accumulation of gradients has no such number; whatever else a fit may be
+        except Exception as error:  # noqa: BLE001 - a changing accumulation of gradients has no such number
             self._trainer = None
             _logger.debug("goodseed: the length of the fit is not known: %s", error)
             return None

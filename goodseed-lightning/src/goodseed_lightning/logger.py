@@ -182,7 +182,7 @@ class GoodseedLogger(LoggerBase):
         self._evaluation.begin(model)
         try:
             sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
-        except Exception as error:  # a lazy module has no sizes yet; whatever else a model may be
+        except Exception as error:  # noqa: BLE001 - a lazy module has no sizes yet; whatever else a model may be
             _logger.debug("goodseed: the model's size is not known: %s", error)
             return
         described = {

@@ -77,7 +77,7 @@ class Relay:
         while not self._is_closing:
             try:
                 connection = self._listener.accept()
-            except Exception as error:  # not one of ours, or it died while it said who it is
+            except Exception as error:  # noqa: BLE001 - not one of ours, or it died while it said who it is
                 _logger.debug("goodseed: a process could not log to the run of this one: %s", error)
                 time.sleep(_PAUSE_SECONDS)
                 continue
@@ -96,7 +96,7 @@ class Relay:
                         connection.send_bytes(pickle.dumps(answer))
                 except (EOFError, OSError):
                     return  # the child has ended
-                except Exception as error:  # nothing that a child sends may end the others' logging
+                except Exception as error:  # noqa: BLE001 - nothing that a child sends may end the others' logging
                     self._report(error)
 
     def _answer(self, call: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -108,7 +108,7 @@ class Relay:
             if call in ("add", "remove"):
                 return getattr(self._run[arguments[0]], call)(*arguments[1:])
             return getattr(self._run, call)(*arguments, **options)
-        except Exception as error:  # what the run refuses, or a foreign __str__ raises
+        except Exception as error:  # noqa: BLE001 - what the run refuses, or a foreign __str__ raises
             self._report(error)
         return None
 

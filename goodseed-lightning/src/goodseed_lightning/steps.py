@@ -89,7 +89,7 @@ class Evaluation:
             self.is_of_new_trainer = trainer.ckpt_path is None and trainer.global_step == 0
             if trainer.ckpt_path is not None:
                 self._read(getattr(trainer._checkpoint_connector, "_loaded_checkpoint", None) or {}, trainer.ckpt_path)
-        except Exception as error:  # a plain module, one without a Trainer, or another version of Lightning
+        except Exception as error:  # noqa: BLE001 - a module without a Trainer, or another version of Lightning
             _logger.debug("goodseed: the evaluated checkpoint is not known: %r", error)
 
     def named(self, metrics: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -90,7 +90,7 @@ def _after_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
     for watched in tuple(_watched):
         try:
             goes_on = watched.look(optimizer)
-        except Exception as error:  # a training is worth more than a look at it
+        except Exception as error:  # noqa: BLE001 - a training is worth more than a look at it
             goes_on = False
             _logger.warning("goodseed: a model can't be watched any more: %s: %s", type(error).__name__, error)
         if not goes_on and watched in _watched:

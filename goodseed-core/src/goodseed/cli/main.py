@@ -99,7 +99,7 @@ def _guarded(plugin: str, add: Callable[[argparse.ArgumentParser], None]) -> Cal
     def add_arguments(parser: argparse.ArgumentParser) -> None:
         try:
             add(parser)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the other commands go on
             report(plugin, "goodseed_commands", error)
 
     return add_arguments

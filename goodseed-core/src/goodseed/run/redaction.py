@@ -27,7 +27,7 @@ def find_redactor() -> Callable[[str, str], str] | None:
                 answer = function(*(given[name] for name in names))
             except KeyboardInterrupt:
                 raise
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - a plugin may raise anything; its text is withheld
                 report(plugin, "goodseed_redact", error)
                 return f"(withheld: plugin {plugin} could not redact it)"
             if isinstance(answer, str):

@@ -84,7 +84,7 @@ class SourceCode:
                     self._sink.log_configs(facts)
             elif self._ref.repository_path is not None:
                 _logger.warning("goodseed: there is no git repository at %s or above it", self._ref.repository_path)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - git facts are worth less than a training
             _logger.warning("goodseed: the git facts of %s can't be read: %s", " or ".join(starts), error)
 
     def stop(self, timeout_seconds: float) -> None:

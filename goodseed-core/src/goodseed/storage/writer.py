@@ -248,7 +248,7 @@ class RunWriter:
             session = Session(self.files, self._meta, is_new=self._is_new, heard_seconds=self._lock.found_seconds)
             session.modification_time = self._modification_time
             self.inbox = Inbox(self.files.inbox, self._wake, lambda error: self._warn("room", error))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that opens the run
             self._failure = error
             self._ready.set()
             return
@@ -292,7 +292,7 @@ class RunWriter:
                 backoff = 0.0
                 self.inbox.is_stuck = False
                 self._warned.discard("storage")
-            except Exception as error:  # whatever it is, the thread lives on: what is logged waits in the inbox
+            except Exception as error:  # noqa: BLE001 - the thread lives on, and what is logged waits in the inbox
                 self.inbox.is_stuck = True
                 self._warn("storage", error)
                 self._answer(error)

@@ -185,7 +185,7 @@ class GroupCommit:
             outcomes = self._commit(run, [seat.change for seat in group])
             for seat, outcome in zip(group, outcomes, strict=True):
                 seat.outcome = outcome
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - handed to each waiting caller
             for seat in group:
                 seat.error = error
         finally:

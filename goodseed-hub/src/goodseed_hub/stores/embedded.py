@@ -190,5 +190,5 @@ def _close(opened: _Open) -> None:
     if writer is not None:
         try:
             writer.close()
-        except Exception as error:  # everything was committed before: what is left is to tidy up
+        except Exception as error:  # noqa: BLE001 - everything was committed before: what is left is to tidy up
             _logger.warning("goodseed: a run file could not be closed in order: %s", error)

@@ -234,7 +234,7 @@ class PostgresStore:
         try:
             while self._due:
                 self.tend()
-        except Exception as error:  # it goes on at the next start
+        except Exception as error:  # noqa: BLE001 - it goes on at the next start
             _logger.warning("goodseed: segments are left for the next start: %s", error)
         self._copies.close()
 

@@ -115,7 +115,7 @@ class _Server:
                 return await self._answer(endpoint, request, pool)
             except ClientDisconnect:
                 return Response(status_code=400)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - becomes a 5xx with a JSON body, and is logged
                 return self._error(request, error)
 
         return handle
@@ -213,7 +213,7 @@ class _Server:
             return await _in_thread(self._readers, lambda: dashboard.respond(request, body))
         except ClientDisconnect:
             return Response(status_code=400)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - becomes a 5xx with a JSON body, and is logged
             return self._error(request, error)
 
     # -- faults ---------------------------------------------------------------------------------------------------

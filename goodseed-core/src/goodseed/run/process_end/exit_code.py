@@ -111,7 +111,7 @@ class ExitWatch:
         def wrapper(*arguments: Any, **options: Any) -> Any:
             try:
                 note(*arguments, **options)
-            except Exception:  # a wrong argument is refused by what is called
+            except Exception:  # noqa: BLE001 - a wrong argument is refused by what is called
                 return before(*arguments, **options)
             return before(*arguments, **options)
 

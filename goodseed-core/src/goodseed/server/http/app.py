@@ -77,7 +77,7 @@ class Application:
                 response = self._respond_api(call, path, query)
             else:
                 response = self._respond_page(call, path, query)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - becomes a 5xx with a JSON body, and is logged
             response = self._error(call, path, error)
         return self._finish(call, response)
 

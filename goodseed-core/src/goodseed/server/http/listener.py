@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_chunks(content, is_chunked=is_chunked, is_live=headers.get("Content-Type") == _LIVE)
         except OSError:
             raise  # the client has left
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged; the status has gone out
             # The status has gone out: a connection that ends too early is all that can still say it.
             self.close_connection = True
             _logger.warning("goodseed: %s ended in the middle of its answer: %s", self.path[:200], error)

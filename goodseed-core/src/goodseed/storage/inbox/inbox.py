@@ -132,7 +132,7 @@ class Inbox:
                 write, high, _ = self._active
                 write(pack_sealed(high | word, crc32(body)) + body)
                 return
-        except Exception:  # a new path, a full segment, a wrong value or a closed run: all of them are said below
+        except Exception:  # noqa: BLE001 - new path, full segment, wrong value, closed run: add_metrics tells
             pass
         self.add_metrics(data, step, None)
 

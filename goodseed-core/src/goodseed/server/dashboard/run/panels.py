@@ -50,7 +50,7 @@ def _shown(plugin: str, panel: Panel, run: Run) -> dict[str, Any] | None:
     try:
         blocks = [_block(block) for block, _ in zip(panel.show(run), range(_MAX_BLOCKS), strict=False)]
         problem = ""
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's failure is its own panel's
         report(plugin, _HOOK, error)
         blocks, problem = [], f"The plugin {plugin} failed to show this; the server's console says why."
     if not blocks and not problem:
