@@ -20,6 +20,7 @@ BASE = {
     "columns",
     "exits",
     "masking",
+    "terminal",
     "sink",
     "threads",
     "times",

@@ -1,4 +1,4 @@
-"""Makes Transformers and Accelerate know "goodseed" by its name, as soon as a script imports one of them.
+"""Registers "goodseed" with Transformers and Accelerate by name, as soon as a script imports one of them.
 
 Neither has entry points. ``goodseed_hf.pth`` leaves a finder of one line as Python starts, which takes about 0.7 ms.
 It loads this module when a script imports one of the two; the rest of Goodseed is loaded when the script asks for

@@ -20,7 +20,7 @@ import pytest
 import goodseed
 from goodseed.cli.main import main
 from goodseed.cli.table import ago, duration, number
-from goodseed.cli.terminal import pad, printable, text_width
+from goodseed.terminal import pad, printable, text_width
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\r\n\u202edesrever\x00"
 

@@ -1,4 +1,4 @@
-"""Every environment variable that Goodseed reads, and when: as a run is made, never at import."""
+"""Reads every environment variable of Goodseed, as a run is opened and never at import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configs of other libraries, as the plugin ``goodseed-values``: through the hook that others use too.
+"""Converts config objects of other libraries; registered as the plugin ``goodseed-values``.
 
 Each is recognised without importing its library. Objects with fields are converted one level at a time, so that a field
 that can't be read costs none of its neighbours.

@@ -1,4 +1,4 @@
-"""API keys on this machine: what ``goodseed login`` keeps, one a remote, in a file that its owner alone may read."""
+"""Keeps API keys on this machine, one a remote, in a file that only its owner can read."""
 
 from __future__ import annotations
 

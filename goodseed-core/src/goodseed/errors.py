@@ -1,4 +1,4 @@
-"""Every exception that Goodseed raises.
+"""Defines every exception that Goodseed raises.
 
 ::
 

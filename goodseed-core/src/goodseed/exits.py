@@ -1,4 +1,4 @@
-"""Hears of `sys.exit` from the import of goodseed on: ``sys.exit(main())`` looks it up before `main` opens a run."""
+"""Notes `sys.exit` from the import of goodseed on: ``sys.exit(main())`` looks it up before `main` opens a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run that a framework's callback has opened: for integrations whose runs must not outlive their training."""
+"""Holds the run that a framework's callback has opened, and closes it with the status of its training."""
 
 from __future__ import annotations
 

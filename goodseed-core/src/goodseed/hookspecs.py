@@ -1,4 +1,4 @@
-"""Every hook that a plugin may implement, and what is promised on both sides.
+"""Defines every hook that a plugin may implement, and what both sides promise.
 
 A plugin is any object or module with functions of these names, marked with `hookimpl`. It is found through an entry
 point in the group ``goodseed``, or registered with ``goodseed.plugins.plugin_manager().register(plugin)``. A hook that

@@ -1,4 +1,4 @@
-"""Taking secrets out of a command line before it is stored."""
+"""Masks secrets in command lines and addresses before they are stored."""
 
 from __future__ import annotations
 

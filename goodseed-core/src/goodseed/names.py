@@ -1,4 +1,4 @@
-"""Readable run ids such as ``bold-falcon-k3x``."""
+"""Makes readable run ids such as ``bold-falcon-k3x``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an attribute path, a project, a run id and a file location may be: the one place that says so."""
+"""Defines valid attribute paths, projects, run ids and file locations."""
 
 from __future__ import annotations
 

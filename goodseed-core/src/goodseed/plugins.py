@@ -1,4 +1,4 @@
-"""The plugin manager: who implements the hooks of `goodseed.hookspecs`.
+"""Finds plugins and calls their hooks.
 
 Loading pluggy takes longer than opening a run, so it waits for the first package that offers a plugin, or the first who
 asks for the manager. Until then our own plugins, which need no pluggy, are called directly.

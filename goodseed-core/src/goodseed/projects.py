@@ -1,4 +1,4 @@
-"""Which projects and runs there are, on this machine and at the remote alike."""
+"""Lists the projects and runs on this machine or at the remote."""
 
 from __future__ import annotations
 

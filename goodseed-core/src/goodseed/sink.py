@@ -1,4 +1,4 @@
-"""The narrow door through which monitoring and source-code facts reach a run."""
+"""Defines the `Sink`: the narrow interface through which monitoring and source code write to a run."""
 
 from __future__ import annotations
 

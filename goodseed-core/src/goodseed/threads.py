@@ -1,4 +1,4 @@
-"""Starts threads of Goodseed's own, which are no place for the script's signals."""
+"""Starts Goodseed's own threads, which take none of the script's signals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times as the run file and the APIs write them: ISO 8601 in UTC, to the microsecond."""
+"""Parses and formats times as the run file and the APIs have them: ISO 8601 in UTC, to the microsecond."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the trial of a hyperparameter search that the calling code is part of, without its search being told of us."""
+"""Finds the trial of a hyperparameter search that the calling code is part of."""
 
 from __future__ import annotations
 

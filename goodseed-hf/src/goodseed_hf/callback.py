@@ -1,4 +1,4 @@
-"""The callback of ``Trainer``."""
+"""Logs trainings of Hugging Face's ``Trainer``."""
 
 from __future__ import annotations
 

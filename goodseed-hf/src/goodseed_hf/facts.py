@@ -1,4 +1,4 @@
-"""What is stored of a training before it begins."""
+"""Collects what is stored of a training before it begins."""
 
 from __future__ import annotations
 

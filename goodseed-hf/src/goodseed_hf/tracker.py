@@ -1,4 +1,4 @@
-"""The tracker of Accelerate."""
+"""Logs what Accelerate gives to its trackers."""
 
 from __future__ import annotations
 

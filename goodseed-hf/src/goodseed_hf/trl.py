@@ -1,4 +1,4 @@
-"""What trainers of TRL give to the trackers that they know by name: completions and timings."""
+"""Logs completions and timings of TRL's trainers."""
 
 from __future__ import annotations
 

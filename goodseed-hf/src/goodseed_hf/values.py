@@ -1,4 +1,4 @@
-"""What Transformers and Accelerate hand over, as a run stores it."""
+"""Converts what Transformers and Accelerate hand over into points and configs."""
 
 from __future__ import annotations
 

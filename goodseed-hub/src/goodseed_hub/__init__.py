@@ -1,4 +1,4 @@
-"""A team's own remote for Goodseed: it serves the wire protocol, and the dashboard over all runs that it holds."""
+"""A self-hosted remote for teams: the wire protocol, and the dashboard over all runs."""
 
 from __future__ import annotations
 

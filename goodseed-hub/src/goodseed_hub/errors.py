@@ -1,4 +1,4 @@
-"""What the hub answers when it does not do what it is asked.
+"""Defines the errors that the hub answers with.
 
 ::
 

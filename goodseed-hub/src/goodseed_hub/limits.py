@@ -1,4 +1,4 @@
-"""How much of anything a client may ask for, and how often."""
+"""Bounds what a client may ask for: sizes, counts and rates."""
 
 from __future__ import annotations
 

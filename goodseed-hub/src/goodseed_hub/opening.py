@@ -1,4 +1,4 @@
-"""Opening a hub: its data directory, or its database, and what a first start makes there."""
+"""Opens a hub's data directory or database, and sets it up on the first start."""
 
 from __future__ import annotations
 

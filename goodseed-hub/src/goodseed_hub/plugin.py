@@ -1,4 +1,4 @@
-"""What the hub adds to the command ``goodseed``."""
+"""Adds ``goodseed hub`` to the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hub without HTTP: what it does with runs, out of a registry and a store."""
+"""Implements what the hub does with runs, on top of a registry and a store, without HTTP."""
 
 from __future__ import annotations
 

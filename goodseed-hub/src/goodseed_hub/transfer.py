@@ -1,4 +1,4 @@
-"""Moving everything between a data directory and a database, copying it, and writing it as plain rows."""
+"""Moves everything between a data directory and a database, copies it, and exports it as rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The callback."""
+"""Logs Keras trainings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is stored of a model and its optimizer, once."""
+"""Collects what is stored once of a model and its optimizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Keras hands over, as a run stores it."""
+"""Converts what Keras hands over into points of metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run says of the checkpoints that ``ModelCheckpoint`` saves."""
+"""Logs the checkpoints that ``ModelCheckpoint`` saves."""
 
 from __future__ import annotations
 

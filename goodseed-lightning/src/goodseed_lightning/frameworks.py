@@ -1,4 +1,4 @@
-"""The Lightning that is installed: one base class for all of its packages, and the rank of this process.
+"""Finds the installed Lightning packages: their logger base class and the rank of this process.
 
 ``pytorch_lightning`` and ``lightning`` hold the same code twice, with a ``Logger`` class each. A logger that derives
 from both is one to either's ``Trainer`` and ``Fabric``.

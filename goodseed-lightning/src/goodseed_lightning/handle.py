@@ -1,4 +1,4 @@
-"""The one run behind a logger and its copies: opened when it is needed, found again in other processes."""
+"""Holds the one run behind a logger and its copies: opens it when needed, finds it from other processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many steps a fit makes, which Lightning knows once it has the data."""
+"""Finds out how many steps a fit makes, once Lightning has the data."""
 
 from __future__ import annotations
 

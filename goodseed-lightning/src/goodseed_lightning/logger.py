@@ -1,4 +1,4 @@
-"""`GoodseedLogger`: what a Trainer or a Fabric holds."""
+"""Defines `GoodseedLogger`, the logger of a Trainer or a Fabric."""
 
 from __future__ import annotations
 

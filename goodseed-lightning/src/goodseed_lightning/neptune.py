@@ -1,4 +1,4 @@
-"""A drop-in for the ``NeptuneLogger`` that Lightning no longer has: its constructor and its namespaces."""
+"""Replaces the ``NeptuneLogger`` that Lightning no longer has, with its constructor and namespaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run as code that was written for Neptune uses it."""
+"""Offers a run the methods that code written for Neptune calls."""
 
 from __future__ import annotations
 

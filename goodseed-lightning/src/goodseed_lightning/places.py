@@ -1,4 +1,4 @@
-"""What a run is called in the file system."""
+"""Names a run in the file system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a child process logs to a run that its parent has open.
+"""Lets child processes log to a run that their parent has open.
 
 One process at a time writes a run's file. Where a strategy forks or spawns its ranks while the run is open already,
 rank zero sends what it logs to the parent, over a local socket that only holders of its key may use.

@@ -1,4 +1,4 @@
-"""What a child process has in the place of a run that its parent has open."""
+"""Offers a child process the methods of a run that its parent has open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``logger.experiment`` is on every rank but the first."""
+"""Stands for ``logger.experiment`` on every rank but the first: takes everything, stores nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which step a point gets that comes without one, or from the evaluation of a checkpoint."""
+"""Chooses the step of a point that comes without one, or from the evaluation of a checkpoint."""
 
 from __future__ import annotations
 

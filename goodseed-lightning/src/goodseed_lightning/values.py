@@ -1,4 +1,4 @@
-"""What Lightning hands over, as a run stores it: numbers and texts."""
+"""Converts what Lightning hands over into numbers and texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Norms and histograms of a model while it trains."""
+"""Logs norms and histograms of a model's gradients and parameters while it trains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command is: each module beside this one makes one, and `goodseed.cli.main` lists them."""
+"""Defines what a command is; each module beside this one makes one, and `goodseed.cli.main` lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``goodseed download``: a run of the remote becomes a run file here."""
+"""Runs ``goodseed download``: copies a run of the remote into a run file here."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.cli.command import Command
 from goodseed.cli.remote import client_of
-from goodseed.cli.terminal import printable
 from goodseed.paths import run_files
+from goodseed.terminal import printable
 
 if TYPE_CHECKING:
     import argparse

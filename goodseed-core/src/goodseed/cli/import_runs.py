@@ -1,4 +1,4 @@
-"""``goodseed import``: runs out of what other tools have written."""
+"""Runs ``goodseed import``: makes runs of what other tools have written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``goodseed plugins``: which plugins there are, and what they do."""
+"""Runs ``goodseed plugins``: lists the plugins and the hooks that they implement."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import importlib.metadata
 from typing import TYPE_CHECKING, Final
 
 from goodseed.cli.command import Command
-from goodseed.cli.terminal import printable, write
 from goodseed.plugins import ENTRY_POINT_GROUP, plugin_manager
+from goodseed.terminal import printable, write
 
 if TYPE_CHECKING:
     import argparse

@@ -1,4 +1,4 @@
-"""``goodseed list``: the projects under a directory, or the runs of one of them."""
+"""Runs ``goodseed list``: lists the projects under a directory, or the runs of one project."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from goodseed.cli.command import Command
 from goodseed.cli.run_tables import projects_table, runs_table
 from goodseed.cli.table import number
-from goodseed.cli.terminal import no_directory, printable, show_progress, write
 from goodseed.storage.catalog import Catalog
+from goodseed.terminal import no_directory, printable, show_progress, write
 
 if TYPE_CHECKING:
     import argparse

@@ -1,4 +1,4 @@
-"""``goodseed login``, ``logout`` and ``whoami``: the API key of this machine."""
+"""Runs ``goodseed login``, ``logout`` and ``whoami``: stores, removes and checks the API key of this machine."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.cli.command import Command
 from goodseed.cli.remote import client_of, connect
-from goodseed.cli.terminal import printable
 from goodseed.config import Settings
 from goodseed.credentials import check_key, forget_key, keep_key
+from goodseed.terminal import printable
 
 if TYPE_CHECKING:
     import argparse

@@ -1,4 +1,4 @@
-"""The command ``goodseed``: which commands there are, and how each of them ends."""
+"""Parses the command line of ``goodseed``, runs the command, and turns its errors into exit statuses."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from goodseed import __version__
 from goodseed.cli import download, import_runs, list_plugins, list_runs, login, serve, upload
 from goodseed.cli.command import Command
-from goodseed.cli.terminal import printable
 from goodseed.errors import GoodseedError
 from goodseed.plugins import call_each, report
+from goodseed.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

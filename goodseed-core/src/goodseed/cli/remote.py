@@ -1,4 +1,4 @@
-"""What the commands that talk to the remote share."""
+"""Holds what the commands that talk to the remote share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Projects and runs as tables."""
+"""Lays out projects and runs as tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from goodseed.cli.table import Column, ago, duration, number, render
-from goodseed.cli.terminal import has_colours, line_width
+from goodseed.terminal import has_colours, line_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""``goodseed serve``: the runs under a directory, in a browser."""
+"""Runs ``goodseed serve``: shows the runs under a directory in a browser."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from goodseed.cli.command import Command
-from goodseed.cli.terminal import no_directory, printable, show_progress
 from goodseed.errors import ConfigurationError
+from goodseed.terminal import no_directory, printable, show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

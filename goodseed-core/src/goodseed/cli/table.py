@@ -1,4 +1,4 @@
-"""A table of aligned columns, and the numbers and times in it as people read them."""
+"""Lays out a table of aligned columns, with numbers and times as people read them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from goodseed.cli.terminal import pad, paint, printable, text_width
+from goodseed.terminal import pad, paint, printable, text_width
 from goodseed.values import non_finite_name
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""``goodseed upload``: what waits in run files goes to the remote."""
+"""Runs ``goodseed upload``: sends what is not uploaded yet from run files to the remote."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.cli.command import Command
 from goodseed.cli.remote import client_of
-from goodseed.cli.terminal import printable
 from goodseed.errors import AuthenticationError, GoodseedError, ProjectNotFoundError
 from goodseed.paths import RunFiles
 from goodseed.storage.catalog import Catalog
 from goodseed.sync.progress import Progress
+from goodseed.terminal import printable
 
 if TYPE_CHECKING:
     import argparse

@@ -1,1 +1,1 @@
-"""Runs out of files that other tools have written; a source each."""
+"""Makes runs of files that other tools have written; one module a source."""

@@ -1,4 +1,4 @@
-"""What a text in a table means: a number of some country's writing, a truth value, nothing, or a text."""
+"""Parses a text cell of a table: a number in any country's notation, a truth value, nothing, or a text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads files of JSON lines, an object a line."""
+"""Reads JSON Lines files, one object a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that was looked through, and how it becomes a run."""
+"""Writes the rows of an examined file to a run."""
 
 from __future__ import annotations
 

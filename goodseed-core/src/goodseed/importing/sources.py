@@ -1,4 +1,4 @@
-"""What ``goodseed import`` reads without any plugin of another package, as the plugin ``goodseed-import``."""
+"""Lists the built-in sources of ``goodseed import``; registered as the plugin ``goodseed-import``."""
 
 from __future__ import annotations
 

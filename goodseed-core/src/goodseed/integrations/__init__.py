@@ -1,1 +1,1 @@
-"""Callbacks of a few lines for libraries that have no plugin of their own: one file each, which imports its library."""
+"""Callbacks for libraries that have no plugin package of their own; each file imports its library."""

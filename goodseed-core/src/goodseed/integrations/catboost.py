@@ -1,4 +1,4 @@
-"""CatBoost: every metric of every iteration.
+"""Logs CatBoost trainings: every metric of every iteration.
 
 Source: https://catboost.ai/docs/en/concepts/python-reference_catboost_fit (callbacks)
 """

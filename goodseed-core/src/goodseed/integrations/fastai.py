@@ -1,4 +1,4 @@
-"""fastai: the loss and the learning rates of each batch, and the recorder's values of each epoch.
+"""Logs fastai trainings: loss and learning rates of each batch, the recorder's values of each epoch.
 
 Source: https://docs.fast.ai/callback.core.html
 """

@@ -1,4 +1,4 @@
-"""LightGBM: every evaluation of every iteration, and the parameters.
+"""Logs LightGBM trainings: every evaluation of every iteration, and the parameters.
 
 Source: https://lightgbm.readthedocs.io/en/stable/pythonapi/lightgbm.early_stopping.html (the callback's environment)
 """

@@ -1,4 +1,4 @@
-"""Optuna: a run for each trial, and the course of a study.
+"""Logs Optuna studies: one run for each trial, and the course of the study.
 
 Source: https://optuna.readthedocs.io/en/stable/tutorial/20_recipes/007_optuna_callback.html
 """

@@ -1,4 +1,4 @@
-"""Ray Tune: a run for each trial, with its number, parameters and results.
+"""Logs Ray Tune experiments: one run for each trial, with its number, parameters and results.
 
 Source: https://docs.ray.io/en/latest/tune/api/callbacks.html
 """

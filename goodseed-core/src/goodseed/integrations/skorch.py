@@ -1,4 +1,4 @@
-"""skorch: what each batch and each epoch has in the net's history.
+"""Logs skorch trainings: each batch and each epoch of the net's history.
 
 Source: https://skorch.readthedocs.io/en/stable/user/callbacks.html
 """

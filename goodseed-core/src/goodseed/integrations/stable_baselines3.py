@@ -1,4 +1,4 @@
-"""Stable-Baselines3: all that its logger writes, and the hyperparameters.
+"""Logs Stable-Baselines3 trainings: everything its logger writes, and the hyperparameters.
 
 Source: https://stable-baselines3.readthedocs.io/en/master/common/logger.html
 """

@@ -1,4 +1,4 @@
-"""Ultralytics YOLO: losses, metrics and learning rates of each epoch, and the arguments of the training.
+"""Logs Ultralytics YOLO trainings: losses, metrics and learning rates of each epoch, and the arguments.
 
 Source: https://docs.ultralytics.com/usage/callbacks/
 """

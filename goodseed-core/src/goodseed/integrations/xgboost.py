@@ -1,4 +1,4 @@
-"""XGBoost: every evaluation of every round, and the parameters of the booster.
+"""Logs XGBoost trainings: every evaluation of every round, and the parameters of the booster.
 
 Source: https://xgboost.readthedocs.io/en/stable/python/callbacks.html
 """

@@ -1,1 +1,1 @@
-"""What a run stores by itself: console, hardware, tracebacks, and facts of the process."""
+"""Collects what a run stores by itself: console, hardware, tracebacks, and facts of the process."""

@@ -1,4 +1,4 @@
-"""What does not change while a process runs: where, how and with what it was started."""
+"""Collects facts that do not change while a process runs: command, directory, Python, machine, packages."""
 
 from __future__ import annotations
 

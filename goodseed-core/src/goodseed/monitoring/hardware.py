@@ -1,4 +1,4 @@
-"""The samples of a run: the host's and those of every sampler that a plugin offers."""
+"""Samples the host's hardware and that of every plugin's sampler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CPU, memory, disk and network of this machine and of this process with its children."""
+"""Measures CPU, memory, disk and network of the machine and of this process with its children."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Monitoring`: everything that is seen of one run without the script's doing."""
+"""Starts and stops everything that watches one run."""
 
 from __future__ import annotations
 

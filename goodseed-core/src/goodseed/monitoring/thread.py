@@ -1,4 +1,4 @@
-"""The thread on which everything periodic happens."""
+"""Runs a run's periodic tasks on one thread."""
 
 from __future__ import annotations
 

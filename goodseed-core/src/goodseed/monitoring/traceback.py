@@ -1,4 +1,4 @@
-"""Exceptions that end the process, or a thread of it: who hears of them, what is stored, which status follows."""
+"""Watches for exceptions that end the process or a thread, and derives the run's status from them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""`goodseed.Run` and what it is made of."""
+"""`goodseed.Run`: the facade, its session, and how it opens and ends."""

@@ -1,4 +1,4 @@
-"""Arguments of `goodseed.Run` that become something else: old names, and the first configs."""
+"""Checks arguments of `goodseed.Run` and translates old names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The storage backend of a run: a file that it writes, one that it reads, or nothing."""
+"""Defines the storage backend of a run, and those for a file that is written, one that is read, and none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that are synced while they are written, and runs that are read from the remote."""
+"""Opens runs that are synced while they are written, and runs that are read from the remote."""
 
 from __future__ import annotations
 

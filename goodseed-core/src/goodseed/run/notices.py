@@ -1,4 +1,4 @@
-"""The few lines that a user sees."""
+"""Writes the few lines that a user sees at the start and the end of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run in a pickle: the run itself in the process that holds it, and a handle that reads it in any other."""
+"""Pickles runs: the run itself in the process that holds it, a handle that reads it in any other."""
 
 from __future__ import annotations
 

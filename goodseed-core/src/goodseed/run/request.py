@@ -1,4 +1,4 @@
-"""What a run is asked to be: the arguments of `goodseed.Run`, checked and filled up from the environment."""
+"""Checks the arguments of `goodseed.Run` against one another, and completes them from the environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One life of a run, from its opening to its end: the backend, the encoding and redaction of values, the `Sink`."""
+"""Holds one life of a run, from opening to end: its backend, encoding and redaction; it is the run's `Sink`."""
 
 from __future__ import annotations
 

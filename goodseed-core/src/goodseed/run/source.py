@@ -1,4 +1,4 @@
-"""What a run is read from: its file, or the remote."""
+"""Defines what a run is read from, and reads run files."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The JSON API over a directory of runs, and the page on top of it."""
+"""Serves a directory of runs: the JSON API and the dashboard."""

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the routes."""
+"""Makes the OpenAPI document from the routes."""
 
 from __future__ import annotations
 

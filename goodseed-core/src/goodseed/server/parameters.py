@@ -1,4 +1,4 @@
-"""The query parameters and bodies of requests, read strictly."""
+"""Parses query parameters and JSON bodies, strictly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plain list of projects and runs, for where the dashboard has not been built: no script, no style."""
+"""Renders a plain list of projects and runs, for installations without the built dashboard."""
 
 from __future__ import annotations
 

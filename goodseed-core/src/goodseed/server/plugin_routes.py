@@ -1,4 +1,4 @@
-"""The addresses that plugins add to `goodseed serve`."""
+"""Serves the addresses that plugins add to `goodseed serve`."""
 
 from __future__ import annotations
 

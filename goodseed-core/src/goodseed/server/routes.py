@@ -1,4 +1,4 @@
-"""What a request, an answer and a route are, without HTTP: another server can offer the same routes."""
+"""Defines requests, answers, routes and the `Store` behind them, independent of any HTTP server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store of `goodseed serve`: a catalog whose answers several requests share."""
+"""Implements the store of `goodseed serve` over a catalog."""
 
 from __future__ import annotations
 

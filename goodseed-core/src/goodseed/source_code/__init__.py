@@ -1,4 +1,4 @@
-"""Which code a run ran: facts of its git repository, and what was changed in it and not committed."""
+"""Stores which code a run ran: facts of its git repository and the uncommitted changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds a run's repository and stores its facts, beside the training."""
+"""Finds a run's git repository and stores its facts on a background thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What git tells of a repository, as configs of a run."""
+"""Turns what git tells of a repository into configs of a run."""
 
 from __future__ import annotations
 

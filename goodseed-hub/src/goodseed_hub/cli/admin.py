@@ -1,4 +1,4 @@
-"""The admin's work from the shell: keys, users, workspaces, projects."""
+"""Manages keys, users, workspaces and projects from the shell."""
 
 from __future__ import annotations
 

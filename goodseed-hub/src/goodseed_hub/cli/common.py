@@ -1,4 +1,4 @@
-"""What the commands share."""
+"""Holds what the hub's commands share."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def place(arguments: argparse.Namespace) -> tuple[Path, str | None]:
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print columns as wide as they need to be."""
-    from goodseed.cli.terminal import printable
+    from goodseed.terminal import printable
 
     texts = [[printable("" if cell is None else str(cell)) for cell in row] for row in [list(titles), *rows]]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]

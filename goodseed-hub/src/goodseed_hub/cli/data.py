@@ -1,4 +1,4 @@
-"""What is done with all data at once: moving it, copying it, writing it as rows."""
+"""Moves, copies and exports all data of a hub."""
 
 from __future__ import annotations
 

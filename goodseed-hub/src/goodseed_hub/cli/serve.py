@@ -1,4 +1,4 @@
-"""``goodseed hub serve``."""
+"""Runs ``goodseed hub serve``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 from typing import Any, Final
 
-from goodseed.cli.terminal import printable
+from goodseed.terminal import printable
 from goodseed_hub.cli.common import add_command, place
 from goodseed_hub.errors import HubError
 from goodseed_hub.limits import Limits

@@ -1,1 +1,1 @@
-"""Who may do what, and which runs there are: tables that an SQLite file or PostgreSQL holds alike."""
+"""Keeps users, keys, roles, projects and the list of runs, in SQLite or PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Users, keys and roles: who is asking, and what may they do?"""
+"""Manages users, keys and roles, and authenticates requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is asking, and what a role allows."""
+"""Describes an authenticated caller, and what each role permits."""
 
 from __future__ import annotations
 

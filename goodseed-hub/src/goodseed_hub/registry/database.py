@@ -1,4 +1,4 @@
-"""The same few statements for SQLite and for PostgreSQL."""
+"""Runs the registry's statements on SQLite or PostgreSQL."""
 
 from __future__ import annotations
 

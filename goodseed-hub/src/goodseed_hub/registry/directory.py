@@ -1,4 +1,4 @@
-"""Workspaces, projects and runs: what there is, and which runs are alive."""
+"""Keeps the list of workspaces, projects and runs, and which runs are alive."""
 
 from __future__ import annotations
 

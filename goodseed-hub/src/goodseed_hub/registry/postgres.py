@@ -1,4 +1,4 @@
-"""The registry's statements on PostgreSQL."""
+"""Runs the registry's statements on PostgreSQL."""
 
 from __future__ import annotations
 

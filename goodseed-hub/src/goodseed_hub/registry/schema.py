@@ -1,4 +1,4 @@
-"""The registry's tables, as numbered changes: each is applied once, in order, and never edited."""
+"""Defines the registry's tables as numbered migrations: applied once, in order, never edited."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The hub over HTTP: the wire protocol, the admin's API, and the dashboard."""
+"""Serves the hub over HTTP: the wire protocol, the admin API and the dashboard."""

@@ -1,4 +1,4 @@
-"""The admin's work over the API: users, keys, workspaces, roles."""
+"""Serves the admin API: users, keys, workspaces, roles."""
 
 from __future__ import annotations
 

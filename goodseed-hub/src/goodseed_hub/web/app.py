@@ -1,4 +1,4 @@
-"""From a request to an answer: who asks, how often, how much; and what each fault becomes."""
+"""Turns requests into answers: authentication, rate limits, sizes, errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an endpoint gets, gives back, and is."""
+"""Defines what an endpoint is, what it gets, and what it returns."""
 
 from __future__ import annotations
 

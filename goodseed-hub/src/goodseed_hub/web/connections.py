@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with bounds: how many connections, how slow a head, how stalled a reader."""
+"""Bounds uvicorn's connections: their number, slow request heads, stalled readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The core's dashboard over the runs that a session may see, behind a sign-in."""
+"""Serves the dashboard over the runs that a session may see, behind a sign-in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the protocol's and the admin's endpoints, made from them."""
+"""Makes the OpenAPI document of the protocol's and the admin's endpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of each endpoint."""
+"""Describes each endpoint for the OpenAPI document."""
 
 from __future__ import annotations
 

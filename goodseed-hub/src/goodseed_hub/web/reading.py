@@ -1,4 +1,4 @@
-"""Bodies as they come from clients: in time, and no more than allowed."""
+"""Reads request bodies within limits of time and size."""
 
 from __future__ import annotations
 

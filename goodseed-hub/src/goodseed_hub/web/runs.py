@@ -1,4 +1,4 @@
-"""The protocol's endpoints that write runs and read them back."""
+"""Serves the protocol's endpoints that write runs and read them back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn, with our bounds."""
+"""Runs uvicorn within the hub's limits."""
 
 from __future__ import annotations
 

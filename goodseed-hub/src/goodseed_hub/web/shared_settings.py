@@ -1,4 +1,4 @@
-"""What the dashboard keeps beside the runs (colours, views), where several hubs share one database."""
+"""Stores the dashboard's settings (colours, views) in the database that several hubs share."""
 
 from __future__ import annotations
 

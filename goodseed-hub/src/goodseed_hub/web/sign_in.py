@@ -1,4 +1,4 @@
-"""The page at which one signs in with an API key."""
+"""Serves the sign-in page, which takes an API key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runs that somebody may see, as the dashboard's handlers want them."""
+"""Offers the dashboard's handlers the runs that a caller may see."""
 
 from __future__ import annotations
 

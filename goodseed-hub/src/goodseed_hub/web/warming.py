@@ -1,4 +1,4 @@
-"""Reading what the dashboard will ask of a run once the run has ended: nobody has to wait for it then."""
+"""Reads what the dashboard will ask of a run as soon as the run has ended."""
 
 from __future__ import annotations
 

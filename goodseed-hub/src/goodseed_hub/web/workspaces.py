@@ -1,4 +1,4 @@
-"""The protocol's endpoints about keys, workspaces and projects, and the hub's capabilities."""
+"""Serves the protocol's endpoints about keys, workspaces and projects, and the capabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies of requests: decompressed with a bound, and decoded."""
+"""Decompresses and decodes request bodies within a limit."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is printed: how it is caught, and which line of it is stored."""
+"""Captures what the process prints, and decides which lines of it are stored."""

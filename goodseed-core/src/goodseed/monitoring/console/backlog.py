@@ -1,4 +1,4 @@
-"""What was written to one stream and is not stored yet."""
+"""Buffers what was written to one stream and is not stored yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Console capture: what is written to stdout and stderr becomes two string series."""
+"""Stores what is written to stdout and stderr as two string series."""
 
 from __future__ import annotations
 

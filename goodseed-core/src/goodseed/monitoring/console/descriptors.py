@@ -1,4 +1,4 @@
-"""Seeing what is written to file descriptors 1 and 2 by anybody: C libraries, child processes, Python."""
+"""Captures file descriptors 1 and 2, and with them C libraries and child processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which thread has opened which run: where trials run in threads, each run is told of its own thread's doings alone."""
+"""Tells which thread opened which run, so that trials in threads get only their own lines and exceptions."""
 
 from __future__ import annotations
 

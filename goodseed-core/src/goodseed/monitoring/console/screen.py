@@ -1,4 +1,4 @@
-"""From what was written to what a terminal shows: lines, of which the last few may still change."""
+"""Turns a stream with carriage returns and cursor movements into the lines that a terminal shows."""
 
 from __future__ import annotations
 

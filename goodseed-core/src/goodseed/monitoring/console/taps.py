@@ -1,4 +1,4 @@
-"""Seeing what is written to the streams of this process, without standing in the way.
+"""Listens to `sys.stdout` and `sys.stderr` without replacing them.
 
 A tap replaces the ``write`` attribute of the stream *object*. Whoever holds the stream, from before or after, is seen
 (logging handlers, progress bars, ``print`` in C), and everything else about the stream stays as it is.

@@ -1,1 +1,1 @@
-"""Accelerators: who makes them, and how each is read."""
+"""Samples GPUs of NVIDIA, AMD and Apple."""

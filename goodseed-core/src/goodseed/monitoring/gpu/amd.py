@@ -1,4 +1,4 @@
-"""AMD GPUs, through ``amd-smi`` or the older ``rocm-smi``, which come with the driver."""
+"""Reads AMD GPUs through ``amd-smi`` or the older ``rocm-smi``, which come with the driver."""
 
 from __future__ import annotations
 

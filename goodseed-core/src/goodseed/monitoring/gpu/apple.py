@@ -1,4 +1,4 @@
-"""Apple GPUs: what ``ioreg`` tells without root, which is load and memory but neither power nor temperature."""
+"""Reads load and memory of Apple GPUs from ``ioreg``, which needs no root but has neither power nor temperature."""
 
 from __future__ import annotations
 

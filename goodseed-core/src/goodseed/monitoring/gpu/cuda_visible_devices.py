@@ -1,4 +1,4 @@
-"""Which devices a process may use: ``CUDA_VISIBLE_DEVICES`` and its kin."""
+"""Parses ``CUDA_VISIBLE_DEVICES`` and similar variables: which devices a process may use."""
 
 from __future__ import annotations
 

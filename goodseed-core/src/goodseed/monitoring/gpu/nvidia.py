@@ -1,4 +1,4 @@
-"""NVIDIA GPUs: through NVML where the package ``nvidia-ml-py`` is installed, else through ``nvidia-smi``."""
+"""Reads NVIDIA GPUs through NVML where the package ``nvidia-ml-py`` is installed, else through ``nvidia-smi``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read of a GPU, whatever its make, and how it is named."""
+"""Defines what is read of a GPU of any make, and the metrics' names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GPUs, as the plugin ``goodseed-gpu``: NVIDIA, AMD and Apple, through the hooks that others use too."""
+"""Offers the GPU samplers through the hooks that other plugins use; registered as ``goodseed-gpu``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Command-line tools that may be missing, slow or stuck."""
+"""Runs command-line tools that may be missing, slow or stuck."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How a process ends: signals, exit codes, and what becomes of its open runs."""
+"""Closes open runs however the process ends: signals, exit codes, forks."""

@@ -1,4 +1,4 @@
-"""How a process ends, and what its open runs make of it: normally, by an exception, by a signal, by fork."""
+"""Keeps the list of open runs, and closes them as the process ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""With which code the process ends, as far as it can be known before it is over.
+"""Finds out with which exit code the process ends, before it is over.
 
 Python tells nobody of an uncaught `SystemExit`: its code is known to `sys.exit`, which is watched while runs are open,
 to the instruction with which the program's module ended, and to `multiprocessing`. `os._exit` is watched, too.

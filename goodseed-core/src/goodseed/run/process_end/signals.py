@@ -1,4 +1,4 @@
-"""Signals that nobody handles: the runs are closed before the signal ends the process, as it would have without us."""
+"""Handles signals that nobody else handles: closes the runs, then lets the signal end the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hearing of signals while the main thread is in a long call into C, when Python calls no handler."""
+"""Notices signals while the main thread is in a long call into C, when Python calls no handler."""
 
 from __future__ import annotations
 

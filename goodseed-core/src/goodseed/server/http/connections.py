@@ -1,4 +1,4 @@
-"""How many connections there may be, and which one goes when there are too many."""
+"""Bounds how many connections are open, and picks which one to close."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP server: sockets, threads, limits. What is asked and answered is `goodseed.server.http.app`'s."""
+"""Runs the HTTP server: sockets, threads and limits around `goodseed.server.http.app`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading requests from a socket: in time, and no more than allowed."""
+"""Reads requests from a socket within limits of time and size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may ask what: hosts, origins and the token."""
+"""Checks hosts, origins and the access token of a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard's files, as they were built."""
+"""Serves the built dashboard's files."""
 
 from __future__ import annotations
 

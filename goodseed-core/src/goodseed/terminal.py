@@ -1,4 +1,4 @@
-"""What may go to a terminal: text made harmless, its width, colours, and lines that fit."""
+"""Makes text safe for a terminal, measures its width, and lays out lines that fit."""
 
 from __future__ import annotations
 
