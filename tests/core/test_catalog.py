@@ -21,7 +21,7 @@ from goodseed.storage.catalog import Catalog
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-INDEX = ".goodseed-index.sqlite"
+INDEX = ".goodseed-cache.sqlite"
 
 
 @pytest.fixture
@@ -453,9 +453,9 @@ def test_unchanged_file_is_not_read_again(root: Path) -> None:
     path.write_bytes(bytes(path.stat().st_size))
     age(path)
     changed = path.stat()
-    with sqlite3.connect(root / INDEX) as connection:  # the fingerprint of what is there now
+    with sqlite3.connect(root / INDEX) as connection:  # the token of what is there now
         token = f"{changed.st_mtime_ns} {changed.st_size} {changed.st_ino}"
-        connection.execute("UPDATE entry SET token = ?", (token,))
+        connection.execute("UPDATE run SET token = ?", (token,))
     connection.close()
 
     assert ["a"] == run_ids(root)
@@ -487,6 +487,18 @@ def test_index_is_private_and_only_where_runs_are(root: Path, tmp_path: Path) ->
 
     assert 0o600 == (root / INDEX).stat().st_mode & 0o777
     assert [] == list((tmp_path / "empty").iterdir())
+
+
+def test_what_earlier_versions_kept_is_removed(root: Path) -> None:
+    """The index of an earlier version goes when the file that takes its place is made, and nothing else does."""
+    write_run("a")
+    (root / ".goodseed-index.sqlite").write_bytes(b"old")
+    (root / ".goodseed-dashboard.json").write_bytes(b"{}")
+
+    assert ["a"] == run_ids(root)
+    assert [INDEX, ".goodseed-dashboard.json"] == sorted(
+        path.name for path in root.iterdir() if path.name.startswith(".goodseed-") and path.is_file()
+    )
 
 
 def test_deleted_index(root: Path) -> None:
@@ -521,21 +533,21 @@ def damage_inside(index: Path) -> None:
 def damage_types(index: Path) -> None:
     """Put texts where numbers belong."""
     with sqlite3.connect(index) as connection:
-        connection.execute("UPDATE entry SET created_seconds = 'soon', project = 3")
+        connection.execute("UPDATE run SET created_seconds = 'soon', project = 3")
     connection.close()
 
 
 def damage_version(index: Path) -> None:
     """Pretend that another version wrote it, with other columns."""
     with sqlite3.connect(index) as connection:
-        connection.executescript("DROP TABLE entry; CREATE TABLE entry (x); PRAGMA user_version = 99;")
+        connection.executescript("DROP TABLE run; CREATE TABLE run (x); PRAGMA user_version = 99;")
     connection.close()
 
 
 def damage_table(index: Path) -> None:
     """Take the table away."""
     with sqlite3.connect(index) as connection:
-        connection.execute("DROP TABLE entry")
+        connection.execute("DROP TABLE run")
     connection.close()
 
 

@@ -368,7 +368,7 @@ def test_what_has_ended_is_read_ahead(make_hub: MakeHub) -> None:
     hub.ask("POST", f"/api/v1/runs/{run}/configs", {"configs": [{"path": "lr", "type_tag": "float", "value": "0.5"}]})
     hub.ask("POST", f"/api/v1/runs/{run}/status", {"status": "finished"})
     deadline = time.monotonic() + 30
-    while not any(kept_rows(path) for path in hub.data.rglob(".goodseed-dashboard.sqlite")):
+    while not any(kept_rows(path) for path in hub.data.rglob(".goodseed-cache.sqlite")):
         assert time.monotonic() < deadline, hub.lines
         time.sleep(0.2)
     _, table = hub.ask("POST", "/api/ui/p/default/default/-/runs/query", {"columns": ["lr", "m:last"]})
@@ -379,9 +379,9 @@ def test_what_has_ended_is_read_ahead(make_hub: MakeHub) -> None:
 
 
 def kept_rows(path: Path) -> int:
-    """How many series are kept in the dashboard's cache."""
+    """How many series are kept in the cache."""
     with closing(sqlite3.connect(path)) as connection:
-        return sum(count for (count,) in connection.execute("SELECT count(*) FROM series"))
+        return sum(count for (count,) in connection.execute("SELECT count(*) FROM chart"))
 
 
 def test_a_page_may_be_reached_by_a_link_elsewhere(room: Room) -> None:

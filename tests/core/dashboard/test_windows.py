@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from goodseed.storage.cache.file import CACHE_NAME, CacheFile
+from goodseed.storage.cache.rollups import RollupCache
 from goodseed.storage.rollup.changes import ChangeTracker
 from goodseed.storage.rollup.joined import read_joined
 from goodseed.storage.rollup.kept import Rollup, Rollups
@@ -28,6 +29,7 @@ _TABLE = """
         uploaded INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (series_id, step)
     ) WITHOUT ROWID"""
 Point = tuple[float, float, float]  # step, y, time
+_NOWHERE = RollupCache(CacheFile(Path(os.devnull)))  # no file can be there
 
 
 def _points(count: int, seed: int, shape: str) -> list[Point]:
@@ -63,7 +65,7 @@ def _database(points: list[Point]) -> Iterator[sqlite3.Connection]:
 
 
 def _rollup(connection: sqlite3.Connection, token: str = "t") -> Rollup | None:
-    return Rollups(CacheFile(None)).get(connection, ("run", "path"), 1, token, lambda _: None, "")
+    return Rollups(_NOWHERE).get(connection, ("run", "path"), 1, token, lambda _: None, "")
 
 
 def _check(window: Window, points: list[Point], limit: int, *, by_time: bool = False) -> None:
@@ -191,7 +193,7 @@ def test_a_rollup_follows_what_is_written(tmp_path: Path, changes: list[tuple[st
         _store(writer, [(float(step), 1.0, 0.0) for step in range(3000)], series=2)
         writer.execute("COMMIT")
         tracker = ChangeTracker(f"{path}-wal")
-        rollups = Rollups(CacheFile(None))
+        rollups = Rollups(_NOWHERE)
         for kind, seed, count in [("append", 0, 1), *changes]:
             draw = random.Random(seed)
             steps: list[float] = []
@@ -360,7 +362,7 @@ def test_what_happens_to_the_cache_harms_nothing(tmp_path: Path, damage: str) ->
     cache = tmp_path / CACHE_NAME
     with _database(points) as connection:
         first = CacheFile(tmp_path)
-        Rollups(first).get(connection, ("run", "path"), 1, "state", lambda _: None, "")
+        Rollups(RollupCache(first)).get(connection, ("run", "path"), 1, "state", lambda _: None, "")
         first.close()
         if damage == "deleted":
             cache.unlink()
@@ -375,7 +377,7 @@ def test_what_happens_to_the_cache_harms_nothing(tmp_path: Path, damage: str) ->
             cache.unlink()
             cache.mkdir()
         second = CacheFile(tmp_path)
-        rollup = Rollups(second).get(connection, ("run", "path"), 1, "state", lambda _: None, "")
+        rollup = Rollups(RollupCache(second)).get(connection, ("run", "path"), 1, "state", lambda _: None, "")
         second.close()
 
         window = read_window(connection, 1, rollup, 100, EVERYTHING, by_time=False)

@@ -10,9 +10,9 @@ from goodseed.errors import GoodseedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from goodseed.server.api.queries import ServedRun
+    from goodseed.storage.cache.file import CacheFile
     from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import ProjectSummary, RunSummary
     from goodseed.storage.edits import Edits
@@ -102,8 +102,8 @@ class Store(Protocol):
     """Where the runs come from: a `goodseed.storage.catalog.Catalog` behind a lock, or the hub's database."""
 
     @property
-    def root(self) -> Path:
-        """The directory under which the run files lie."""
+    def cache(self) -> CacheFile:
+        """The file in which what took long to find out about these runs is kept; it may be deleted at any time."""
 
     @property
     def is_local(self) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from goodseed.storage.cache.file import CacheFile
     from goodseed.storage.edits import Edits
 
 __all__ = ["CatalogStore"]
@@ -61,7 +62,7 @@ class CatalogStore:
     def __init__(self, root: str | os.PathLike[str] | None = None, *, is_exact: bool = False) -> None:
         """Nothing is read yet; the arguments are those of `goodseed.storage.catalog.Catalog`."""
         self._catalog: Final = Catalog(root, is_exact=is_exact)
-        self._series: Final = SeriesCache(self._catalog.root)
+        self._series: Final = SeriesCache(self._catalog.cache)
         self._settings: Final = SettingsFiles(self._catalog.root)
         self._shared: Final = SharedState(self)
         self._lock: Final = threading.Lock()
@@ -73,6 +74,11 @@ class CatalogStore:
     def root(self) -> Path:
         """The directory."""
         return self._catalog.root
+
+    @property
+    def cache(self) -> CacheFile:
+        """The file in which what took long to find out about these runs is kept."""
+        return self._catalog.cache
 
     @property
     def is_local(self) -> bool:
@@ -94,8 +100,8 @@ class CatalogStore:
         self._shared.close()
         with self._lock:
             self._is_closed = True
-            self._catalog.close()
             self._series.close()
+            self._catalog.close()
 
     def look(self, on_progress: Callable[[int, int], None] | None = None) -> None:
         """Look at the directory now, so that the first request need not wait for it.

@@ -1,8 +1,7 @@
-"""What projects and runs exist under a directory."""
+"""Lists the projects and runs under a directory."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import sqlite3
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Final, TypeVar, final
 
 from goodseed.errors import GoodseedError, RunNotFoundError
 from goodseed.paths import RunFiles, home_directory
-from goodseed.storage.cache.runs import INDEX_NAME, CatalogIndex, IndexEntry, ProjectSummary
+from goodseed.storage.cache.file import CacheFile
+from goodseed.storage.cache.runs import IndexEntry, ProjectSummary, RunIndex
 from goodseed.storage.lock import is_locked
 from goodseed.storage.scan import FoundRun, Scan, scan
 from goodseed.storage.summary import RunSummary, read_summary
@@ -51,10 +51,14 @@ class Catalog:
 
     A run is a ``*.sqlite`` file. The run in ``<root>/<project>/runs/<run_id>.sqlite`` belongs to ``<project>``, of
     however many names that is; one in any other place to the project that it names itself. What was read is kept in
-    ``<root>/.goodseed-index.sqlite``, so that only what has changed is read again. That file is a cache: it may be
-    deleted at any time, and where it can't be written, the catalog keeps it in memory.
+    ``<root>/.goodseed-cache.sqlite``, so that only what has changed is read again. That file may be deleted at any
+    time, and where it can't be written, the catalog keeps it in memory.
 
     Use it as a context manager, or `close` it.
+
+    Attributes:
+        root: The directory.
+        cache: The file, for whatever else is to be kept of these runs.
     """
 
     def __init__(
@@ -72,10 +76,10 @@ class Catalog:
         self.root: Final = chosen if is_exact or root is None else _root_of(chosen)
         self._max_age_seconds: Final = max_age_seconds
         self._lock: Final = threading.Lock()
-        self._index: CatalogIndex | None = None
-        self._is_stored = True
-        self._was_damaged = False
-        self._index_version = -1
+        self.cache: Final = CacheFile(self.root)
+        self._index: Final = RunIndex(self.cache)
+        self._is_open = False
+        self._index_version = (-1, -1)
         self._tokens: dict[str, str] = {}
         self._entries: dict[str, IndexEntry] = {}
         self._scan = Scan({}, {})
@@ -90,9 +94,10 @@ class Catalog:
         self.close()
 
     def close(self) -> None:
-        """Close the index; calling it twice is harmless, and any other call opens it again."""
+        """Close the cache; calling it twice is harmless, and any other call opens it again."""
         with self._lock:
-            self._forget_index()
+            self._forget()
+            self.cache.close()
 
     def projects(self, *, on_progress: Callable[[int, int], None] | None = None) -> list[ProjectSummary]:
         """The projects that have runs, the one that changed last first.
@@ -101,7 +106,7 @@ class Catalog:
             on_progress: Called now and then with how many of how many changed runs have been read.
         """
         with self._lock:
-            return self._ask(lambda index: index.projects(), on_progress) or []
+            return self._ask(self._index.projects, on_progress) or []
 
     def runs(
         self, project: str | None = None, *, on_progress: Callable[[int, int], None] | None = None
@@ -113,7 +118,7 @@ class Catalog:
             on_progress: Called now and then with how many of how many changed runs have been read.
         """
         with self._lock:
-            return self._ask(lambda index: self._select(index, project), on_progress) or []
+            return self._ask(lambda: self._select(project), on_progress) or []
 
     def find(self, project: str, run_id: str) -> RunSummary:
         """The run ``run_id`` of ``project``; of two with these names the one whose place says so.
@@ -138,51 +143,33 @@ class Catalog:
 
     # -- the index: asked, and replaced when it fails -------------------------------------------------------------
 
-    def _ask(
-        self, question: Callable[[CatalogIndex], _Answer], on_progress: Callable[[int, int], None] | None
-    ) -> _Answer | None:
+    def _ask(self, question: Callable[[], _Answer], on_progress: Callable[[int, int], None] | None) -> _Answer | None:
         """Look at the directory, and answer; None where it holds no file that may be a run."""
         while True:
             try:
                 self._look(on_progress)
-                return question(self._index) if self._index is not None else None
+                return question() if self._is_open else None
             except (OSError, sqlite3.Error, ValueError, TypeError) as error:
-                if not self._is_stored:
+                self._forget()
+                if not self.cache.recover(error, is_needed=True):
                     raise
-                self._give_up_index(error)
 
-    def _give_up_index(self, error: Exception) -> None:
-        """Make room for a new index: a damaged one is removed; where there can be none, it is kept in memory."""
-        self._forget_index()
-        is_damaged = not isinstance(error, (OSError, sqlite3.OperationalError)) or "no such" in str(error)
-        if is_damaged and not self._was_damaged:
-            self._was_damaged = True
-            _logger.info("goodseed: the index of %s is damaged, and is made anew: %s", self.root, error)
-            with contextlib.suppress(OSError):
-                (self.root / INDEX_NAME).unlink(missing_ok=True)
-                return
-        self._is_stored = False
-        _logger.info("goodseed: the index of %s is kept in memory: %s", self.root, error)
-
-    def _forget_index(self) -> None:
-        if self._index is not None:
-            self._index.close()
-        self._index = None
-        self._index_version = -1
+    def _forget(self) -> None:
+        self._is_open = False
+        self._index_version = (-1, -1)
         self._tokens, self._entries = {}, {}
         self._looked_at = None
 
-    def _open_index(self) -> CatalogIndex:
-        if self._index is None:
-            self._index = CatalogIndex(self.root, is_stored=self._is_stored)
-        version = self._index.version()
-        if version != self._index_version:  # another process has written to it
+    def _open(self) -> None:
+        """Read the tokens of the index, where another process has changed it since."""
+        self._is_open = True
+        version = self.cache.version
+        if version != self._index_version:
             self._tokens = self._index.tokens()
             self._index_version = version
-        return self._index
 
-    def _select(self, index: CatalogIndex, project: str | None) -> list[RunSummary]:
-        self._load_entries(index)
+    def _select(self, project: str | None) -> list[RunSummary]:
+        self._load_entries()
         now = time.time()
         found = [
             entry.content.at(now)
@@ -191,7 +178,7 @@ class Catalog:
         ]
         return sorted(found, key=lambda run: (-run.created_seconds, run.run_id))
 
-    def _load_entries(self, index: CatalogIndex) -> None:
+    def _load_entries(self) -> None:
         """Bring `_entries` up to date with `_tokens`."""
         stale = [
             path
@@ -199,7 +186,7 @@ class Catalog:
             if (entry := self._entries.get(path)) is None or entry.token != token
         ]
         if stale:
-            self._entries = {entry.relative_path: entry for entry in index.entries()}
+            self._entries = {entry.relative_path: entry for entry in self._index.entries()}
             self._tokens = {path: entry.token for path, entry in self._entries.items()}
         for path in self._entries.keys() - self._tokens.keys():
             del self._entries[path]
@@ -210,21 +197,21 @@ class Catalog:
         if self._looked_at is not None and time.monotonic() - self._looked_at < self._max_age_seconds:
             return
         started_at = time.monotonic()
-        if self._index is not None or (self.root / INDEX_NAME).is_file():
-            self._open_index()
+        if self._is_open or self.cache.is_there:
+            self._open()
         known = set(self._tokens)  # before the scan: what another process adds meanwhile is not taken for removed
         self._scan = scan(self.root)
-        if self._scan.runs or self._index is not None:
-            index = self._open_index()
-            changed = self._changed(index)
-            self._store(index, self._read(changed, on_progress), removed=known - self._scan.runs.keys())
+        if self._scan.runs or self._is_open:
+            self._open()
+            changed = self._changed()
+            self._store(self._read(changed, on_progress), removed=known - self._scan.runs.keys())
         self._looked_at = started_at
 
-    def _changed(self, index: CatalogIndex) -> list[FoundRun]:
-        running = index.running()
+    def _changed(self) -> list[FoundRun]:
+        running = self._index.running()
         changed = []
         for path, run in self._scan.runs.items():
-            if self._tokens.get(path) != run.fingerprint:
+            if self._tokens.get(path) != run.token:
                 changed.append(run)
             elif path in running and not is_locked(RunFiles(self.root / path).lock):
                 changed.append(run)  # its writer has died since, and left everything as it was
@@ -245,7 +232,7 @@ class Catalog:
     def _read_one(self, run: FoundRun, *, is_second_try: bool = False) -> IndexEntry | None:
         """What the file says; None for nothing yet, as it is just being made, or gone."""
         files = RunFiles(self.root / run.relative_path)
-        token = run.fingerprint if run.is_settled else f"read at {time.time_ns()}"
+        token = run.token if run.is_settled else f"read at {time.time_ns()}"
         content: RunSummary | str
         try:
             content = read_summary(files, run.project)
@@ -262,24 +249,24 @@ class Catalog:
             content = f"can't be read: {error!r}"
         return IndexEntry(run.relative_path, token, content)
 
-    def _store(self, index: CatalogIndex, entries: Iterable[IndexEntry], removed: set[str]) -> None:
+    def _store(self, entries: Iterable[IndexEntry], removed: set[str]) -> None:
         for path in removed:
             self._tokens.pop(path, None)
             self._entries.pop(path, None)
         batch: list[IndexEntry] = []
         stored_at = time.monotonic()
         if removed:
-            index.update([], removed)
+            self._index.update([], removed)
         for entry in entries:
             batch.append(entry)
             if time.monotonic() - stored_at >= _BATCH_SECONDS:
-                self._store_batch(index, batch)
+                self._store_batch(batch)
                 batch, stored_at = [], time.monotonic()
         if batch:
-            self._store_batch(index, batch)
+            self._store_batch(batch)
 
-    def _store_batch(self, index: CatalogIndex, batch: list[IndexEntry]) -> None:
-        index.update(batch)
+    def _store_batch(self, batch: list[IndexEntry]) -> None:
+        self._index.update(batch)
         for entry in batch:
             self._entries[entry.relative_path] = entry
             self._tokens[entry.relative_path] = entry.token

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -24,10 +23,7 @@ if TYPE_CHECKING:
     from goodseed.paths import RunFiles
     from goodseed.storage.inbox.segments import FoundSegment
 
-__all__ = ["ConfigRow", "LastPoint", "MetricPoint", "RunReader", "TextPoint", "file_token", "is_at_rest", "rest_token"]
-
-# A file may change again within the resolution of its time, two seconds on the coarsest of file systems.
-_SETTLED_NS: Final = 2_000_000_000
+__all__ = ["ConfigRow", "LastPoint", "MetricPoint", "RunReader", "TextPoint", "is_at_rest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,37 +238,6 @@ def is_at_rest(files: RunFiles) -> bool:
         return os.stat(f"{files.database}-wal").st_size == 0
     except FileNotFoundError:
         return True
-
-
-def rest_token(files: RunFiles) -> str | None:
-    """Another text once the run's file is another; None while it is written, or may be.
-
-    It is cheap, and for a file that has not changed for some seconds exact.
-    """
-    if files.lock.exists() or files.inbox.exists():
-        return None
-    try:
-        log_bytes = os.stat(f"{files.database}-wal").st_size
-    except FileNotFoundError:
-        log_bytes = 0
-    try:
-        found = os.stat(files.database)
-    except OSError:
-        return None
-    is_settled = time.time_ns() - found.st_mtime_ns > _SETTLED_NS
-    return f"{found.st_mtime_ns} {found.st_size} {found.st_ino}" if is_settled and not log_bytes else None
-
-
-def file_token(files: RunFiles) -> str:
-    """Another text once the run's file or its write-ahead log is another; empty where it is gone."""
-    token = ""
-    for path in (str(files.database), f"{files.database}-wal"):
-        try:
-            found = os.stat(path)
-        except OSError:
-            continue
-        token += f"{found.st_mtime_ns} {found.st_size} {found.st_ino} "
-    return token
 
 
 def _bounds(step_min: float | None, step_max: float | None) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Which run files lie under a directory, and whether they have changed."""
+"""Finds the run files under a directory, and whether they have changed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import InvalidValueError
 from goodseed.paths import INBOX_SUFFIX, LOCK_SUFFIX, RUN_SUFFIX, check_run_id
+from goodseed.storage.cache.token import LOG_SUFFIX, state_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["FoundRun", "Scan", "scan"]
 
 _RUNS: Final = "runs"
-# A file may change again within the resolution of its time, two seconds on the coarsest of file systems.
-_SETTLED_NS: Final = 2_000_000_000
 
 
 @dataclass(slots=True)
@@ -27,12 +26,12 @@ class FoundRun:
 
     Attributes:
         relative_path: From the root, with ``/`` between the parts.
-        fingerprint: Another text once the file, its write-ahead log, its lock or its inbox is another.
-        is_settled: An equal fingerprint means an equal content: the last change was not just now.
+        token: Its state, see `goodseed.storage.cache.token.FileState`.
+        is_settled: An equal token means an equal content.
     """
 
     relative_path: str
-    fingerprint: str
+    token: str
     is_settled: bool
 
     @property
@@ -87,7 +86,7 @@ def scan(root: Path) -> Scan:
 
 
 def _look_at_files(prefix: str, files: dict[str, os.DirEntry[str]], result: Scan) -> None:
-    recent_ns = time.time_ns() - _SETTLED_NS
+    now_ns = time.time_ns()
     for name, entry in files.items():
         if not name.endswith(RUN_SUFFIX):
             continue
@@ -99,21 +98,17 @@ def _look_at_files(prefix: str, files: dict[str, os.DirEntry[str]], result: Scan
                 result.problems[path] = f"is {kind}"
                 continue
             check_run_id(name.removesuffix(RUN_SUFFIX))
-            changed_ns = found.st_mtime_ns
-            fingerprint = f"{changed_ns} {found.st_size} {found.st_ino}"
-            log = files.get(f"{name}-wal")
-            if log is not None:
-                log_stat = log.stat(follow_symlinks=False)
-                changed_ns = max(changed_ns, log_stat.st_mtime_ns)
-                fingerprint += f" {log_stat.st_mtime_ns} {log_stat.st_size}"
-            if name + LOCK_SUFFIX in files:
-                fingerprint += LOCK_SUFFIX
-            inbox = files.get(name + INBOX_SUFFIX)
-            if inbox is not None:  # it changes, and the file does not, where there is no room to store it
-                fingerprint += f"{INBOX_SUFFIX} {inbox.stat(follow_symlinks=False).st_mtime_ns}"
+            log, inbox = files.get(name + LOG_SUFFIX), files.get(name + INBOX_SUFFIX)
+            state = state_of(
+                found,
+                None if log is None else log.stat(follow_symlinks=False),
+                None if inbox is None else inbox.stat(follow_symlinks=False),
+                now_ns,
+                has_lock=name + LOCK_SUFFIX in files,
+            )
         except OSError:
             continue  # removed since, or just being closed: the next look has it
         except InvalidValueError:
             result.problems[path] = "has a name that can be no run id; rename it"
             continue
-        result.runs[path] = FoundRun(path, fingerprint, changed_ns < recent_ns)
+        result.runs[path] = FoundRun(path, state.token, state.is_settled)

@@ -17,10 +17,10 @@ from goodseed_hub.web.shared_settings import SharedSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from goodseed.server.api.queries import ServedRun
     from goodseed.server.routes import Settings
+    from goodseed.storage.cache.file import CacheFile
     from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import RunSummary
     from goodseed.storage.edits import Edits
@@ -60,9 +60,9 @@ class AllRuns:
         self._settings: Final = SharedSettings(hub) if hub.store.is_shared else self._catalog.settings
 
     @property
-    def root(self) -> Path:
-        """Where the run files lie."""
-        return self._catalog.root
+    def cache(self) -> CacheFile:
+        """Where what took long to find out about the run files is kept."""
+        return self._catalog.cache
 
     @property
     def is_local(self) -> bool:
@@ -225,9 +225,9 @@ class VisibleRuns:
         return self._origin.shared
 
     @property
-    def root(self) -> Path:
-        """Where the run files lie."""
-        return self._origin.root
+    def cache(self) -> CacheFile:
+        """Where what took long to find out about the run files is kept."""
+        return self._origin.cache
 
     @property
     def is_local(self) -> bool:

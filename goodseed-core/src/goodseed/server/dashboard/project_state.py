@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, Final, final
 from goodseed.server.dashboard.entry import Entry, basic_values
 from goodseed.server.dashboard.table.columns import Columns
 from goodseed.server.routes import RequestError
-from goodseed.storage.reader import file_token
+from goodseed.storage.cache.token import file_token
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Callable, Collection
 
     from goodseed.server.dashboard.run.open_run import OpenRuns
     from goodseed.server.routes import Settings
-    from goodseed.storage.cache.file import CacheFile
+    from goodseed.storage.cache.facts import FactCache
     from goodseed.storage.catalog import RunSummary
 
 __all__ = ["ProjectState"]
@@ -39,15 +40,33 @@ class ProjectState:
         series_counts: In how many runs each metric and each string series is, as of a rev.
     """
 
-    def __init__(self, name: str, start: str, settings: Settings, cache: CacheFile, open_runs: OpenRuns) -> None:
+    def __init__(
+        self,
+        name: str,
+        start: str,
+        settings: Settings,
+        facts: FactCache,
+        open_runs: OpenRuns,
+        forget: Callable[[str, Collection[str]], None],
+    ) -> None:
+        """Nothing is known yet.
+
+        Args:
+            name: The project.
+            start: Another text for each start of a server.
+            settings: What users have set beside the runs.
+            facts: Where the values of columns are kept.
+            open_runs: Reads the runs.
+            forget: Called with the project and the files of runs that are gone.
+        """
         self.name: Final = name
         self.lock: Final = threading.RLock()
-        self.columns: Final = Columns(name, lambda: self.entries, cache, open_runs)
+        self.columns: Final = Columns(name, lambda: self.entries, facts, open_runs)
         self.tables: Final[dict[str, Any]] = {}
         self.series_counts: tuple[str, Counter[str], Counter[str]] | None = None
         self._start: Final = start
         self._settings_files: Final = settings
-        self._cache: Final = cache
+        self._forget: Final = forget
         self._seen: list[RunSummary] = []
         self._entries: dict[str, Entry] = {}
         self._by_id: dict[str, Entry] = {}
@@ -200,7 +219,7 @@ class ProjectState:
                 del self._by_id[entry.run.run_id]
         del self._removed[: max(0, len(self._removed) - _MAX_REMOVED)]
         if gone:
-            self._cache.forget(self.name, gone)
+            self._forget(self.name, gone)
         return bool(gone)
 
 

@@ -33,11 +33,11 @@ class SettingsFiles:
     A file that can't be read counts as empty, and is kept under another name when something new is stored.
     """
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path) -> None:
         """Nothing is read yet.
 
         Args:
-            root: The directory that holds the projects; None to keep everything in memory.
+            root: The directory that holds the projects.
         """
         self._root: Final = root
         self._lock: Final = threading.Lock()
@@ -92,8 +92,6 @@ class SettingsFiles:
             return dict(entry)
 
     def _path(self, project: str) -> Path | None:
-        if self._root is None:
-            return None
         try:
             directory = self._root.joinpath(*check_project(project).split("/"))
         except (InvalidValueError, InvalidTypeError):  # a run outside of a project's directory may name any

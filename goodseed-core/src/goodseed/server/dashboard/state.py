@@ -13,11 +13,14 @@ from goodseed.server.dashboard.project_state import ProjectState
 from goodseed.server.dashboard.run.log_order import LogOrders
 from goodseed.server.dashboard.run.open_run import OpenRun, OpenRuns
 from goodseed.server.routes import RequestError
-from goodseed.storage.cache.file import CacheFile
+from goodseed.storage.cache.charts import ChartCache
+from goodseed.storage.cache.facts import FactCache
+from goodseed.storage.cache.rollups import RollupCache
 from goodseed.storage.rollup.changes import Changes
 from goodseed.storage.rollup.kept import Rollups
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from contextlib import AbstractContextManager
 
     from goodseed.server.dashboard.entry import Entry
@@ -32,7 +35,7 @@ class DashboardState:
     """What is kept of one store, for all of its projects; for any number of threads.
 
     Attributes:
-        cache: What outlives the server.
+        charts: Series as they were sent, also by earlier servers.
         rollups: Of long series.
         changes: Where points of runs that are being written change.
         series: Short series, as they were last read.
@@ -42,21 +45,27 @@ class DashboardState:
 
     def __init__(self, store: Store) -> None:
         """Nothing is read yet."""
-        self.cache: Final = CacheFile(store.root)
-        self.rollups: Final = Rollups(self.cache)
+        self.charts: Final = ChartCache(store.cache)
+        self.rollups: Final = Rollups(RollupCache(store.cache))
         self.changes: Final = Changes()
         self.series: Final = SeriesMemory()
         self.logs: Final = LogOrders()
         self.settings: Final[Settings] = store.settings
         self._start: Final = secrets.token_hex(4)
+        self._facts: Final = FactCache(store.cache)
         self._open: Final = OpenRuns()
         self._lock: Final = threading.Lock()
         self._projects: Final[dict[str, ProjectState]] = {}
 
     def close(self) -> None:
-        """Close all files; what is asked later opens them again."""
+        """Close all runs; what is asked later opens them again."""
         self._open.close()
-        self.cache.close()
+
+    def forget(self, project: str, runs: Collection[str]) -> None:
+        """Remove what is kept about the files of runs that are gone."""
+        self._facts.forget(project, runs)
+        self.rollups.forget(runs)
+        self.charts.forget(runs)
 
     def project(self, store: Store, name: str) -> ProjectState:
         """The project ``name``, as of now.
@@ -74,7 +83,7 @@ class DashboardState:
         with self._lock:
             project = self._projects.get(name)
             if project is None:
-                project = ProjectState(name, self._start, self.settings, self.cache, self._open)
+                project = ProjectState(name, self._start, self.settings, self._facts, self._open, self.forget)
                 self._projects[name] = project
         project.refresh(runs)
         return project

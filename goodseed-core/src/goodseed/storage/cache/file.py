@@ -1,4 +1,4 @@
-"""The file in which a server keeps what it has worked out of the runs; it may be deleted at any time."""
+"""Opens the file of a directory of runs in which what took long to find out is kept; it may be deleted at any time."""
 
 from __future__ import annotations
 
@@ -9,56 +9,87 @@ import sqlite3
 import stat
 import threading
 import zlib
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from goodseed.storage.forks import GatedConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["CACHE_NAME", "CacheFile"]
+__all__ = ["CACHE_NAME", "CacheFile", "Checked", "Table"]
 
-CACHE_NAME: Final = ".goodseed-dashboard.sqlite"
+CACHE_NAME: Final = ".goodseed-cache.sqlite"
+_EARLIER_NAMES: Final = (".goodseed-index.sqlite", ".goodseed-series.sqlite", ".goodseed-dashboard.sqlite")
 _logger: Final = logging.getLogger("goodseed")
-_VERSION: Final = 2
-_APPLICATION_ID: Final = 0x67736462
-_MAX_BYTES: Final = 2 << 30  # beyond that it is made anew
+_VERSION: Final = 1
+_APPLICATION_ID: Final = 0x67736463
+_MAX_BYTES: Final = 2 << 30  # beyond that the large tables are emptied
 _BUSY_SECONDS: Final = 0.2
-_TABLES: Final = (
-    """CREATE TABLE rollup (
-        run BLOB, path TEXT, token TEXT NOT NULL, checksum INTEGER NOT NULL, nodes BLOB NOT NULL,
-        PRIMARY KEY (run, path)
-    ) WITHOUT ROWID""",
-    """CREATE TABLE series (
-        run BLOB, path TEXT, asked TEXT, token TEXT NOT NULL, checksum INTEGER NOT NULL, content BLOB NOT NULL,
-        PRIMARY KEY (run, path, asked)
-    ) WITHOUT ROWID""",
-    """CREATE TABLE facts (
-        project BLOB, name TEXT, run BLOB, token TEXT NOT NULL, checksum INTEGER NOT NULL, content BLOB NOT NULL,
-        PRIMARY KEY (project, name, run)
-    ) WITHOUT ROWID""",
-)
+
+
+class Table(NamedTuple):
+    """A table of the file.
+
+    Attributes:
+        name: Its name.
+        columns: Its columns and its primary key, as SQL.
+        is_large: It holds most of the bytes, and is emptied when the file grows too large.
+    """
+
+    name: str
+    columns: str
+    is_large: bool = False
+
+
+class Checked(NamedTuple):
+    """Bytes with their checksum, in the order of two columns of a table."""
+
+    checksum: int
+    content: bytes
+
+    @classmethod
+    def of(cls, content: bytes) -> Checked:
+        """The bytes, to be stored."""
+        return cls(zlib.crc32(content), content)
+
+    @staticmethod
+    def sound(checksum: object, content: object) -> bytes | None:
+        """The bytes that were stored; None where they are damaged."""
+        return content if isinstance(content, bytes) and zlib.crc32(content) == checksum else None
 
 
 @final
 class CacheFile:
-    """What was worked out of the runs under a directory, each with the state of the run's file that it holds for.
+    """One SQLite file with a table for each kind of thing that is kept: a class in a module beside this one.
 
-    For any number of threads, and for several servers at once. No method raises because of the file: where it can't
-    be used, nothing is found in it.
+    For any number of threads of one process, which share one connection, and for several processes. A damaged file is
+    made anew, once; where there can be none, or it belongs to somebody else, the tables are in memory.
     """
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path) -> None:
         """Nothing is opened yet.
 
         Args:
-            root: The directory; None to keep nothing.
+            root: The directory of runs that it is about, and that it lies in.
         """
-        self._path: Final = None if root is None else root / CACHE_NAME
-        self._lock: Final = threading.Lock()
+        self.root: Final = root
+        self._path: Final = root / CACHE_NAME
+        self._lock: Final = threading.RLock()
+        self._tables: Final[list[Table]] = []
         self._connection: sqlite3.Connection | None = None
-        self._is_given_up = root is None
+        self._busy_seconds = _BUSY_SECONDS
+        self._openings = 0
+        self._is_stored = True
+        self._was_damaged = False
+
+    def add(self, table: Table) -> None:
+        """Have this table in the file."""
+        with self._lock:
+            if table not in self._tables:
+                self._tables.append(table)
+                if self._connection is not None:
+                    self._connection.execute(_statement(table))
 
     def close(self) -> None:
         """Close the file; what is asked later opens it again."""
@@ -67,146 +98,169 @@ class CacheFile:
                 self._connection.close()
                 self._connection = None
 
-    def get_rollup(self, run: str, path: str, token: str) -> bytes | None:
-        """What `put_rollup` stored, if the file of the run is still the same."""
-        rows = self._read(
-            "SELECT nodes, checksum FROM rollup WHERE run = ? AND path = ? AND token = ?",
-            (os.fsencode(run), path, token),
-        )
-        return _sound(*rows[0]) if rows else None
+    @property
+    def is_there(self) -> bool:
+        """Whether it was made, now or earlier."""
+        return self._connection is not None or self._path.is_file()
 
-    def put_rollup(self, run: str, path: str, token: str, nodes: bytes) -> None:
-        """Keep the rollup of a series."""
-        row = (os.fsencode(run), path, token, zlib.crc32(nodes), nodes)
-        self._write("INSERT OR REPLACE INTO rollup VALUES (?, ?, ?, ?, ?)", [row])
+    @property
+    def version(self) -> tuple[int, int]:
+        """Another one once another process has changed the file, or it was made anew.
 
-    def get_series(self, run: str, path: str, asked: str, token: str) -> bytes | None:
-        """What `put_series` stored, if the file of the run is still the same."""
-        rows = self._read(
-            "SELECT content, checksum FROM series WHERE run = ? AND path = ? AND asked = ? AND token = ?",
-            (os.fsencode(run), path, asked, token),
-        )
-        return _sound(*rows[0]) if rows else None
+        Raises:
+            OSError, sqlite3.Error: As `connection`.
+        """
+        with self.connection() as connection:
+            return self._openings, int(connection.execute("PRAGMA data_version").fetchone()[0])
 
-    def put_series(self, series: Iterable[tuple[str, str, str, str, bytes]]) -> None:
-        """Keep series as they were sent: the run's file, the path, what was asked, the file's state, and the series."""
-        rows = [
-            (os.fsencode(run), path, asked, token, zlib.crc32(content), content)
-            for run, path, asked, token, content in series
-        ]
-        if rows:
-            self._write("INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?)", rows)
+    @contextlib.contextmanager
+    def connection(self, busy_seconds: float = _BUSY_SECONDS) -> Iterator[sqlite3.Connection]:
+        """The connection, for this thread alone; a transaction that fails is rolled back.
 
-    def get_facts(self, project: str, name: str) -> list[tuple[str, str, bytes]]:
-        """Of each run of ``project`` its file, its state, and what was stored under ``name``."""
-        rows = self._read(
-            "SELECT run, token, content, checksum FROM facts WHERE project = ? AND name = ?",
-            (os.fsencode(project), name),
-        )
-        found = []
-        for run, token, content, checksum in rows:
-            sound = _sound(content, checksum)
-            if sound is not None and isinstance(token, str) and isinstance(run, bytes):
-                found.append((os.fsdecode(run), token, sound))
-        return found
+        Args:
+            busy_seconds: How long to wait for another process that writes.
 
-    def put_facts(self, project: str, facts: Iterable[tuple[str, str, str, bytes]]) -> None:
-        """Keep what was read of some runs: under which name, the run's file, its state, and what it is."""
-        rows = [
-            (os.fsencode(project), name, os.fsencode(run), token, zlib.crc32(content), content)
-            for name, run, token, content in facts
-        ]
-        if rows:
-            self._write("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-    def forget(self, project: str, runs: Iterable[str]) -> None:
-        """Remove what is about these runs."""
-        names = [os.fsencode(run) for run in runs]
-        if names:
-            self._write("DELETE FROM facts WHERE project = ? AND run = ?", [(os.fsencode(project), n) for n in names])
-            self._write("DELETE FROM rollup WHERE run = ?", [(name,) for name in names])
-            self._write("DELETE FROM series WHERE run = ?", [(name,) for name in names])
-
-    def _read(self, query: str, parameters: tuple[object, ...]) -> list[tuple]:  # type: ignore[type-arg]
+        Raises:
+            OSError, sqlite3.Error: The file can't be used; `recover` says what to do.
+        """
         with self._lock:
+            if self._connection is None:
+                self._connection = self._connect()
+                self._openings += 1
+                self._busy_seconds = _BUSY_SECONDS
+            if busy_seconds != self._busy_seconds:
+                self._busy_seconds = busy_seconds
+                self._connection.execute(f"PRAGMA busy_timeout = {round(busy_seconds * 1000)}")
             try:
-                connection = self._open()
-                return [] if connection is None else connection.execute(query, parameters).fetchall()
-            except (sqlite3.Error, OSError, ValueError) as error:
-                self._give_up(error)
+                yield self._connection
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def recover(self, error: Exception, *, is_needed: bool = False) -> bool:
+        """Make the next try work after ``error``; False where there is no other way.
+
+        Args:
+            error: What `connection`, or a statement on it, has raised.
+            is_needed: The caller can't do without: when others write all the time, the tables are made in memory.
+        """
+        with self._lock:
+            is_busy = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+            if is_busy and not is_needed:
+                return True  # this time without
+            was_stored = self._is_stored
+            self.close()
+            is_damaged = not isinstance(error, (OSError, sqlite3.OperationalError)) or "no such" in str(error)
+            if was_stored and is_damaged and not self._was_damaged:
+                self._was_damaged = True
+                _logger.info("goodseed: %s is damaged, and is made anew: %s", self._path, error)
+                if self._remove():
+                    return True
+            self._is_stored = False
+            if was_stored:
+                _logger.info("goodseed: what belongs into %s is kept in memory: %s", self._path, error)
+            return was_stored
+
+    def read(self, query: str, parameters: tuple[object, ...]) -> list[Any]:
+        """The rows of a query; none where the file can't be used."""
+        try:
+            with self.connection() as connection:
+                return connection.execute(query, parameters).fetchall()
+        except (sqlite3.Error, OSError, ValueError) as error:
+            self.recover(error)
         return []
 
-    def _write(self, statement: str, rows: list[tuple]) -> None:  # type: ignore[type-arg]
-        with self._lock:
-            try:
-                connection = self._open()
-                if connection is None:
-                    return
+    def write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Execute a statement for each row, in one transaction; nothing where the file can't be used."""
+        if not self._is_stored:  # memory is for what can't be done without
+            return
+        try:
+            with self.connection() as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.executemany(statement, rows)
                 connection.execute("COMMIT")
-            except (sqlite3.Error, OSError) as error:
-                self._give_up(error)
+        except (sqlite3.Error, OSError) as error:
+            self.recover(error)
 
-    def _open(self) -> sqlite3.Connection | None:
-        if self._connection is not None or self._is_given_up or self._path is None:
-            return self._connection
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        found = self._path.lstat()
-        if not stat.S_ISREG(found.st_mode) or (hasattr(os, "geteuid") and found.st_uid != os.geteuid()):
-            raise OSError(f"{self._path} is no regular file, or belongs to somebody else")
-        if found.st_size > _MAX_BYTES:
-            self._remove()
-            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        self._connection = sqlite3.connect(
-            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=GatedConnection
+    def _connect(self) -> sqlite3.Connection:
+        if self._is_stored:
+            _make_private(self._path)
+        connection = sqlite3.connect(
+            self._path if self._is_stored else ":memory:",
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=GatedConnection,
         )
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = OFF")  # what a power failure leaves is found by its checksums
-        if not self._is_current():
-            self._make_tables()
-        return self._connection
+        try:
+            connection.execute("PRAGMA synchronous = NORMAL")  # no commit waits for the disk
+            if not _is_current(connection):
+                _clear(connection)
+                self._remove_earlier()
+            for table in self._tables:
+                connection.execute(_statement(table))
+            if self._is_stored and self._path.stat().st_size > _MAX_BYTES:
+                self._shrink(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
-    def _is_current(self) -> bool:
-        assert self._connection is not None
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        (application,) = self._connection.execute("PRAGMA application_id").fetchone()
-        return (version, application) == (_VERSION, _APPLICATION_ID)
+    def _shrink(self, connection: sqlite3.Connection) -> None:
+        _logger.info("goodseed: %s is larger than %d bytes, and the largest parts go", self._path, _MAX_BYTES)
+        with contextlib.suppress(sqlite3.OperationalError):  # another server is using it: the next start does it
+            for table in self._tables:
+                if table.is_large:
+                    connection.execute(f"DELETE FROM {table.name}")
+            connection.execute("VACUUM")
 
-    def _make_tables(self) -> None:
-        assert self._connection is not None
-        self._connection.execute("BEGIN IMMEDIATE")
-        if not self._is_current():  # another server may just have made them
-            for name in ("rollup", "series", "facts"):
-                self._connection.execute(f"DROP TABLE IF EXISTS {name}")
-            for statement in _TABLES:
-                self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            self._connection.execute(f"PRAGMA user_version = {_VERSION}")
-        self._connection.execute("COMMIT")
+    def _remove(self) -> bool:
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        except OSError:
+            return False
+        return True
 
-    def _give_up(self, error: Exception) -> None:
-        """Do without; a damaged file is removed, and made anew at the next start."""
-        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-            if self._connection is not None and self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            return  # another server is writing: this time without
-        _logger.info("goodseed: %s can't be used, and nothing is kept: %s", self._path, error)
-        self._is_given_up = True
-        if self._connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
-        if type(error) is sqlite3.DatabaseError or "no such" in str(error):
-            self._remove()
-
-    def _remove(self) -> None:
-        assert self._path is not None
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(OSError):
-                os.unlink(f"{self._path}{suffix}")
+    def _remove_earlier(self) -> None:
+        """Remove what earlier versions have kept in this directory."""
+        if self._is_stored:
+            for name in _EARLIER_NAMES:
+                for suffix in ("", "-wal", "-shm"):
+                    with contextlib.suppress(OSError):
+                        (self.root / f"{name}{suffix}").unlink(missing_ok=True)
 
 
-def _sound(content: object, checksum: object) -> bytes | None:
-    return content if isinstance(content, bytes) and zlib.crc32(content) == checksum else None
+def _statement(table: Table) -> str:
+    return f"CREATE TABLE IF NOT EXISTS {table.name} ({table.columns}) WITHOUT ROWID"
+
+
+def _is_current(connection: sqlite3.Connection) -> bool:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    return (version, application) == (_VERSION, _APPLICATION_ID)
+
+
+def _clear(connection: sqlite3.Connection) -> None:
+    """Make the file one of ours, without a table."""
+    connection.execute("PRAGMA journal_mode = WAL")  # a reader waits for no writer
+    connection.execute("BEGIN IMMEDIATE")
+    if not _is_current(connection):  # another process may just have done so
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (name,) in tables:
+            connection.execute(f'DROP TABLE "{name}"')
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+    connection.execute("COMMIT")
+
+
+def _make_private(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or (hasattr(os, "geteuid") and found.st_uid != os.geteuid()):
+            raise PermissionError(f"{path} is no regular file, or belongs to somebody else.") from None
+        if not os.access(path, os.W_OK):
+            raise PermissionError(f"{path} can't be written.") from None

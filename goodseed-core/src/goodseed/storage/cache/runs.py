@@ -1,26 +1,22 @@
-"""The catalog's memory: what the run files said when they were last read, in one SQLite file that may be deleted."""
+"""Keeps what each run file said of its run when it was last read: the catalog's index."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
-import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from goodseed.paths import RUN_SUFFIX
-from goodseed.storage.forks import GatedConnection
+from goodseed.storage.cache.file import Table
 from goodseed.storage.summary import RunSummary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from pathlib import Path
 
-__all__ = ["INDEX_NAME", "CatalogIndex", "IndexEntry", "ProjectSummary"]
+    from goodseed.storage.cache.file import CacheFile
 
-INDEX_NAME: Final = ".goodseed-index.sqlite"
-_VERSION: Final = 3
-_APPLICATION_ID: Final = 0x67736478
+__all__ = ["IndexEntry", "ProjectSummary", "RunIndex"]
+
 _BUSY_SECONDS: Final = 5.0
 
 # In the order of RunSummary's fields, without those that the path tells. File names need not be valid text: BLOB.
@@ -29,13 +25,12 @@ _COLUMNS: Final = """
     modified_seconds REAL, started_seconds REAL, earlier_seconds REAL, duration_seconds REAL, end_reason TEXT,
     trashed INTEGER, config_count INTEGER, metric_count INTEGER, text_count INTEGER, tags_text TEXT,
     metrics_text TEXT"""
-_TABLE: Final = f"""
-    CREATE TABLE entry (relative_path BLOB PRIMARY KEY, token TEXT NOT NULL, problem TEXT, {_COLUMNS}) WITHOUT ROWID"""
+_TABLE: Final = Table("run", f"path BLOB PRIMARY KEY, token TEXT NOT NULL, problem TEXT, {_COLUMNS}")
 _TRASHED: Final = 11  # where `trashed` is among the columns after `project`; SQLite has no bool
-_UPSERT: Final = f"INSERT OR REPLACE INTO entry VALUES ({', '.join('?' * 21)})"
+_UPSERT: Final = f"INSERT OR REPLACE INTO run VALUES ({', '.join('?' * 21)})"
 _PROJECTS: Final = """
     SELECT project, count(*), sum(state = 'running'), sum(trashed), max(modified_seconds)
-    FROM entry WHERE problem IS NULL GROUP BY project ORDER BY max(modified_seconds) DESC, project"""
+    FROM run WHERE problem IS NULL GROUP BY project ORDER BY max(modified_seconds) DESC, project"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +68,7 @@ class IndexEntry(NamedTuple):
 
     Attributes:
         relative_path: The file, from the root.
-        token: Its fingerprint at that time, or a text that is no file's, if it has to be read again.
+        token: Its token at that time, or a text that is no file's, if it has to be read again.
         content: The run, or why it is none.
     """
 
@@ -82,77 +77,31 @@ class IndexEntry(NamedTuple):
     content: RunSummary | str
 
 
-class CatalogIndex:
+@final
+class RunIndex:
     """The entries of one root. To be used by one thread at a time; other processes may use the same file.
 
-    Any method raises `sqlite3.Error`, `ValueError` or `TypeError` where the file is damaged.
+    Any method raises `sqlite3.Error`, `ValueError` or `TypeError` where the file is damaged, and `OSError` where there
+    can be none: see `CacheFile.recover`.
     """
 
-    def __init__(self, root: Path, *, is_stored: bool) -> None:
-        """Open the index of ``root``, or make it.
-
-        Args:
-            root: The directory that it is about, and that it lies in.
-            is_stored: False to keep it in memory.
-
-        Raises:
-            OSError: There can be none in this directory, or the one that is there belongs to somebody else.
-            sqlite3.Error: It can't be opened.
-        """
-        self._root: Final = os.path.join(root, "")
-        path = root / INDEX_NAME
-        if is_stored:
-            _make_private(path)
-        self._connection: Final = sqlite3.connect(
-            path if is_stored else ":memory:",
-            timeout=_BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-            factory=GatedConnection,
-        )
-        try:
-            if not self._is_current():
-                self._make_tables()
-        except BaseException:
-            self._connection.close()
-            raise
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-    def _is_current(self) -> bool:
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        (application,) = self._connection.execute("PRAGMA application_id").fetchone()
-        return (version, application) == (_VERSION, _APPLICATION_ID)
-
-    def _make_tables(self) -> None:
-        self._connection.execute("PRAGMA journal_mode = WAL")  # a commit waits for no disk, a reader for no writer
-        self._connection.execute("BEGIN IMMEDIATE")
-        if not self._is_current():  # another process may just have made them
-            self._connection.execute("DROP TABLE IF EXISTS entry")
-            self._connection.execute(_TABLE)
-            self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            self._connection.execute(f"PRAGMA user_version = {_VERSION}")
-        self._connection.execute("COMMIT")
-
-    def version(self) -> int:
-        """Another number once another process has changed the index."""
-        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+    def __init__(self, file: CacheFile) -> None:
+        """They are kept in ``file``."""
+        self._file: Final = file
+        self._root: Final = os.path.join(file.root, "")
+        file.add(_TABLE)
 
     def tokens(self) -> dict[str, str]:
         """The token of every entry, by its path from the root."""
-        rows = self._connection.execute("SELECT relative_path, token FROM entry")
-        return {os.fsdecode(path): token for path, token in rows}
+        return {os.fsdecode(path): token for path, token in self._rows("SELECT path, token FROM run")}
 
     def running(self) -> set[str]:
         """The paths of the runs that were running when they were read."""
-        rows = self._connection.execute("SELECT relative_path FROM entry WHERE state = 'running'")
-        return {os.fsdecode(path) for (path,) in rows}
+        return {os.fsdecode(path) for (path,) in self._rows("SELECT path FROM run WHERE state = 'running'")}
 
     def entries(self) -> list[IndexEntry]:
         """All of it."""
-        return [self._entry(*row) for row in self._connection.execute("SELECT * FROM entry")]
+        return [self._entry(*row) for row in self._rows("SELECT * FROM run")]
 
     def _entry(
         self, encoded_path: bytes, token: str, problem: str | None, project: bytes | None, *columns: object
@@ -167,20 +116,20 @@ class CatalogIndex:
 
     def projects(self) -> list[ProjectSummary]:
         """The projects, the one that changed last first."""
-        return [ProjectSummary(os.fsdecode(name), *rest) for name, *rest in self._connection.execute(_PROJECTS)]
+        return [ProjectSummary(os.fsdecode(name), *rest) for name, *rest in self._rows(_PROJECTS)]
 
     def update(self, entries: Iterable[IndexEntry], removed: Iterable[str] = ()) -> None:
         """Store ``entries`` in the place of what was there about these files, and forget those ``removed``."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            gone = [(os.fsencode(path),) for path in removed]
-            self._connection.executemany("DELETE FROM entry WHERE relative_path = ?", gone)
-            self._connection.executemany(_UPSERT, map(_row, entries))
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
+        gone = [(os.fsencode(path),) for path in removed]
+        with self._file.connection(_BUSY_SECONDS) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("DELETE FROM run WHERE path = ?", gone)
+            connection.executemany(_UPSERT, map(_row, entries))
+            connection.execute("COMMIT")
+
+    def _rows(self, query: str) -> list[Any]:
+        with self._file.connection(_BUSY_SECONDS) as connection:
+            return connection.execute(query).fetchall()
 
 
 def _row(entry: IndexEntry) -> tuple[object, ...]:
@@ -194,14 +143,3 @@ def _row(entry: IndexEntry) -> tuple[object, ...]:
         *(run.end_reason, run.trashed),
         *(run.config_count, run.metric_count, run.text_count, run.tags_text, run.metrics_text),
     )
-
-
-def _make_private(path: Path) -> None:
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        found = path.lstat()
-        if not stat.S_ISREG(found.st_mode) or (hasattr(os, "geteuid") and found.st_uid != os.geteuid()):
-            raise PermissionError(f"{path} is no regular file, or belongs to somebody else.") from None
-        if not os.access(path, os.W_OK):
-            raise PermissionError(f"{path} can't be written.") from None

@@ -10,13 +10,15 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
+from goodseed.columns import pack_columns, unpack_columns
+from goodseed.errors import InvalidValueError
 from goodseed.storage.rollup.nodes import EVERYTHING, FANOUT, Bounds, Nodes, aggregate
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from goodseed.storage.cache.file import CacheFile
+    from goodseed.storage.cache.rollups import RollupCache
 
 __all__ = ["Rollup", "Rollups"]
 
@@ -50,9 +52,9 @@ class Rollup:
 class Rollups:
     """The rollups of many runs; for any number of threads."""
 
-    def __init__(self, file: CacheFile, max_bytes: int = _MAX_BYTES) -> None:
-        """Those that do not fit into ``max_bytes`` of memory are read from ``file`` again."""
-        self._file: Final = file
+    def __init__(self, cache: RollupCache, max_bytes: int = _MAX_BYTES) -> None:
+        """Those that do not fit into ``max_bytes`` of memory are read from ``cache`` again."""
+        self._cache: Final = cache
         self._max_bytes: Final = max_bytes
         self._lock: Final = threading.Lock()
         self._kept: Final[OrderedDict[tuple[str, str], Rollup]] = OrderedDict()
@@ -72,7 +74,7 @@ class Rollups:
             connection: The run's, in a transaction.
             key: The run's file and the path of the series.
             series: Its number in the file.
-            token: The state of a file that nobody writes, see `goodseed.storage.reader.rest_token`; else None.
+            token: The state of a file that nobody writes, see `goodseed.storage.cache.token.rest_token`; else None.
             changed: Tells in which steps of the series anything may have changed since another state; None: anywhere.
             state: The state that ``changed`` will understand later.
         """
@@ -91,11 +93,19 @@ class Rollups:
                 return self._keep(key, known)
         rollup = self._renewed(connection, series, known, wanted, changed)
         if token is not None and not rollup.token.startswith("?"):
-            self._file.put_rollup(*key, token, _encode(rollup.levels[0]))
+            self._cache.put(*key, token, pack_columns(rollup.levels[0].columns()))
         return self._keep(key, rollup)
 
+    def forget(self, runs: Iterable[str]) -> None:
+        """Remove what is kept about the files of these runs."""
+        gone = set(runs)
+        with self._lock:
+            for key in [key for key in self._kept if key[0] in gone]:
+                del self._kept[key]
+        self._cache.forget(gone)
+
     def _load(self, key: tuple[str, str], token: str) -> Rollup | None:
-        content = self._file.get_rollup(*key, token)
+        content = self._cache.get(*key, token)
         base = None if content is None else _decode(content)
         return None if base is None else Rollup(_levels(base), token)
 
@@ -169,17 +179,9 @@ def _levels(base: Nodes) -> list[Nodes]:
     return levels
 
 
-def _encode(nodes: Nodes) -> bytes:
-    return b"".join(column.tobytes() for column in nodes.columns())
-
-
 def _decode(content: bytes) -> Nodes | None:
-    size, rest = divmod(len(content), 8 * len(Nodes.FIELDS))
-    if rest or not size:
+    try:
+        nodes = Nodes(unpack_columns(content, len(Nodes.FIELDS)))
+    except InvalidValueError:
         return None
-    columns = []
-    for index in range(len(Nodes.FIELDS)):
-        column = array("d")
-        column.frombytes(content[index * 8 * size : (index + 1) * 8 * size])
-        columns.append(column)
-    return Nodes(columns)
+    return nodes if len(nodes) else None

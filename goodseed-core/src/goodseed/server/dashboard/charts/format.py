@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import math
 import struct
-import sys
-from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from goodseed.columns import pack_numbers
 from goodseed.storage.rollup.window import Window
 from goodseed.values import json_number
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterator, Sequence
 
 __all__ = ["BINARY", "Series", "as_frame", "as_json", "kept", "restored"]
@@ -194,8 +194,5 @@ def _fits(column: array[float]) -> bool:
 
 
 def _packed(column: array[float], code: str) -> bytes:
-    values = array(code, column)
-    if sys.byteorder == "big":
-        values.byteswap()
-    content = values.tobytes()
+    content = pack_numbers(column, code)
     return content + b"\0" * (-len(content) % 8)

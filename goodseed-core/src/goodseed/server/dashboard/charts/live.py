@@ -14,7 +14,7 @@ from goodseed.server.dashboard.table.cells import Values
 from goodseed.server.dashboard.table.table import as_sent
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer
-from goodseed.storage.reader import rest_token
+from goodseed.storage.cache.token import rest_token
 
 if TYPE_CHECKING:
     from goodseed.server.dashboard.entry import Entry

@@ -13,7 +13,8 @@ from goodseed.server.dashboard.charts.format import BINARY, Series, as_frame, as
 from goodseed.server.dashboard.fields import Fields
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.routes import Answer, RequestError
-from goodseed.storage.reader import rest_token
+from goodseed.storage.cache.charts import KeptChart
+from goodseed.storage.cache.token import rest_token
 from goodseed.storage.rollup.joined import read_joined
 from goodseed.storage.rollup.nodes import EVERYTHING, Bounds
 from goodseed.storage.rollup.window import Window, read_window
@@ -145,7 +146,7 @@ def _items(fields: Fields) -> list[Item]:
 
 def _kept_frames(dashboard: DashboardState, project: ProjectState, wanted: Wanted) -> Iterator[bytes]:
     """Frames of whole series, from what earlier servers have read and sent; what is new is kept when all is sent."""
-    fresh: list[tuple[str, str, str, str, bytes]] = []
+    fresh: list[KeptChart] = []
     read: list[tuple[Series, str, str]] = []
 
     def found() -> Iterator[Series]:
@@ -159,7 +160,7 @@ def _kept_frames(dashboard: DashboardState, project: ProjectState, wanted: Wante
             sent_key = (*key, "sent")
             series = dashboard.series.get(run.path, key) or dashboard.series.get(run.path, sent_key)
             if series is None:
-                stored = dashboard.cache.get_series(run.path, item.path, wanted.asked, token)
+                stored = dashboard.charts.get(run.path, item.path, wanted.asked, token)
                 if stored is not None:
                     series = restored(*item, stored)
                     dashboard.series.put(run.path, sent_key, series)
@@ -170,10 +171,10 @@ def _kept_frames(dashboard: DashboardState, project: ProjectState, wanted: Wante
             yield series
 
     for frame in _frames(found(), project.rev, wanted):
-        fresh += [(path, series.path, wanted.asked, token, kept(series)) for series, path, token in read]
+        fresh += [KeptChart(path, series.path, wanted.asked, token, kept(series)) for series, path, token in read]
         read.clear()
         yield frame
-    dashboard.cache.put_series(fresh)
+    dashboard.charts.put(fresh)
 
 
 def _read_all(dashboard: DashboardState, project: ProjectState, wanted: Wanted) -> Iterator[Series]:

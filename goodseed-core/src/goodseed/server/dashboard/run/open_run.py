@@ -7,7 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, final
 
-from goodseed.storage.reader import RunReader, rest_token
+from goodseed.storage.cache.token import rest_token
+from goodseed.storage.reader import RunReader
 from goodseed.storage.schema import lenient_text
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.errors import FileFormatError, GoodseedError
-from goodseed.storage.reader import rest_token
+from goodseed.storage.cache.facts import Fact
+from goodseed.storage.cache.token import rest_token
 from goodseed.storage.rollup.nodes import Nodes, whole_node
 from goodseed.storage.summary import MAX_METRICS
 from goodseed.values import MAX_EXACT_INTEGER, decode_config, json_number
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from goodseed.server.dashboard.entry import Entry
     from goodseed.server.dashboard.run.open_run import OpenRun, OpenRuns
-    from goodseed.storage.cache.file import CacheFile
+    from goodseed.storage.cache.facts import FactCache
 
 __all__ = [
     "AGGREGATES",
@@ -85,13 +86,13 @@ class Columns:
         steps: The highest step of each run by slot, as of `load_lasts`.
     """
 
-    def __init__(self, project: str, entries: Callable[[], list[Entry]], cache: CacheFile, open_runs: OpenRuns) -> None:
+    def __init__(self, project: str, entries: Callable[[], list[Entry]], facts: FactCache, open_runs: OpenRuns) -> None:
         """Nothing is read yet.
 
         Args:
             project: Whose columns these are.
             entries: Gives the project's runs, the newest first.
-            cache: Where values are kept from one start of the server to the next.
+            facts: Where values are kept from one start of the server to the next.
             open_runs: Reads the others.
         """
         self.configs: Final[dict[str, dict[int, Value]]] = {}
@@ -99,7 +100,7 @@ class Columns:
         self.steps: Final[dict[int, float]] = {}
         self._project: Final = project
         self._entries: Final = entries
-        self._cache: Final = cache
+        self._facts: Final = facts
         self._open: Final = open_runs
         self._tokens: Final[dict[str, dict[int, str]]] = {}
         self._metrics: Final[dict[str, dict[int, tuple[Value, ...]]]] = {}
@@ -219,17 +220,17 @@ class Columns:
             if name not in self._tokens:
                 self._load_kept(name)
         stale = [entry for entry in wanted if any(self._tokens[name].get(entry.slot) != entry.token for name in names)]
-        waiting: list[tuple[str, str, str, bytes]] = []
+        waiting: list[Fact] = []
         for entry in stale:
             contents = self._read(entry, names)
             for name, content in zip(names, contents, strict=True):
                 self._take(name, entry.slot, entry.token, content)
                 if rest_token(entry.run.files) is not None:
-                    waiting.append((name, entry.run.path, entry.token, json.dumps(content).encode()))
+                    waiting.append(Fact(name, entry.run.path, entry.token, json.dumps(content).encode()))
             if len(waiting) >= _STORED_TOGETHER:
-                self._cache.put_facts(self._project, waiting)
+                self._facts.put(self._project, waiting)
                 waiting = []
-        self._cache.put_facts(self._project, waiting)
+        self._facts.put(self._project, waiting)
         return [self._metrics.get(name, {}) for name in names]
 
     def _load_kept(self, name: str) -> None:
@@ -240,11 +241,11 @@ class Columns:
         if name != _CONFIGS:
             self._metrics[name] = {}
         entries = {entry.run.path: entry for entry in self._entries()}
-        for run, token, content in self._cache.get_facts(self._project, name):
-            entry = entries.get(run)
-            if entry is not None and entry.token == token:
+        for fact in self._facts.get(self._project, name):
+            entry = entries.get(fact.run)
+            if entry is not None and entry.token == fact.token:
                 try:
-                    self._take(name, entry.slot, token, json.loads(content))
+                    self._take(name, entry.slot, fact.token, json.loads(fact.content))
                 except (ValueError, TypeError, LookupError):
                     self._tokens[name].pop(entry.slot, None)
 
