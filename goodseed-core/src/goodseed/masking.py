@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["MASK", "masked_command", "masked_text"]
+__all__ = ["MASK", "masked_command", "masked_text", "without_credentials"]
 
 MASK: Final = "***"
 
@@ -74,6 +74,17 @@ def masked_text(text: str) -> str:
     text = _URL_PASSWORD.sub(rf"\g<start>{MASK}", text)
     text = _PAIR.sub(_masked_pair, text)
     return _KEY_LIKE.sub(MASK, text)
+
+
+def without_credentials(address: str) -> str:
+    """The address of a repository without what may be a secret in it: user, password, query and fragment.
+
+    ``https://user:password@host/path?token=x`` becomes ``https://host/path``; ``git@host:path`` stays.
+    """
+    # The greedy part takes all up to the last @ before the path: a password may hold an @ itself.
+    address = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*(?:::[^/]*)?://)[^/]*@", r"\1", address)
+    address = re.sub(r"^[^/@:]+:[^/@]*@(?=[^/]+:)", "", address)
+    return re.sub(r"[?#].*$", "", address)
 
 
 def _masked_pair(pair: re.Match[str]) -> str:

@@ -16,6 +16,7 @@ from goodseed.server.routes import SharedState
 from goodseed.storage.cache.series import SeriesCache, SeriesPaths
 from goodseed.storage.catalog import Catalog, ProjectSummary, RunSummary
 from goodseed.storage.edits import edit_run
+from goodseed.storage.summary import by_run_id
 
 if TYPE_CHECKING:
     import os
@@ -42,13 +43,14 @@ class _Listing:
         self.looked_at: Final = time.monotonic()
         self.looked_at_wall: Final = time.time()
         self.runs: Final = catalog.runs(on_progress=on_progress)
-        self.by_name: Final[dict[tuple[str, str], RunSummary]] = {}
         self.by_project: Final[dict[str, list[RunSummary]]] = {}
         for run in self.runs:
             self.by_project.setdefault(run.project, []).append(run)
-            known = self.by_name.setdefault((run.project, run.run_id), run)
-            if known is not run and known.files.database.parent.name != "runs":
-                self.by_name[run.project, run.run_id] = run
+        self.by_name: Final = {
+            (project, run_id): run
+            for project, runs in self.by_project.items()
+            for run_id, run in by_run_id(runs).items()
+        }
         self.projects: Final = [ProjectSummary.of(project, runs) for project, runs in sorted(self.by_project.items())]
 
 

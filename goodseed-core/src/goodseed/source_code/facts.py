@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING, Final
 
+from goodseed.masking import without_credentials
 from goodseed.source_code.git import Git
 
 if TYPE_CHECKING:
@@ -82,7 +82,4 @@ def _remote(entry: str) -> str:
     """``remote.<name>.url``, a line feed and an address as name and address, without passwords and tokens."""
     key, _, address = entry.partition("\n")
     name = key.removeprefix("remote.").removesuffix(".url")
-    # The greedy part takes all up to the last @ before the path: a password may hold an @ itself.
-    without_user = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*(?:::[^/]*)?://)[^/]*@", r"\1", address)
-    without_user = re.sub(r"^[^/@:]+:[^/@]*@(?=[^/]+:)", "", without_user)
-    return f"{name}\t{re.sub(r'[?#].*$', '', without_user)}"
+    return f"{name}\t{without_credentials(address)}"

@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from goodseed.config import DEFAULT_PROJECT
 from goodseed.errors import FileFormatError
@@ -29,7 +29,10 @@ from goodseed.storage.schema import connect_read_only, lenient_text
 from goodseed.times import as_utc, utc_text
 from goodseed.values import decode_config
 
-__all__ = ["MAX_METRICS", "RunSummary", "read_summary"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["MAX_METRICS", "RunSummary", "by_run_id", "read_summary"]
 
 MAX_METRICS: Final = 64
 _MAX_TEXT_CHARACTERS: Final = 1000
@@ -142,6 +145,16 @@ class RunSummary:
         if self.state != "running":
             return self
         return replace(self, duration_seconds=self.earlier_seconds + max(0.0, now_seconds - self.started_seconds))
+
+
+def by_run_id(runs: Iterable[RunSummary]) -> dict[str, RunSummary]:
+    """The runs of one project by their id; of two that have the same, the one that lies in a ``runs`` directory."""
+    found: dict[str, RunSummary] = {}
+    for run in runs:
+        known = found.get(run.run_id)
+        if known is None or known.files.database.parent.name != "runs":
+            found[run.run_id] = run
+    return found
 
 
 def read_summary(files: RunFiles, project: str | None) -> RunSummary:

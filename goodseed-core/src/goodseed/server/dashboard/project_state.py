@@ -13,6 +13,7 @@ from goodseed.server.dashboard.entry import Entry, basic_values
 from goodseed.server.dashboard.table.columns import Columns
 from goodseed.server.routes import RequestError
 from goodseed.storage.cache.token import file_token
+from goodseed.storage.summary import by_run_id
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -180,12 +181,7 @@ class ProjectState:
         return self._free.pop() if self._free else len(self._entries)
 
     def _order(self, runs: list[RunSummary]) -> None:
-        by_id: dict[str, Entry] = {}
-        for run in runs:
-            known = by_id.get(run.run_id)
-            # Of two with one id, the one whose place says so.
-            if known is None or known.run.files.database.parent.name != "runs":
-                by_id[run.run_id] = self._entries[run.path]
+        by_id = {run_id: self._entries[run.path] for run_id, run in by_run_id(runs).items()}
         self._note_latecomers(by_id)
         by_age = sorted(by_id.values(), key=lambda entry: (self._first_seen(entry.run), entry.run.run_id))
         for ordinal, entry in enumerate(by_age):
