@@ -52,7 +52,7 @@ def _see(name: str, spec: Any) -> None:
             _add(name, module)
 
         spec.loader.exec_module = exec_module
-    except Exception:  # noqa: BLE001 - a loader of another kind: the import goes its way without us
+    except Exception:  # noqa: BLE001 - a loader of another kind: the import goes on without us
         return
 
 

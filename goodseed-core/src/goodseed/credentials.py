@@ -50,7 +50,7 @@ def kept_key(api_url: str) -> str | None:
 def find_key(settings: Settings, given: str | None = None) -> str | None:
     """The key to use: ``given``, else that of the environment, else that which is kept; None for none.
 
-    A plugin's destination is none of ours to ask a key for: without one, its key is empty.
+    A plugin's destination needs no key of ours: without one, its key is empty.
 
     Raises:
         InvalidTypeError, InvalidValueError: It can't be one.

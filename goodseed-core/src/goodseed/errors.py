@@ -16,7 +16,7 @@
     ├── ConfigurationError  (ValueError)    an environment variable or a combination of arguments
     ├── AuthenticationError (PermissionError)    a key is missing, wrong, or has no access
     ├── ProjectNotFoundError (FileNotFoundError) the remote has no such project
-    └── RemoteError         (ConnectionError)    the remote can't be reached, fails, or is none
+    └── RemoteError         (ConnectionError)    the remote is unreachable, fails, or is no Goodseed server
         └── RemoteRefusedError  (ValueError)     the remote refuses what was sent, and would again
 """
 
@@ -87,7 +87,7 @@ class FileFormatError(GoodseedError, ValueError):
 
 
 class ConfigurationError(GoodseedError, ValueError):
-    """An environment variable or a combination of arguments makes no sense."""
+    """An environment variable or a combination of arguments is invalid."""
 
 
 class AuthenticationError(GoodseedError, PermissionError):

@@ -71,7 +71,7 @@ def goodseed_commands() -> (  # type: ignore[empty-body]
 
     The first function gets the command's parser and adds its arguments; the second does what the command is for, gets
     the arguments, and returns the exit status. It may raise `goodseed.GoodseedError` or `OSError` to fail with a
-    sentence. Called when ``goodseed`` is asked for help or for a command that is none of its own; a name that is taken
+    sentence. Called when ``goodseed`` is asked for help or for a command that is not built in; a name that is taken
     is left out.
     """
 
@@ -139,7 +139,7 @@ def goodseed_config_value(path: str, value: object) -> object:
 
 @hookspec
 def goodseed_metric_value(path: str, value: object) -> SupportsFloat | None:
-    """Return the number to store for a point that is none, or None to leave it to others.
+    """Return the number to store for a value that is no number, or None to leave it to others.
 
     Called in the thread that logs, for values that would be refused; numbers never come here. The first answer counts.
     """

@@ -51,7 +51,7 @@ _KEY_LIKE: Final = re.compile(
 
 
 def masked_command(arguments: Iterable[str]) -> list[str]:
-    """The arguments, with `MASK` in the place of what is called a secret or looks like a key.
+    """The arguments, with `MASK` in place of what is called a secret or looks like a key.
 
     ``--api-key X``, ``--token=X``, ``password=X``, ``{"secret": "X"}``, ``https://user:X@host`` and the formats of
     well-known keys are recognised; any 32 letters and digits in a row count as a key.
@@ -69,7 +69,7 @@ def masked_command(arguments: Iterable[str]) -> list[str]:
 
 
 def masked_text(text: str) -> str:
-    """The text, with `MASK` in the place of what is called a secret or looks like a key."""
+    """The text, with `MASK` in place of what is called a secret or looks like a key."""
     text = _BEARER.sub(rf"\g<scheme> {MASK}", text)
     text = _URL_PASSWORD.sub(rf"\g<start>{MASK}", text)
     text = _PAIR.sub(_masked_pair, text)

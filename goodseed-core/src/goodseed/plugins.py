@@ -156,7 +156,7 @@ def report(plugin: str, hook: str, error: BaseException) -> None:
     """Say that a plugin has failed in a hook; once for each."""
     if (plugin, hook) not in _reported:
         _reported.add((plugin, hook))
-        _logger.warning("goodseed: plugin %s failed in %s; said once.", plugin, hook, exc_info=error)
+        _logger.warning("goodseed: plugin %s failed in %s (reported once).", plugin, hook, exc_info=error)
 
 
 def _own(hook: str) -> Iterator[Implementation]:

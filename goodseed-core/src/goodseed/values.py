@@ -65,7 +65,7 @@ def _bits(value: Any) -> int:
 
 
 def _scalar(value: Any) -> Any:
-    """What has the number of ``value``, without the graph of a tensor; None where it is none, or more than one."""
+    """What has the number of ``value``, without the graph of a tensor; None where it has none, or more than one."""
     if not hasattr(value, "__float__") or getattr(value, "ndim", 0) != 0:
         return None
     dtype = getattr(value, "dtype", None)

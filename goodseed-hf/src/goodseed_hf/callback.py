@@ -110,7 +110,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         """Open the run, or find the one that is to be continued, and store what the training is about."""
         if self._is_silent(args, state):
             return
-        # A batch that was too large is tried again with a smaller one, from the start and in the place of the first.
+        # A batch that was too large is tried again with a smaller one, from the start and in place of the first.
         is_again = self._held.is_training and bool(getattr(args, "auto_find_batch_size", False))
         trial, before = current_trial(), self._trial
         self._trial, self._trial_name = _trial_of(state, trial)

@@ -53,7 +53,7 @@ class ApiError(GoodseedError, ValueError):
 
     @classmethod
     def run_not_found(cls) -> ApiError:
-        """There is no such run, or it is none of the caller's business: the answer is the same."""
+        """There is no such run, or the caller may not know of it: the answer is the same."""
         return cls(404, "Run.NotFound", "Run not found", "There is no such run, or the key has no access to it.")
 
     @classmethod
@@ -63,5 +63,5 @@ class ApiError(GoodseedError, ValueError):
 
     @classmethod
     def no_access(cls, workspace: str) -> ApiError:
-        """The key has no access to the workspace, or there is none: the answer is the same."""
+        """The key has no access to the workspace, or there is no such workspace: the answer is the same."""
         return cls(403, "Auth.Forbidden", "No access", f"The key has no access to the workspace {workspace!r:.200}.")

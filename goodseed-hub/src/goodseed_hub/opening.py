@@ -231,7 +231,7 @@ def _enter(hub: Hub, path: Path, workspace: str, project: str, run_id: str) -> b
 
 
 def _free_id(hub: Hub, id_: str) -> str:
-    """The id that a file names; another one where that is none, or another run's of which this is a copy."""
+    """The id that a file names; another one where that is invalid, or where this is a copy of another run."""
     try:
         wanted = str(uuid.UUID(id_))
     except ValueError:

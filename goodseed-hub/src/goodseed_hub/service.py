@@ -125,7 +125,7 @@ class Hub:
         kind = f"{type(error).__name__}: {error}"[:200]
         if kind not in self._reported and len(self._reported) < 100:
             self._reported.add(kind)
-            _logger.error("goodseed: the hub's housekeeping failed: %s; said once.", kind, exc_info=error)
+            _logger.error("goodseed: the hub's housekeeping failed: %s (reported once).", kind, exc_info=error)
 
     # -- runs -----------------------------------------------------------------------------------------------------
 

@@ -60,7 +60,7 @@ def move(source: Hub, target: Hub, *, is_again: bool, on_run: Callable[[int, int
         HubError: The target is not new, or a run has other data in the end.
     """
     if not is_again and (target.access.users() or target.directory.runs()):
-        raise HubError("The target holds something already. To go on with a move that was broken off, say --again.")
+        raise HubError("The target holds something already. To continue an interrupted move, pass --again.")
     with target.database.transaction():
         for table in _TABLES:
             _copy_table(source, target, table)

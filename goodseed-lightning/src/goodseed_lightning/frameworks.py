@@ -39,7 +39,7 @@ def _installed() -> tuple[type, ...]:
     """The ``Logger`` class of every Lightning that is installed.
 
     Raises:
-        ImportError: There is none.
+        ImportError: None is installed.
     """
     failures: list[Exception] = []
     is_first = not any(name.partition(".")[0] in sys.modules for name in _TRAINERS)

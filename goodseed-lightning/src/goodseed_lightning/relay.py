@@ -123,6 +123,6 @@ def connect(address: Address) -> Connection[Any, Any]:
     """A connection to the relay at ``address``.
 
     Raises:
-        OSError, EOFError, multiprocessing.AuthenticationError: There is none.
+        OSError, EOFError, multiprocessing.AuthenticationError: No relay answers.
     """
     return Client(address.place, authkey=address.key)

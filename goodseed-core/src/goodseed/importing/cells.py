@@ -130,7 +130,7 @@ def step_column(file: Path, names: list[str], wanted: str | None) -> str | None:
     """Which of the columns has the steps; None where none is called so.
 
     Raises:
-        FileFormatError: ``wanted`` is none of them.
+        FileFormatError: ``wanted`` is not one of them.
     """
     if wanted is not None:
         if wanted not in names:

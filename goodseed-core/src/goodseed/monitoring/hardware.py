@@ -94,7 +94,9 @@ class _Guarded:
             self.failures += 1
             if not self._is_reported:
                 self._is_reported = True
-                _logger.warning("goodseed: a hardware sampler of %s failed; said once.", self._plugin, exc_info=True)
+                _logger.warning(
+                    "goodseed: a hardware sampler of %s failed (reported once).", self._plugin, exc_info=True
+                )
             return {}
         self.failures = 0
         return {name: number for name, number in numbers.items() if not math.isnan(number)}

@@ -107,7 +107,7 @@ class MonitoringThread:
         except Exception:
             if task.name not in self._reported:
                 self._reported.add(task.name)
-                _logger.warning("goodseed: monitoring could not %s; said once.", task.name, exc_info=True)
+                _logger.warning("goodseed: monitoring could not %s (reported once).", task.name, exc_info=True)
 
 
 _import_gate = threading.Lock()

@@ -75,7 +75,7 @@ class ExceptionWatch:
 
     It sits in ``sys.excepthook`` and ``threading.excepthook`` while there are subscribers. Where somebody has replaced
     ``sys.excepthook`` without calling it, it finds out at the end of the process. An exception at an interactive
-    prompt, which the process survives, is none of its business; the end of a thread by ``SystemExit`` neither.
+    prompt, which the process survives, does not count; nor does the end of a thread by ``SystemExit``.
     """
 
     def __init__(self) -> None:

@@ -86,14 +86,14 @@ def registered(
     """Open a run that is synced: the remote is asked first, so that nothing is written that it would refuse.
 
     Raises:
-        AuthenticationError, ProjectNotFoundError: The remote will not have the run.
+        AuthenticationError, ProjectNotFoundError: The remote refuses the run.
         ConfigurationError: The remote's address is invalid.
         RunExistsError, RunInUseError, RunNotFoundError, FileFormatError: See `RunWriter`.
     """
     files = run_files(request.project, run_id, home=request.home, log_dir=request.log_dir)
     if not request.is_resumed and files.database.exists():
         raise RunExistsError(
-            f"The run {run_id!r} exists: {files.database}. To go on with it, give resume_run_id={run_id!r}; "
+            f"The run {run_id!r} exists: {files.database}. To resume it, give resume_run_id={run_id!r}; "
             "else choose another id."
         )
     created_at = request.created_at or now_text()
@@ -120,7 +120,7 @@ def open_remote(request: Request) -> ReadOnlyBackend:
     """A run of the remote, to be read.
 
     Raises:
-        RunNotFoundError: There is none of this id; none is made.
+        RunNotFoundError: There is no run of this id, and none is created.
         AuthenticationError, ProjectNotFoundError, RemoteError: The remote fails or refuses.
     """
     assert request.run_id is not None

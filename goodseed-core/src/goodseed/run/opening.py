@@ -100,9 +100,7 @@ def _open_file(
     try:
         writer = RunWriter(files, meta, is_new=not request.is_resumed, modification_time=request.modified_at)
     except RunExistsError as error:
-        raise RunExistsError(
-            f"{error}. To go on with it, give resume_run_id={run_id!r}; else choose another id."
-        ) from None
+        raise RunExistsError(f"{error}. To resume it, give resume_run_id={run_id!r}; else choose another id.") from None
     return Opened(
         make_backend(writer, EXIT_SECONDS),
         run_id,

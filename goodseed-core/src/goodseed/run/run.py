@@ -41,7 +41,7 @@ class Run(RunWriting):
         tags: ``sys/tags``.
         project: ``"project"`` or ``"workspace/project"``; default: ``GOODSEED_PROJECT``, else ``"default"``.
         run_id: Unique in the project; default: ``GOODSEED_RUN_ID``, else one is made up, such as ``bold-falcon-k3x``.
-        resume_run_id: Go on with this run, which no live process may be writing. Not together with ``run_id``.
+        resume_run_id: Resume this run, which no live process may be writing. Not together with ``run_id``.
         storage: ``"cloud"``, ``"local"`` or ``"disabled"``; default: ``GOODSEED_STORAGE``, else ``"cloud"`` where
             there is an API key and ``"local"`` where there is none.
         api_key: Default: ``GOODSEED_API_KEY``.
@@ -59,7 +59,7 @@ class Run(RunWriting):
         **deprecated: ``experiment_name`` (now ``name``) and ``run_name`` (now ``run_id``).
 
     Raises:
-        ConfigurationError: The arguments contradict one another, or an environment variable makes no sense.
+        ConfigurationError: The arguments contradict one another, or an environment variable is invalid.
         InvalidValueError, InvalidTypeError: An argument is invalid.
         AuthenticationError: ``storage="cloud"`` was asked for, and there is no API key; nothing has been written.
         RunExistsError: ``run_id`` is taken.

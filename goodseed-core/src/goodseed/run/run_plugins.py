@@ -61,7 +61,7 @@ class RunPlugins:
             if not self._is_behind:
                 self._is_behind = True
                 _logger.warning(
-                    "goodseed: the plugins that watch the points of run %s are too slow and miss some; said once.",
+                    "goodseed: the plugins that watch the points of run %s are too slow and miss some (reported once).",
                     self._run.run_id,
                 )
             return

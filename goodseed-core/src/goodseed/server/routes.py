@@ -139,7 +139,7 @@ class Store(Protocol):
         """Change a run; `look` shows it at once.
 
         Raises:
-            RunNotFoundError: There is none.
+            RunNotFoundError: There is no such run.
             RunInUseError: Its writer leaves no room, or it is running and is to be moved to the trash.
             FileFormatError, OSError: It can't be written.
         """

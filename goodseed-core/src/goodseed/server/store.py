@@ -131,7 +131,7 @@ class CatalogStore:
         """One run; of two with these names the one whose place says so.
 
         Raises:
-            RunNotFoundError: There is none.
+            RunNotFoundError: There is no such run.
         """
         listing = self._current()
         if (project, run_id) not in listing.by_name and self._has_since(listing, project, run_id):
@@ -145,7 +145,7 @@ class CatalogStore:
         """A reader of one run, for the caller to close.
 
         Raises:
-            RunNotFoundError: There is none.
+            RunNotFoundError: There is no such run.
             FileFormatError: Its file is damaged.
         """
         return ServedRun(self.find(project, run_id).files)
@@ -170,7 +170,7 @@ class CatalogStore:
         """Change a run; `look` shows it at once.
 
         Raises:
-            RunNotFoundError: There is none.
+            RunNotFoundError: There is no such run.
             RunInUseError: Its writer leaves no room, or it is running and is to be moved to the trash.
             FileFormatError, OSError: It can't be written.
         """

@@ -35,7 +35,7 @@ def add_commands(commands: Any) -> None:
     """Add the commands."""
     migrate = add_command(commands, "migrate", "move a data directory into a database, or back", _migrate, _MIGRATE)
     migrate.add_argument("--to", choices=("database", "directory"), required=True, help="where to")
-    migrate.add_argument("--again", action="store_true", help="go on with a move that was broken off")
+    migrate.add_argument("--again", action="store_true", help="continue an interrupted move")
     export = add_command(commands, "export", "write all data as plain rows", _export, _EXPORT)
     export.add_argument("--project", metavar="WORKSPACE/PROJECT", help="only of this project")
     export.add_argument("--run-id", help="only this run")

@@ -43,7 +43,7 @@ class Access:
     # -- who is asking --------------------------------------------------------------------------------------------
 
     def caller(self, key: str) -> Caller | None:
-        """Who holds ``key``; None where it is none, or revoked."""
+        """Who holds ``key``; None where it is unknown or revoked."""
         key_id, hash_ = _key_id(key), _hash(key)
         caller = self._recall(hash_)
         if caller is None:

@@ -70,7 +70,7 @@ def check_role(role: str) -> None:
     """Make sure that ``role`` is one.
 
     Raises:
-        HubError: It is none.
+        HubError: The name is invalid.
     """
     if role not in ROLES:
         raise HubError(f"A role is one of {', '.join(ROLES)}, not {role!r:.40}.")

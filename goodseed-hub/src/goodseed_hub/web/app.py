@@ -252,7 +252,7 @@ class _Server:
         if kind not in self._reported and len(self._reported) < 1000:
             self._reported.add(kind)
             _logger.error(
-                "goodseed: %s %.200s failed: %s; said once.",
+                "goodseed: %s %.200s failed: %s (reported once).",
                 request.method, request.scope["path"], kind, exc_info=error,
             )  # fmt: skip
 

@@ -77,7 +77,7 @@ class _HubPolicy(Policy):
 
 @final
 class Dashboard:
-    """Answers everything that is none of the protocol's; for any number of threads.
+    """Answers every request outside of the protocol; for any number of threads.
 
     Attributes:
         limits: Of its requests.

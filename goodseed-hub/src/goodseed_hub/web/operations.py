@@ -83,7 +83,7 @@ def _query(name: str, schema: dict[str, Any], *, required: bool = False) -> dict
 
 _ANY_POINT: Final = {
     "anyOf": [_ref("Point"), {}],
-    "description": "A Point. One that is none is not stored, and named in the answer; it blocks no other.",
+    "description": "A point. An invalid one is not stored, and named in the answer; the others are stored.",
 }
 _BODY: Final = (400, 403, 408, 413, 415)
 _PATH: Final = _query("path", {"type": "string", "minLength": 1}, required=True)

@@ -31,7 +31,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket at an address; port 0 is any free one.
 
     Raises:
-        OSError: The address can't be had.
+        OSError: The address is unavailable.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -105,7 +105,7 @@ class Warming:
         except Exception as error:
             if not self._is_reported:
                 self._is_reported = True
-                _logger.warning("goodseed: a run could not be read ahead: %s; said once.", error, exc_info=error)
+                _logger.warning("goodseed: a run could not be read ahead: %s (reported once).", error, exc_info=error)
 
 
 @final

@@ -25,7 +25,7 @@ _DRAIN_SECONDS: Final = 0.4
 
 
 class DescriptorTap:
-    """Puts a pipe, or for a terminal a pseudo-terminal, in the place of a descriptor, and passes everything on.
+    """Puts a pipe, or for a terminal a pseudo-terminal, in place of a descriptor, and passes everything on.
 
     A thread reads the pipe. When the tap is taken off, the thread goes on passing through for as long as a child
     process holds the other end.

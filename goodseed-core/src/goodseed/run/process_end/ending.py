@@ -172,7 +172,7 @@ class _OpenRuns:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def after_fork_in_child(self) -> None:
-        """The runs are the parent's; the child's end is none of theirs."""
+        """The runs are the parent's; the child's end does not end them."""
         self._watch.after_fork_in_child()
         for run in self._runs:
             run.after_fork_in_child()

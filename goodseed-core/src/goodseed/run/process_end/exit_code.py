@@ -248,7 +248,7 @@ def _raised(program: FrameType, last_call: FrameType | None) -> object:
 
 
 def _argument(frame: FrameType, before: list[dis.Instruction]) -> object:
-    """The code of what stands behind ``raise``: `SystemExit` or a class of the user's, with one argument, or a name."""
+    """The code of the argument of ``raise``: `SystemExit` or a class of the user's, with one argument, or a name."""
     if not before:
         return _UNKNOWN
     if before[-1].opname not in _CALLS:

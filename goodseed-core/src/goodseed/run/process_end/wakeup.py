@@ -27,7 +27,7 @@ class SignalWatch:
 
     The interpreter writes the number to a file descriptor (`signal.set_wakeup_fd`). A process has one of these: where
     somebody else uses it, as an asyncio loop with signal handlers does, nothing is heard. Whoever sets one gets what it
-    would have got without us: -1 in the place of ours, which listens again once theirs is gone.
+    would have got without us: -1 in place of ours, which listens again once theirs is gone.
     """
 
     def __init__(self, heard: Callable[[int], None]) -> None:

@@ -82,7 +82,7 @@ class Application:
         return self._finish(call, response)
 
     def fault(self, status: int, message: str) -> Response:
-        """The response to a request that is none."""
+        """The response to an invalid request."""
         return self._complete(Response(status, _encode({"error": message}), {"Content-Type": JSON}))
 
     # -- the API --------------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ class Application:
         kind = f"{type(error).__name__}: {error}"[:200]
         if kind not in self._reported and len(self._reported) < 100:
             self._reported.add(kind)
-            _logger.error("goodseed: %.200s failed: %s; said once.", call.target, kind, exc_info=error)
+            _logger.error("goodseed: %.200s failed: %s (reported once).", call.target, kind, exc_info=error)
 
     # -- what HTTP adds -------------------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ class Server(ThreadingHTTPServer):
         """Bind to ``address``; port 0 is any free one.
 
         Raises:
-            OSError: The address is taken, or is none of this machine.
+            OSError: The address is taken, or not one of this machine.
         """
         self.application: Final = application
         self.connections: Final = Connections(max_connections)
@@ -163,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
     # -- answers --------------------------------------------------------------------------------------------------
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer a request that is none, as JSON, and close."""
+        """Answer an invalid request with a JSON error, and close."""
         self.close_connection = True
         self.command = getattr(self, "command", None) or "GET"
         self._send(self.server.application.fault(int(code), message or self.responses[code][0]))
