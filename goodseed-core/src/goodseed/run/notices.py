@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from goodseed.config import DEFAULT_API_URL, Storage, is_web_address
@@ -12,10 +13,12 @@ from goodseed.paths import home_directory
 
 if TYPE_CHECKING:
     from goodseed.run.request import Opened, Request
+    from goodseed.storage.writer import CloseReport
 
-__all__ = ["closing_line", "missing_key_line", "notice", "opening_line"]
+__all__ = ["closing_line", "missing_key_line", "notice", "opening_line", "warn_of_loss"]
 
-_DEFAULT_PAGE = "https://goodseed.ai"
+_logger: Final = logging.getLogger("goodseed")
+_DEFAULT_PAGE: Final = "https://goodseed.ai"
 
 
 def opening_line(request: Request, opened: Opened) -> str:
@@ -60,3 +63,22 @@ def notice(text: str, *, is_quiet: bool) -> None:
         stream.flush()
     except (AttributeError, OSError, ValueError):  # no terminal (pythonw), a closed pipe, a closed stream
         return
+
+
+def warn_of_loss(report: CloseReport, opened: Opened) -> None:
+    """Warn of what closing could not store in the run file."""
+    run_id, path = opened.run_id, opened.path
+    if report.kept_in is not None:
+        _logger.warning(
+            "goodseed: run %s could not be stored whole, and there was no room beside it. All of the rest is kept "
+            "in %s: make room, move that to %s-inbox, and whoever opens the run next stores it.",
+            *(run_id, report.kept_in, path),
+        )
+    elif not report.is_stored:
+        _logger.warning(
+            "goodseed: run %s could not be stored whole; the rest is kept in %s-inbox, and "
+            "whoever opens the run next stores it.",
+            *(run_id, path),
+        )
+    if report.dropped:
+        _logger.warning("goodseed: %d log calls of run %s found no room and are lost.", report.dropped, run_id)

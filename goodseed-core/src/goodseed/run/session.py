@@ -7,12 +7,11 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from goodseed.config_values import encode_config
 from goodseed.errors import GoodseedError, InvalidTypeError, InvalidValueError
 from goodseed.run.backends import RunEnd
-from goodseed.run.notices import closing_line, missing_key_line, notice, opening_line
+from goodseed.run.encoding import Encoder
+from goodseed.run.notices import closing_line, missing_key_line, notice, opening_line, warn_of_loss
 from goodseed.run.process_end.ending import open_runs
-from goodseed.run.redaction import find_redactor, redact_config
 from goodseed.storage.string_sets import ADDED, REMOVED
 from goodseed.times import now_text
 from goodseed.values import as_text, decode_config, tag_set
@@ -107,7 +106,7 @@ class RunSession:
         self._is_foreign = False
         self._lock = threading.RLock()
         self._known_sets: Final[set[str]] = set()  # paths that are known to hold a set of strings
-        self._redact: Callable[[str, str], str] | None = None
+        self._encoder: Final = Encoder(is_stored=self.is_written and not is_elsewhere)
         self._noted: _Noted | None = None
         self._end: RunEnd | None = None
 
@@ -124,9 +123,8 @@ class RunSession:
     def start(self, fields: dict[str, object], make_companions: Callable[[RunSession], Companions]) -> None:
         """Store the run's first configs, and start what runs beside it."""
         open_runs.add(self)
-        self._redact = find_redactor()
         first = {"sys/state": "running", **fields, **({"sys/id": self.opened.run_id} if self.opened.is_new else {})}
-        rows = self._encode(first)
+        rows = self._encoder.configs(first)
         if self.opened.is_new:
             rows.append(("sys/creation_time", "datetime", self.opened.created_at, now_text()))
         self.backend.add_configs(rows)
@@ -140,7 +138,7 @@ class RunSession:
 
     def add_texts(self, texts: Mapping[str, object], step: float, at_seconds: float | None = None) -> None:
         """Add one point to each of several string series; paths and step are checked already."""
-        redacted = {path: self._text(path, value) for path, value in texts.items()}
+        redacted = {path: self._encoder.text(path, value) for path, value in texts.items()}
         for path, text in redacted.items():
             self.backend.add_text(path, text, step, at_seconds)
 
@@ -160,7 +158,7 @@ class RunSession:
         for path in leaves:
             self.check_editable(path)
         with self._lock:
-            rows = self._encode(leaves)
+            rows = self._encoder.configs(leaves)
             if rows:
                 self.backend.add_configs(rows)
             for path, value in leaves.items():
@@ -190,7 +188,7 @@ class RunSession:
         with self._lock:
             if path not in self._known_sets and self.path is not None and not self.is_closed:
                 self._check_is_set(path)
-            ((_, _, value, updated_at),) = self._encode({path: values})
+            ((_, _, value, updated_at),) = self._encoder.configs({path: values})
             self.backend.add_configs([(path, change, value, updated_at)])
             self._known_sets.add(path)
 
@@ -201,17 +199,6 @@ class RunSession:
             raise InvalidTypeError(
                 f"{path!r} holds {value!r:.60}, which is no set of strings to add to or remove from."
             )
-
-    def _encode(self, values: Mapping[str, object]) -> list[tuple[str, str, str, str]]:
-        now = now_text()
-        if self._redact is None:
-            return [(path, *encode_config(value, path), now) for path, value in values.items()]
-        redact = self._redact
-        return [(path, *redact_config(redact, path, encode_config(value, path)), now) for path, value in values.items()]
-
-    def _text(self, path: str, value: object) -> str:
-        text = as_text(value)
-        return text if self._redact is None else self._redact(path, text)
 
     # -- the Sink -------------------------------------------------------------------------------------------------
 
@@ -228,12 +215,12 @@ class RunSession:
     def log_lines(self, path: str, lines: Iterable[tuple[float, str, float]]) -> None:
         """Store many points of one string series."""
         with _late_is_fine("lines"):
-            self.backend.add_texts(path, ((step, self._text(path, text), time) for step, text, time in lines))
+            self.backend.add_texts(path, ((step, self._encoder.text(path, text), time) for step, text, time in lines))
 
     def log_configs(self, data: Mapping[str, object]) -> None:
         """Set each named config."""
         with _late_is_fine("a fact"):
-            self.backend.add_configs(self._encode(data))
+            self.backend.add_configs(self._encoder.configs(data))
 
     def next_step(self, path: str) -> int:
         """The step after the last one stored under ``path``."""
@@ -322,7 +309,7 @@ class RunSession:
             self._noted = _Noted(status, as_text(reason))
             if is_certain and not self.is_closed:
                 with contextlib.suppress(GoodseedError):
-                    self.backend.add_configs(self._encode({"sys/end_reason": self._noted.reason}))
+                    self.backend.add_configs(self._encoder.configs({"sys/end_reason": self._noted.reason}))
 
     def note_process_end(self, end: ProcessEnd) -> None:
         """The process ends in a way that nobody else has seen."""
@@ -342,7 +329,7 @@ class RunSession:
         closed_at = now_text()
         rows = [("sys/state", "str", status, closed_at), ("sys/closed_time", "datetime", closed_at, closed_at)]
         if self._noted is not None and self._noted.status == status:
-            rows.append(("sys/end_reason", "str", self._text("sys/end_reason", self._noted.reason), closed_at))
+            rows.append(("sys/end_reason", "str", self._encoder.text("sys/end_reason", self._noted.reason), closed_at))
         return RunEnd(status, rows, closed_at)
 
     def _finish_close(self, *, is_patient: bool, timeout: float | None = None) -> None:
@@ -352,21 +339,7 @@ class RunSession:
             self.companions.stop()
         report = self.backend.close(self._end, is_patient=is_patient, timeout=timeout)
         open_runs.discard(self)
-        run_id, path = self.opened.run_id, self.path
-        if report.kept_in is not None:
-            _logger.warning(
-                "goodseed: run %s could not be stored whole, and there was no room beside it. All of the rest is kept "
-                "in %s: make room, move that to %s-inbox, and whoever opens the run next stores it.",
-                *(run_id, report.kept_in, path),
-            )
-        elif not report.is_stored:
-            _logger.warning(
-                "goodseed: run %s could not be stored whole; the rest is kept in %s-inbox, and "
-                "whoever opens the run next stores it.",
-                *(run_id, path),
-            )
-        if report.dropped:
-            _logger.warning("goodseed: %d log calls of run %s found no room and are lost.", report.dropped, run_id)
+        warn_of_loss(report, self.opened)
         notice(closing_line(self.request, self.opened, self._end.status), is_quiet=self.request.is_quiet)
         if self.companions is not None:
             self.companions.closed(self._end.status, is_patient=is_patient)
