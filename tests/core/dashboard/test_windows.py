@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from goodseed.storage.cache.file import CACHE_NAME, CacheFile
 from goodseed.storage.cache.rollups import RollupCache
+from goodseed.storage.rollup.buckets import read_buckets
 from goodseed.storage.rollup.changes import ChangeTracker
 from goodseed.storage.rollup.joined import read_joined
 from goodseed.storage.rollup.kept import Rollup, Rollups
@@ -383,6 +384,47 @@ def test_what_happens_to_the_cache_harms_nothing(tmp_path: Path, damage: str) ->
         window = read_window(connection, 1, rollup, 100, EVERYTHING, by_time=False)
 
     _check(window, points, 100)
+
+
+@settings(max_examples=30, deadline=None)
+@given(ends=st.tuples(st.floats(-0.1, 1.1), st.floats(-0.1, 1.1)), limit=st.integers(1, 3000))
+def test_buckets_of_a_range_of_steps_are_exact(long_series: Long, ends: tuple[float, float], limit: int) -> None:
+    """What Python and the remote's protocol give of any range says what a loop over its points says."""
+    points = long_series.points
+    first, last = points[0][0], points[-1][0]
+    low, high = sorted(first + end * (last - first) for end in ends)
+    inside = [point for point in points if low <= point[0] <= high]
+    buckets = read_buckets(long_series.connection, 1, limit, low, high)
+
+    assert (buckets is None) == (len(inside) <= limit)
+    assert len(buckets or ()) <= limit
+    start = 0
+    for bucket in buckets or ():
+        mine = inside[start : start + bucket.count]
+        start += bucket.count
+        finite = [y for _, y, _ in mine if math.isfinite(y)]
+        assert (mine[0][0], mine[-1][0], len(mine) - len(finite)) == (
+            bucket.step_first,
+            bucket.step_last,
+            bucket.non_finite,
+        )
+        assert (min(finite, default=None), max(finite, default=None)) == (bucket.min, bucket.max)
+        assert repr(mine[-1][1]) == repr(bucket.last)
+        assert bucket.mean is None or min(finite) <= bucket.mean <= max(finite)
+    assert buckets is None or start == len(inside)
+
+
+def test_buckets_of_steps_that_no_double_divides() -> None:
+    """Steps as far apart as doubles go, or next to each other, are in buckets, too."""
+    far = [(-1.7e308, 1.0, 0.0), (0.0, 2.0, 0.0), (1.7e308, 3.0, 0.0)]
+    close = [(1.0, 1.0, 0.0), (math.nextafter(1.0, 2.0), 2.0, 0.0), (math.nextafter(1.0, 0.0), 3.0, 0.0)]
+    for points in (far, close):
+        with _database(points) as connection:
+            buckets = read_buckets(connection, 1, 2, -math.inf, math.inf)
+
+        assert buckets is not None
+        assert 3 == sum(bucket.count for bucket in buckets)
+        assert len(buckets) <= 2
 
 
 @settings(max_examples=40, deadline=None)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import FileFormatError, RunNotFoundError
-from goodseed.storage.downsample import Bucket, downsample
 from goodseed.storage.inbox.overlay import show_unstored
 from goodseed.storage.inbox.recovery import recover_if_abandoned
 from goodseed.storage.lock import is_locked
+from goodseed.storage.rollup.buckets import Bucket, read_buckets
 from goodseed.storage.schema import connect_read_only, read_meta
 
 if TYPE_CHECKING:
@@ -185,10 +185,9 @@ class RunReader:
         self, path: str, max_points: int, *, step_min: float | None = None, step_max: float | None = None
     ) -> list[Bucket] | None:
         """The metric in at most ``max_points`` buckets; None when it has no more points than that."""
-        with _readable(self._files):
-            return downsample(
-                self._connection, self._series_id("metric_series", path), max_points, *_bounds(step_min, step_max)
-            )
+        series = self._series_id("metric_series", path)
+        with self.transaction() as connection:
+            return read_buckets(connection, series, max_points, *_bounds(step_min, step_max))
 
     def text_points(self, path: str, *, limit: int | None = None, offset: int = 0) -> list[TextPoint]:
         """The points of a string series by step: ``limit`` of them, after the first ``offset``."""

@@ -19,7 +19,7 @@ from goodseed_hub.wire.bodies import text_field
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from goodseed.storage.downsample import Bucket
+    from goodseed.storage.rollup.buckets import Bucket
     from goodseed_hub.registry.directory import RunRecord
     from goodseed_hub.web.calls import Call
 

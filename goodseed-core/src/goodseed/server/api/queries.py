@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from goodseed.storage.cache.series import SeriesPaths
 from goodseed.storage.reader import RunReader
+from goodseed.storage.rollup.indexed import PointBucket, count_points, iterate_point_buckets
 from goodseed.storage.schema import lenient_text
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from goodseed.paths import RunFiles
 
-__all__ = ["Batch", "IndexWindow", "PointBucket", "ServedRun"]
+__all__ = ["Batch", "IndexWindow", "ServedRun"]
 
 _BATCH_CHARACTERS: Final = 1 << 18
 _BATCH_ROWS: Final = 4096
@@ -31,20 +32,9 @@ _TEXTS: Final = """
     SELECT id, path FROM string_series AS s
     WHERE EXISTS (SELECT 1 FROM string_points WHERE series_id = s.id) AND typeof(path) = 'text' ORDER BY path"""
 _METRIC_POINTS: Final = "SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step > ? ORDER BY step LIMIT ?"
-_METRIC_POINTS_FROM: Final = _METRIC_POINTS.replace("step >", "step >=")
 _TEXT_POINTS: Final = "SELECT step, value, ts FROM string_points WHERE series_id = ? AND step > ? ORDER BY step"
 _TEXT_COUNT: Final = "SELECT count(*) FROM string_points WHERE series_id = ?"
 _TEXT_STEP_AT: Final = "SELECT step FROM string_points WHERE series_id = ? ORDER BY step LIMIT 1 OFFSET ?"
-_METRIC_COUNT: Final = "SELECT count(*) FROM metric_points WHERE series_id = ?"
-_METRIC_AT: Final = """
-    SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1 OFFSET ?"""
-# abs(y) <= the largest double is true of finite values alone; NULL stands for NaN and makes it NULL.
-_BUCKET: Final = """
-    SELECT avg(step), avg(finite), min(finite), max(finite), max(step)
-    FROM (
-        SELECT step, CASE WHEN abs(y) <= 1.7976931348623157e308 THEN y END AS finite
-        FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?
-    )"""
 
 
 class Batch(NamedTuple):
@@ -57,27 +47,6 @@ class Batch(NamedTuple):
 
     path: str
     rows: Sequence[tuple[float, float | str | None, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class PointBucket:
-    """Some points that follow one another, or a single one.
-
-    Attributes:
-        step: The mean of their steps.
-        value: The mean of the finite values; NaN without one, as with ``lowest`` and ``highest``.
-        lowest: The lowest finite value.
-        highest: The highest finite value.
-        time_seconds: When the one in the middle was logged.
-        is_aggregate: False for a single point given as it is.
-    """
-
-    step: float
-    value: float
-    lowest: float
-    highest: float
-    time_seconds: float
-    is_aggregate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,47 +159,21 @@ class ServedRun(RunReader):
     def metric_window(self, path: str, max_points: int, first: int | None, last: int | None) -> IndexWindow:
         """The points of a metric between two indexes, in the order of their steps, as at most ``max_points`` buckets.
 
-        All buckets but the last hold the same number of points, the smallest power of two that does. The first and the
-        last point stand beside them as they are, where no bucket has just their step.
+        The buckets are those of `goodseed.storage.rollup.indexed.iterate_point_buckets`.
         """
         with self._snapshot():
             found = self._execute("SELECT id FROM metric_series WHERE path = ?", path)
-            total = self._execute(_METRIC_COUNT, found[0][0])[0][0] if found else 0
+            total = count_points(self._connection, found[0][0]) if found else 0
             if not total:
                 return IndexWindow(0, 0, 0, [], is_downsampled=False)
             low, high = max(0, first or 0), total - 1 if last is None else min(total - 1, last)
             if low > high:
                 return IndexWindow(low, high, total, [], is_downsampled=False)
-            buckets = self._buckets(found[0][0], low, high - low + 1, max_points)
+            series, buckets = found[0][0], []
+            for bucket in iterate_point_buckets(self._connection, series, low, high - low + 1, max_points):
+                buckets.append(bucket)
+                self._deadline.at = time.monotonic() + _LONGEST_QUERY_SECONDS
             return IndexWindow(low, high, total, buckets, is_downsampled=high - low + 1 > max_points)
-
-    def _buckets(self, series: int, skipped: int, count: int, max_points: int) -> list[PointBucket]:
-        first = self._point_at(series, -math.inf, skipped)
-        start = first[0]
-        if count <= max_points:
-            return [_single(*row) for row in self._execute(_METRIC_POINTS_FROM, series, start, count)]
-        size = 1
-        while -(-count // size) > max_points:
-            size *= 2
-        buckets: list[PointBucket] = []
-        for done in range(0, count, size):
-            held = min(size, count - done)
-            step, value, lowest, highest, last_step = self._execute(_BUCKET, series, start, held)[0]
-            _, _, time_seconds = self._point_at(series, start, held // 2)
-            buckets.append(PointBucket(step, _nan(value), _nan(lowest), _nan(highest), time_seconds, is_aggregate=True))
-            if done + held < count:
-                start = self._point_at(series, last_step, 1)[0]
-        last = self._point_at(series, last_step, 0)
-        if buckets[0].step != first[0]:
-            buckets.insert(0, _single(*first))
-        if buckets[-1].step != last[0]:
-            buckets.append(_single(*last))
-        return buckets
-
-    def _point_at(self, series: int, start: float, index: int) -> tuple[float, float | None, float]:
-        """The point that comes ``index`` points after the first one at or behind the step ``start``."""
-        step, y, time_seconds = self._execute(_METRIC_AT, series, start, index)[0]
-        return step, y, time_seconds
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
@@ -243,12 +186,3 @@ class ServedRun(RunReader):
     def _execute(self, query: str, *parameters: object) -> list[Any]:
         self._deadline.at = time.monotonic() + _LONGEST_QUERY_SECONDS
         return self._connection.execute(query, parameters).fetchall()
-
-
-def _single(step: float, y: float | None, time_seconds: float) -> PointBucket:
-    value = _nan(y)
-    return PointBucket(step, value, value, value, time_seconds, is_aggregate=False)
-
-
-def _nan(value: float | None) -> float:
-    return math.nan if value is None else value

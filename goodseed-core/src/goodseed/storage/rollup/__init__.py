@@ -1,1 +1,1 @@
-"""Buckets of a series at any zoom: what is computed, what is kept, what has changed since."""
+"""The one engine of buckets: for charts, Python and both HTTP APIs, of nodes that are computed, kept and renewed."""

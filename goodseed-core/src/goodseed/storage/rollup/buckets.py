@@ -1,15 +1,31 @@
-"""Buckets over a series: whatever the zoom, no spike is lost."""
+"""Makes the buckets that Python and the remote's protocol give: of one width over a range of steps, and exact."""
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from goodseed.storage.rollup.nodes import (
+    Bounds,
+    Nodes,
+    aggregate_cells,
+    cells_of,
+    mean_of,
+    node_between,
+    nodes_of_points,
+    read_points,
+)
+
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 
-__all__ = ["Bucket", "downsample"]
+__all__ = ["Bucket", "read_buckets"]
+
+_FEW_POINTS: Final = 32  # of a bucket that are read faster than SQLite is asked for each bucket
+_EXTENT: Final = """
+    SELECT count(*), min(step), max(step) FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,57 +53,63 @@ class Bucket:
     non_finite: int
 
 
-# Buckets of one width over the range of steps. abs(y) <= the largest double is true of finite values alone: NULL stands
-# for NaN and makes it NULL. A sum beyond the largest double makes a mean infinite or NULL, though no value of it is.
-_BUCKETS: Final = """
-    WITH buckets AS (
-        SELECT min(step) AS step_first, max(step) AS step_last, count(*) AS points,
-               min(CASE WHEN abs(y) <= 1.7976931348623157e308 THEN y END) AS lowest,
-               max(CASE WHEN abs(y) <= 1.7976931348623157e308 THEN y END) AS highest,
-               avg(CASE WHEN abs(y) <= 1.7976931348623157e308 THEN y END) AS mean,
-               count(CASE WHEN abs(y) <= 1.7976931348623157e308 THEN 1 END) AS finite
-        FROM metric_points
-        WHERE series_id = :series AND step BETWEEN :low AND :high
-        GROUP BY min(CAST((step - :first) * :scale AS INTEGER), :last_bucket)
-    )
-    SELECT step_first, step_last, points, lowest, highest,
-           min(max(coalesce(mean, lowest / 2 + highest / 2), lowest), highest),
-           (SELECT y FROM metric_points WHERE series_id = :series AND step = step_last), points - finite
-    FROM buckets ORDER BY step_first"""
-_EXTENT: Final = """
-    SELECT count(*), min(step), max(step) FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ?"""
-
-
-def downsample(
+def read_buckets(
     connection: sqlite3.Connection, series: int, max_points: int, low: float, high: float
 ) -> list[Bucket] | None:
     """Aggregate the points of ``series`` between two steps into at most ``max_points`` buckets.
 
+    Args:
+        connection: The run's, in a transaction.
+        series: The series.
+        max_points: How many buckets at most.
+        low: The lowest step.
+        high: The highest step.
+
     Returns:
         The buckets that hold a point, by step; None when there are no more points than buckets.
+
+    Raises:
+        FileFormatError: One of the points is no number.
     """
-    points, first, last = connection.execute(_EXTENT, (series, low, high)).fetchone()
-    if points <= max_points:
+    total, first, last = connection.execute(_EXTENT, (series, low, high)).fetchone()
+    if total <= max_points:
         return None
-    rows = connection.execute(
-        _BUCKETS,
-        {
-            "series": series,
-            "low": low,
-            "high": high,
-            "first": first,
-            "scale": _scale(first, last, max_points),
-            "last_bucket": max_points - 1,
-        },
-    )
-    return [
-        Bucket(first_step, last_step, count, low_y, high_y, mean, math.nan if last_y is None else last_y, bad)
-        for first_step, last_step, count, low_y, high_y, mean, last_y, bad in rows
-    ]
+    width = cells_of(first, last, max_points)
+    if not width:  # the range is too narrow for a double to divide
+        return [_bucket(node_between(connection, series, first, last))]
+    if total <= _FEW_POINTS * max_points:
+        points = nodes_of_points(*read_points(connection, series, Bounds(first, last)))
+        return list(_grouped(points, first, width, max_points))
+    return list(map(_bucket, aggregate_cells(connection, series, first, last, first, width, max_cells=max_points)))
 
 
-def _scale(first: float, last: float, buckets: int) -> float:
-    """Buckets a step; 0 (one bucket) where the range is too wide or too narrow for a double to divide."""
-    span = last - first
-    scale = buckets / span if span > 0 else 0.0
-    return scale if math.isfinite(span) and math.isfinite(scale) else 0.0
+def _grouped(points: Nodes, origin: float, width: float, cells: int) -> Iterator[Bucket]:
+    """The buckets of single points, which `Nodes.merged` would make, too, in twice the time."""
+    steps, ys = points.first_step, points.last_y
+    lows, highs, totals = points.low, points.high, points.total
+    bad = points.nan, points.positive, points.negative
+    has_bad = any(map(any, bad))
+    start = 0
+    for cell in range(1, cells + 1):
+        stop = len(steps) if cell == cells else bisect_left(steps, origin + cell * width, start)
+        count = stop - start
+        if not count:
+            continue
+        part = slice(start, stop)
+        non_finite = int(sum(sum(column[part]) for column in bad)) if has_bad else 0
+        stats: tuple[float | None, float | None, float | None] = (None, None, None)
+        if count > non_finite:
+            low, high = min(lows[part]), max(highs[part])
+            stats = low, high, mean_of(sum(totals[part]), count - non_finite, low, high)
+        yield Bucket(steps[start], steps[stop - 1], count, *stats, ys[stop - 1], non_finite)
+        start = stop
+
+
+def _bucket(row: tuple[float, ...]) -> Bucket:
+    node = dict(zip(Nodes.FIELDS, row, strict=True))
+    count, non_finite = int(node["count"]), int(node["nan"] + node["positive"] + node["negative"])
+    stats: tuple[float | None, float | None, float | None] = (None, None, None)
+    if count > non_finite:
+        low, high = float(node["low"]), float(node["high"])
+        stats = low, high, mean_of(node["total"], count - non_finite, low, high)
+    return Bucket(node["first_step"], node["last_step"], count, *stats, node["last_y"], non_finite)

@@ -1,4 +1,4 @@
-"""One metric over another: the points of both at the same steps, in buckets of the other's values."""
+"""Makes the buckets of one metric over another: points of both at the same steps, by the other's values."""
 
 from __future__ import annotations
 

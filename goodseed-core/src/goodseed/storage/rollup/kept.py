@@ -1,4 +1,4 @@
-"""Rollups of long series: made when first asked for, kept as long as the file stays as it was."""
+"""Keeps the rollups of long series: made when first asked for, renewed where a run has changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rollup is made of: some points that follow one another, as one node."""
+"""Aggregates points that follow one another into nodes, of which all buckets and rollups are made."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ __all__ = [
     "Nodes",
     "aggregate",
     "aggregate_cells",
+    "cells_of",
     "is_sorted",
+    "mean_of",
+    "node_between",
+    "node_of_count",
     "nodes_of_points",
     "read_points",
     "whole_node",
@@ -41,6 +45,9 @@ _STEP_AT: Final = """
 _NODE: Final = """
     SELECT count(*), max(step), min(y), max(y), total(y), count(y), min(ts), max(ts)
     FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ?"""
+_COUNTED: Final = """
+    SELECT avg(step), count(*), max(step), min(y), max(y), total(y), count(y), min(ts), max(ts)
+    FROM (SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?)"""
 # abs(y) <= the largest double is true of finite values alone; NULL stands for NaN and makes it NULL.
 _FINITE: Final = """
     SELECT min(finite), max(finite), total(finite), count(finite), count(CASE WHEN y > 0 AND finite IS NULL THEN 1 END)
@@ -255,15 +262,46 @@ def _halves(
 
 
 def aggregate_cells(
-    connection: sqlite3.Connection, series: int, step_low: float, step_high: float, origin: float, width: float
+    connection: sqlite3.Connection,
+    series: int,
+    step_low: float,
+    step_high: float,
+    origin: float,
+    width: float,
+    *,
+    max_cells: int | None = None,
 ) -> Iterator[tuple[float, ...]]:
-    """The same, with a node for each cell of that width that holds a point; the first cell begins at ``origin``."""
+    """The same, with a node for each cell of that width that holds a point.
+
+    Args:
+        connection: The run's, in a transaction.
+        series: The series.
+        step_low: The lowest step.
+        step_high: The highest step.
+        origin: Where the first cell begins.
+        width: How wide each cell is.
+        max_cells: How many there may be: the last one holds all that is left.
+
+    Raises:
+        FileFormatError: One of the points is no number.
+    """
     start = connection.execute(_FOLLOWING, (series, step_low, step_high, 1)).fetchone()
+    count = 0
     while start is not None:
-        cell_end = origin + (math.floor((start[0] - origin) / width) + 1) * width
-        end = min(step_high, max(start[0], math.nextafter(cell_end, -math.inf)))
+        offset = start[0] - origin
+        cell = math.floor(offset / width if math.isfinite(offset) else start[0] / width - origin / width)
+        count = max(count + 1, cell + 1)
+        end = min(step_high, max(start[0], math.nextafter(origin + (cell + 1) * width, -math.inf)))
+        if max_cells is not None and count >= max_cells:
+            end = step_high
         node, start = _one_node(connection, series, start, end, step_high)
         yield node
+
+
+def cells_of(low: float, high: float, count: int) -> float:
+    """How wide each of ``count`` cells between two numbers is; 0 where they can't be told apart by a double."""
+    width = high / count - low / count
+    return width if math.isfinite(width) and low + width > low and high - width < high else 0.0
 
 
 def whole_node(connection: sqlite3.Connection, series: int) -> tuple[float, ...] | None:
@@ -272,12 +310,48 @@ def whole_node(connection: sqlite3.Connection, series: int) -> tuple[float, ...]
     return None if start is None else _one_node(connection, series, start, math.inf, math.inf)[0]
 
 
+def node_between(connection: sqlite3.Connection, series: int, first_step: float, last_step: float) -> tuple[float, ...]:
+    """One node for the points from one step to another; there is a point at each of the two."""
+    start = connection.execute(_FOLLOWING, (series, first_step, last_step, 1)).fetchone()
+    return _one_node(connection, series, start, last_step, last_step)[0]
+
+
+def node_of_count(
+    connection: sqlite3.Connection, series: int, first_step: float, count: int
+) -> tuple[tuple[float, ...], float]:
+    """One node for ``count`` points from a step on, at which there is a point, and the mean of their steps."""
+    start = connection.execute(_FOLLOWING, (series, first_step, math.inf, 1)).fetchone()
+    mean_step, *aggregated = connection.execute(_COUNTED, (series, first_step, count)).fetchone()
+    return _completed(connection, series, start, tuple(aggregated), math.inf)[0], mean_step
+
+
+def mean_of(total: float, count: float, low: float, high: float) -> float:
+    """The mean of ``count`` finite values with this sum, between the lowest and the highest; NaN without a value."""
+    if not count:
+        return math.nan
+    mean = total / count
+    if math.isnan(mean):  # the sums of two parts were beyond the largest double, on both sides
+        return low / 2 + high / 2
+    return min(max(mean, low), high)
+
+
 def _one_node(
     connection: sqlite3.Connection, series: int, first: tuple[Any, ...], end: float, step_high: float
 ) -> tuple[tuple[float, ...], tuple[Any, ...] | None]:
     """The node of the points from ``first`` to the step ``end``, and the point that follows up to ``step_high``."""
-    inside = (series, first[0], end)
-    count, last_step, low, high, total, numbers, min_time, max_time = connection.execute(_NODE, inside).fetchone()
+    aggregated = connection.execute(_NODE, (series, first[0], end)).fetchone()
+    return _completed(connection, series, first, aggregated, step_high)
+
+
+def _completed(
+    connection: sqlite3.Connection,
+    series: int,
+    first: tuple[Any, ...],
+    aggregated: tuple[Any, ...],
+    step_high: float,
+) -> tuple[tuple[float, ...], tuple[Any, ...] | None]:
+    count, last_step, low, high, total, numbers, min_time, max_time = aggregated
+    inside = (series, first[0], last_step)
     following = connection.execute(_FOLLOWING, (series, last_step, step_high, 2)).fetchall()
     last = following[0]
     nan, positive, negative = count - numbers, 0, 0

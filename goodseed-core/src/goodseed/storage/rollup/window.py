@@ -1,4 +1,4 @@
-"""Some hundred buckets in the place of any number of points: exact ones, for any range, by step or by time."""
+"""Makes the buckets of a chart: exact ones of any number of points, for any range, by step or by time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from goodseed.storage.rollup.nodes import (
     Bounds,
     Nodes,
     aggregate_cells,
+    cells_of,
     is_sorted,
+    mean_of,
     nodes_of_points,
     read_points,
 )
@@ -176,7 +178,8 @@ def _refined(
 ) -> Nodes:
     """The same with finer nodes in the place of those that are wider than a bucket."""
     starts, ends = (nodes.min_time, nodes.max_time) if by_time else (nodes.first_step, nodes.last_step)
-    origin, width = _cells(min(starts), max(ends), points)
+    origin = min(starts)
+    width = cells_of(origin, max(ends), points)
     if width <= 0 or max(map(sub, ends, starts)) <= width:
         return nodes
     wide = [i for i, (start, end) in enumerate(zip(starts, ends, strict=True)) if end - start > width]
@@ -210,12 +213,6 @@ def _points_of(connection: sqlite3.Connection, series: int, nodes: Nodes, indexe
     return points
 
 
-def _cells(low: float, high: float, count: int) -> tuple[float, float]:
-    """Where the first bucket begins, and how wide each is; 0 where they can't be told apart by a double."""
-    width = high / count - low / count
-    return low, width if math.isfinite(width) and low + width > low and high - width < high else 0.0
-
-
 def window_of_nodes(nodes: Nodes, points: int, *, by_time: bool) -> Window:
     """The window that ``nodes`` make, which are in the order of their last steps or times."""
     total = int(sum(nodes.count))
@@ -236,7 +233,7 @@ def window_of_nodes(nodes: Nodes, points: int, *, by_time: bool) -> Window:
     finite = _count_finite(nodes, groups, ends, found, window) if has_bad else found
     window.low.extend([low if low < math.inf else math.nan for low in low_of])
     window.high.extend([high if high > -math.inf else math.nan for high in high_of])
-    window.mean.extend(map(_mean, sums, finite, low_of, high_of))
+    window.mean.extend(map(mean_of, sums, finite, low_of, high_of))
     window.count.extend(found)
     window.x.extend([ends[stop - 1] for _, stop in groups])
     window.x_first.extend([min(starts[start:stop]) if by_time else starts[start] for start, stop in groups])
@@ -264,12 +261,12 @@ def _count_finite(
 
 def _groups(ends: array[float], low: float, points: int) -> list[tuple[int, int]]:
     """The indexes at which each bucket begins and ends; none is empty."""
-    origin, width = _cells(low, ends[-1], points)
+    width = cells_of(low, ends[-1], points)
     if width <= 0:
         return [(0, len(ends))]
     groups, start = [], 0
     for cell in range(1, points + 1):
-        stop = len(ends) if cell == points else bisect_right(ends, origin + cell * width, start)
+        stop = len(ends) if cell == points else bisect_right(ends, low + cell * width, start)
         if stop > start:
             groups.append((start, stop))
             start = stop
@@ -298,16 +295,7 @@ def _raw_window(nodes: Nodes, *, by_time: bool) -> Window:
 
 def _mean_of(nodes: Nodes) -> float:
     finite = sum(nodes.count) - sum(nodes.nan) - sum(nodes.positive) - sum(nodes.negative)
-    return _mean(sum(nodes.total), finite, min(nodes.low), max(nodes.high))
-
-
-def _mean(total: float, count: float, low: float, high: float) -> float:
-    if not count:
-        return math.nan
-    mean = total / count
-    if math.isnan(mean):  # the sums of two parts were beyond the largest double, on both sides
-        return low / 2 + high / 2
-    return min(max(mean, low), high)
+    return mean_of(sum(nodes.total), finite, min(nodes.low), max(nodes.high))
 
 
 def _find_extremes(

@@ -1,0 +1,99 @@
+"""Makes the buckets that the JSON API gives: of as many points each, between two indexes of the points."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from goodseed.storage.rollup.nodes import Nodes, mean_of, node_of_count
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+__all__ = ["PointBucket", "count_points", "iterate_point_buckets"]
+
+_COUNT: Final = "SELECT count(*) FROM metric_points WHERE series_id = ?"
+_POINT_AT: Final = """
+    SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1 OFFSET ?"""
+_POINTS_FROM: Final = "SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"
+
+
+@dataclass(frozen=True, slots=True)
+class PointBucket:
+    """Some points that follow one another, or a single one.
+
+    Attributes:
+        step: The mean of their steps.
+        value: The mean of the finite values; NaN without one, as with ``lowest`` and ``highest``.
+        lowest: The lowest finite value.
+        highest: The highest finite value.
+        time_seconds: When the one in the middle was logged.
+        is_aggregate: False for a single point given as it is.
+    """
+
+    step: float
+    value: float
+    lowest: float
+    highest: float
+    time_seconds: float
+    is_aggregate: bool
+
+
+def count_points(connection: sqlite3.Connection, series: int) -> int:
+    """How many points a series has."""
+    return int(connection.execute(_COUNT, (series,)).fetchone()[0])
+
+
+def iterate_point_buckets(
+    connection: sqlite3.Connection, series: int, first: int, count: int, max_points: int
+) -> Iterator[PointBucket]:
+    """``count`` points from the index ``first`` on, as at most ``max_points`` buckets, in a few short queries each.
+
+    All buckets but the last hold the same number of points, the smallest power of two that does. The first and the last
+    point stand beside them as they are, where no bucket has just their step.
+
+    Raises:
+        FileFormatError: One of the points is no number.
+    """
+
+    def point_at(start: float, index: int) -> Any:
+        """The point that comes ``index`` points after the first one at or behind the step ``start``."""
+        return connection.execute(_POINT_AT, (series, start, index)).fetchone()
+
+    begin = point_at(-math.inf, first)
+    start = begin[0]
+    if count <= max_points:
+        for row in connection.execute(_POINTS_FROM, (series, start, count)).fetchall():
+            yield _single(*row)
+        return
+    size = 1
+    while -(-count // size) > max_points:
+        size *= 2
+    step = last_step = start
+    for done in range(0, count, size):
+        held = min(size, count - done)
+        row, step = node_of_count(connection, series, start, held)
+        node = dict(zip(Nodes.FIELDS, row, strict=True))
+        last_step = node["last_step"]
+        if not done and step != begin[0]:
+            yield _single(*begin)
+        yield _aggregate(node, step, point_at(start, held // 2)[2])
+        if done + held < count:
+            start = point_at(last_step, 1)[0]
+    if step != last_step:
+        yield _single(*point_at(last_step, 0))
+
+
+def _aggregate(node: dict[str, float], step: float, time_seconds: float) -> PointBucket:
+    finite = node["count"] - node["nan"] - node["positive"] - node["negative"]
+    if not finite:
+        return PointBucket(step, math.nan, math.nan, math.nan, time_seconds, is_aggregate=True)
+    mean = mean_of(node["total"], finite, node["low"], node["high"])
+    return PointBucket(step, mean, node["low"], node["high"], time_seconds, is_aggregate=True)
+
+
+def _single(step: float, y: float | None, time_seconds: float) -> PointBucket:
+    value = math.nan if y is None else y
+    return PointBucket(step, value, value, value, time_seconds, is_aggregate=False)
