@@ -27,7 +27,7 @@ BASE = {
 }
 MAY_IMPORT = {
     "storage": BASE,
-    "remote": BASE | {"plugins", "hooktypes"},
+    "remote": BASE | {"storage", "plugins", "hooktypes"},
     "sync": BASE | {"storage", "remote"},
     "monitoring": BASE | {"plugins", "hookspecs"},
     "source_code": BASE,
@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "cli": None,  # anything
     "__main__": {"cli"},
     "__init__": BASE | {"run", "source_code", "projects"},
-    "hooktypes": {"run"},
+    "hooktypes": {"columns", "run"},
     "conversions": set(),
     "importing": BASE | {"hooktypes", "run"},
     **dict.fromkeys(BASE, BASE),

@@ -75,13 +75,14 @@ def test_nothing_that_was_answered_is_lost_by_kill_9(make_hub: MakeHub) -> None:
 
 def test_a_commit_is_on_the_disk_before_the_answer(tmp_path: Path) -> None:
     """The run file is written with full synchronisation, and nothing waits in memory."""
+    from goodseed.columns import Points
     from goodseed.paths import RunFiles
-    from goodseed_hub.stores.base import Change, Column
+    from goodseed_hub.stores.base import Change
     from goodseed_hub.stores.run_file import RunFileWriter
 
     files = RunFiles(tmp_path / "runs" / "r.sqlite")
     writer = RunFileWriter(files, max_series=10)
-    writer.write([Change(metrics={"m": Column([0.0], [1.0], [0.0])})])
+    writer.write([Change(points=[Points("m", "metric", [0.0], [1.0], [0.0])])])
     synchronous = writer._connection.execute("PRAGMA synchronous").fetchone()[0]
     with sqlite3.connect(files.database) as other:
         count = other.execute("SELECT count(*) FROM metric_points").fetchone()[0]
@@ -214,12 +215,13 @@ def test_files_that_somebody_puts_there_are_runs(make_hub: MakeHub, store: str) 
 
 def test_a_file_of_another_run_is_not_written(tmp_path: Path) -> None:
     """Where two names are one file, as on some file systems, the second run is refused."""
+    from goodseed.columns import Points
     from goodseed_hub.errors import ApiError
     from goodseed_hub.registry.directory import RunRecord
-    from goodseed_hub.stores.base import Change, Column
+    from goodseed_hub.stores.base import Change
     from goodseed_hub.stores.embedded import EmbeddedStore
 
-    change = Change(metrics={"m": Column([0.0], [1.0], [0.0])})
+    change = Change(points=[Points("m", "metric", [0.0], [1.0], [0.0])])
     for id_ in ("one", "other"):
         store = EmbeddedStore(tmp_path)
         record = RunRecord(id_, "w", "p", "same")
@@ -235,15 +237,16 @@ def test_few_files_are_open_at_once(tmp_path: Path) -> None:
     """However many runs write, only so many files are open; every point is stored."""
     import psutil
 
+    from goodseed.columns import Points
     from goodseed_hub.registry.directory import RunRecord
-    from goodseed_hub.stores.base import Change, Column
+    from goodseed_hub.stores.base import Change
     from goodseed_hub.stores.embedded import EmbeddedStore
 
     store = EmbeddedStore(tmp_path, max_open=4)
     records = [RunRecord(f"id-{number}", "w", "p", f"r{number}") for number in range(30)]
     for step in range(3):
         for record in records:
-            store.write(record, Change(metrics={"m": Column([float(step)], [1.0], [0.0])}))
+            store.write(record, Change(points=[Points("m", "metric", [float(step)], [1.0], [0.0])]))
     opened = [
         file for file in psutil.Process().open_files() if str(tmp_path) in file.path and file.path.endswith(".sqlite")
     ]

@@ -9,29 +9,33 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hub_process import HubProcess
 
 import goodseed
-from goodseed.remote.packed import CONTENT_TYPE, pack
+from goodseed import columns
+from goodseed.columns import Points
+from goodseed.remote.wire import PACKED
 
 MS = 1_790_000_000_000
 
 
-def series(path: str, steps: list[float], values: list[float | None]) -> SimpleNamespace:
+def series(path: str, steps: list[float], values: list[float | None]) -> Points:
     """What a client packs."""
-    return SimpleNamespace(
-        path=path, steps=steps, values=values, times=[MS / 1000 + step for step in range(len(steps))]
-    )
+    return Points(path, "metric", steps, values, [MS / 1000 + step for step in range(len(steps))])
+
+
+def pack(several: list[Points]) -> bytes:
+    """As a client packs metrics."""
+    return columns.pack(several, version=1)
 
 
 def send(hub: HubProcess, run: str, body: bytes) -> tuple[int, bytes]:
     """Status and body of the answer to a packed ingest."""
     headers = {
-        "Authorization": f"Bearer {hub.key}", "Content-Type": CONTENT_TYPE, "Content-Encoding": "gzip",
+        "Authorization": f"Bearer {hub.key}", "Content-Type": PACKED, "Content-Encoding": "gzip",
     }  # fmt: skip
     status, _, answer = hub.raw("POST", f"/api/v1/runs/{run}/ingest", gzip.compress(body), headers)
     return status, answer
@@ -71,7 +75,7 @@ GOOD = pack([series("a", [1.0, 2.0], [1.0, 2.0])])
 BAD = {
     "nothing": b"",
     "JSON": b'{"points": []}',
-    "another version": GOOD.replace(b"gspts\x01", b"gspts\x02"),
+    "another version": GOOD.replace(b"gspts\x01", b"gspts\x03"),
     **{f"cut after {size}": GOOD[:size] for size in range(9, len(GOOD), 3)},
     "too many points": GOOD[:8] + struct.pack("<II", 2**31, 2**31),
     "an empty series": GOOD[:8] + struct.pack("<II", 0, 1) + struct.pack("<I", 1) + b"a",
@@ -81,7 +85,7 @@ BAD = {
     "an infinite step": pack([series("a", [math.inf], [1.0])]),
     "a step that is NaN": pack([series("a", [1.0, math.nan, 2.0], [1.0, 1.0, 1.0])]),
     "a step beyond 2**53": pack([series("a", [2.0**53], [1.0])]),
-    "a negative time": pack([SimpleNamespace(path="a", steps=[1.0], values=[1.0], times=[-1.0])]),
+    "a negative time": pack([Points("a", "metric", [1.0], [1.0], [-1.0])]),
 }
 
 

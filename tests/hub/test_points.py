@@ -17,7 +17,7 @@ from goodseed_hub.errors import ApiError
 from goodseed_hub.limits import Limits, MemoryGate, RateLimiter
 from goodseed_hub.wire.bodies import decompress
 from goodseed_hub.wire.loose import loose_points
-from goodseed_hub.wire.points import Points, read_points
+from goodseed_hub.wire.points import Ingest, read_points
 
 LIMITS = Limits()
 JSON = "application/json"
@@ -62,8 +62,8 @@ def test_both_ways_of_reading_give_the_same(points: list[dict[str, Any]]) -> Non
 
     assert [] == quickly.rejected
     assert [len(points)] == [index for index, _ in slowly.rejected]
-    assert repr((quickly.metrics, quickly.texts)) == repr((slowly.metrics, slowly.texts))
-    assert len(points) == sum(len(c.steps) for found in (quickly.metrics, quickly.texts) for c in found.values())
+    assert repr(quickly.taken) == repr(sorted(slowly.taken, key=lambda points: points.kind))  # texts come last
+    assert len(points) == sum(len(some.steps) for some in quickly.taken)
 
 
 @given(st.lists(_loose, max_size=10))
@@ -71,7 +71,7 @@ def test_both_ways_of_reading_give_the_same(points: list[dict[str, Any]]) -> Non
 def test_every_point_is_taken_or_named(points: list[Any]) -> None:
     """Each is either stored or in the list of those that were not."""
     found = read_points(json.dumps({"points": points}).encode(), JSON, LIMITS)
-    taken = sum(len(c.steps) for columns in (found.metrics, found.texts) for c in columns.values())
+    taken = sum(len(some.steps) for some in found.taken)
 
     assert len(points) == taken + len(found.rejected)
 
@@ -82,7 +82,7 @@ def test_any_bytes_are_points_or_a_refusal(body: bytes, content_type: str) -> No
     """Nothing else is ever raised, and what is refused is a 4xx."""
     found = outcome(lambda: read_points(body, content_type, LIMITS))
 
-    assert isinstance(found, Points) or 400 <= found.status < 500
+    assert isinstance(found, Ingest) or 400 <= found.status < 500
 
 
 @given(st.binary(max_size=300), st.booleans())
@@ -111,7 +111,7 @@ def test_a_request_has_so_many_points(content_type: str) -> None:
         PROTOBUF: [one * 3, one * 4],
     }[content_type]
 
-    assert 3 == len(read_points(bodies[0], content_type, limits).metrics["m"].steps)
+    assert [3] == [len(some.steps) for some in read_points(bodies[0], content_type, limits).taken]
     with pytest.raises(ApiError, match="may have 3 points") as refusal:
         read_points(bodies[1], content_type, limits)
     assert 413 == refusal.value.status
@@ -123,7 +123,7 @@ def test_a_number_of_many_digits_is_one_bad_point() -> None:
     bad = good.replace('"number": 2', '"number": ' + "9" * 5000)
     found = read_points(f'{{"points": [{good}, {bad}, {good}]}}'.encode(), "application/json", Limits())
 
-    assert [1.0, 1.0] == found.metrics["m"].steps
+    assert [[1.0, 1.0]] == [some.steps for some in found.taken]
     assert [1] == [index for index, _ in found.rejected]
 
 

@@ -22,44 +22,75 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from postgres_server import PostgresServer
 
+from goodseed.columns import Points
 from goodseed.errors import FileFormatError
+from goodseed.storage.kinds import NUMBERS
 from goodseed_hub.registry.directory import RunRecord
 from goodseed_hub.registry.postgres import PostgresDatabase
 from goodseed_hub.stores import statements
-from goodseed_hub.stores.base import Change, Column
+from goodseed_hub.stores.base import Change
 from goodseed_hub.stores.codec import FAST, pack, unpack
 from goodseed_hub.stores.compaction import compact
 from goodseed_hub.stores.postgres import PostgresStore
 
 _steps = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53).map(float)
-_times = st.integers(0, 253_402_300_799_999).map(float) | st.floats(0, 1e12)
+_times = st.integers(0, 253_402_300_799_999).map(lambda ms: ms / 1000) | st.floats(0, 1e12)
 _paths = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
-def columns(values: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, Column]]:
-    points = st.lists(st.tuples(_steps, values, _times), min_size=1, max_size=30)
-    column = points.map(lambda rows: Column(*map(list, zip(*rows, strict=True))))
-    return st.dictionaries(_paths, column, max_size=5)
+def columns(kind: str, values: st.SearchStrategy[object]) -> st.SearchStrategy[list[Points]]:
+    rows = st.lists(st.tuples(_steps, values, _times), min_size=1, max_size=30)
+    points = st.builds(lambda path, rows: Points(path, kind, *map(list, zip(*rows, strict=True))), _paths, rows)
+    return st.lists(points, max_size=5)
 
 
-@given(columns(st.floats()), columns(st.text(st.characters(exclude_categories=["Cs"]), max_size=50)))
+@given(
+    columns("metric", st.floats()), columns("string", st.text(st.characters(exclude_categories=["Cs"]), max_size=50))
+)
 @settings(max_examples=200, deadline=None)
-def test_what_is_packed_is_unpacked(metrics: dict[str, Column], texts: dict[str, Column]) -> None:
+def test_what_is_packed_is_unpacked(metrics: list[Points], texts: list[Points]) -> None:
     """Every step, value and time comes back to the bit, in its order."""
-    found = unpack(pack(metrics, texts, FAST))
+    found = unpack(pack([*metrics, *texts], FAST))
 
-    assert repr((metrics, texts)) == repr(found)
+    assert repr([*metrics, *texts]) == repr(found)
+
+
+def test_blocks_of_older_hubs_are_read() -> None:
+    """What a hub has written before version 2 of the codec comes back as it was."""
+    block = (
+        "01789c636600021606662099935f5cccc0c4c008641e5ec9c80c6482c4d21970820f2c1c0cf60e0e60f6860337361c07023620700502"
+        "1e20a80202272060049b8904181919314dc3061efcf8c0605fffbf01e24806868cc34bb800c8301785"
+    )
+
+    assert repr(unpack(bytes.fromhex(block))) == repr(
+        [
+            Points(
+                "loss",
+                "metric",
+                [0.0, 1.0, 2.5],
+                [0.5, math.nan, -math.inf],
+                [1790000000.123, 1790000000.124, 1790000000.1255],
+            ),
+            Points("é", "metric", [3.0], [-0.0], [1790000000.123]),
+            Points("log", "string", [0.0, 1.0], ["", "hä\n"], [0.001, 0.002]),
+        ]
+    )
 
 
 @given(st.binary(max_size=200))
 @settings(max_examples=200, deadline=None)
 def test_damaged_blocks_are_told(damaged: bytes) -> None:
     """Anything that is no block is a `FileFormatError`, also one of a newer version."""
-    for packed in (damaged, b"\1" + damaged, pack({"m": Column([1.0], [2.0], [3.0])}, {}, FAST)[:-3] + damaged):
+    for packed in (
+        damaged,
+        b"\1" + damaged,
+        b"\2" + damaged,
+        pack([Points("m", "metric", [1.0], [2.0], [3.0])], FAST)[:-3] + damaged,
+    ):
         with contextlib.suppress(FileFormatError):
             unpack(packed)
-    with pytest.raises(FileFormatError, match="version 02"):
-        unpack(b"\2abc")
+    with pytest.raises(FileFormatError, match="version 03"):
+        unpack(b"\3abc")
 
 
 @pytest.mark.parametrize("name", sorted(statements.STATEMENTS))
@@ -142,7 +173,8 @@ def read(store: PostgresStore, run: RunRecord, path: str = "m") -> list[tuple[fl
     from goodseed.storage.reader import RunReader
 
     with RunReader(store.files(run)) as reader:
-        return [(p.step, p.y) for p in reader.metric_points(path)]
+        points = reader.points(NUMBERS, path)
+    return list(zip(points.steps, points.values, strict=True))
 
 
 def test_compaction_changes_nothing_that_is_read(
@@ -155,7 +187,9 @@ def test_compaction_changes_nothing_that_is_read(
     for request in range(60):
         steps = [float((request * 37 + step * 3) % 500) for step in range(50)]
         values = [request + step / 100 for step in steps]
-        store.write(run, Change(metrics={"m": Column(list(steps), list(values), [0.0] * 50)}, meta={"hub_run": run.id}))
+        store.write(
+            run, Change(points=[Points("m", "metric", list(steps), list(values), [0.0] * 50)], meta={"hub_run": run.id})
+        )
         expected.update(zip(steps, values, strict=True))
         if request in (20, 21, 45):
             store.settle([run])
@@ -180,14 +214,13 @@ def test_compacted_points_take_few_bytes(database: tuple[PostgresDatabase, Postg
     run, noise = record(), random.Random(5)
     total = 0
     for request in range(40):
-        metrics = {}
+        metrics = []
         for series in range(20):
             steps = [float(step) for step in range(request * 100, request * 100 + 100)]
-            metrics[f"train/{series}"] = Column(
-                steps, [noise.gauss(0, 1) for _ in steps], [1.7e12 + 50 * s for s in steps]
-            )
+            values, times = [noise.gauss(0, 1) for _ in steps], [1.7e9 + 0.05 * s for s in steps]
+            metrics.append(Points(f"train/{series}", "metric", steps, values, times))
             total += 100
-        store.write(run, Change(metrics=metrics))
+        store.write(run, Change(points=metrics))
     store.settle([run])
     with psycopg.connect(pool.pool.conninfo, autocommit=True) as connection:
         connection.execute("VACUUM FULL hub_block")
@@ -206,7 +239,7 @@ def test_compaction_and_writing_at_once(database: tuple[PostgresDatabase, Postgr
     def write(start: int) -> None:
         for first in range(start, start + 500, 10):
             steps = [float(step) for step in range(first, first + 10)]
-            store.write(run, Change(metrics={"m": Column(steps, list(steps), [0.0] * 10)}))
+            store.write(run, Change(points=[Points("m", "metric", steps, list(steps), [0.0] * 10)]))
 
     def settle() -> None:
         while not is_over.is_set():
@@ -229,9 +262,9 @@ def test_copies_follow_and_may_be_lost(database: tuple[PostgresDatabase, Postgre
     """A copy has what was written before it was asked for; one that is damaged or of another run is made anew."""
     pool, store = database
     run = record()
-    store.write(run, Change(metrics={"m": Column([0.0], [math.nan], [0.0])}, meta={"status": "finished"}))
+    store.write(run, Change(points=[Points("m", "metric", [0.0], [math.nan], [0.0])], meta={"status": "finished"}))
     first = read(store, run)
-    store.write(run, Change(metrics={"m": Column([1.0], [1.0], [0.0])}))
+    store.write(run, Change(points=[Points("m", "metric", [1.0], [1.0], [0.0])]))
     second = read(store, run)
     path = store.files(run).database
     root = store.root
@@ -251,7 +284,9 @@ def test_a_long_run_is_compacted_in_portions(database: tuple[PostgresDatabase, P
     run = record()
     for request in range(15):
         steps = [float(step) for step in range(request * 50_000, (request + 1) * 50_000)]
-        store.write(run, Change(metrics={"m": Column(steps, list(steps), [0.0] * 50_000)}, meta={"hub_run": run.id}))
+        store.write(
+            run, Change(points=[Points("m", "metric", steps, list(steps), [0.0] * 50_000)], meta={"hub_run": run.id})
+        )
     with pool.pool.connection() as connection:
         count = compact(connection, run.id)
     half = len(read(store, run))

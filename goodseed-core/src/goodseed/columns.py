@@ -6,7 +6,7 @@ follow until its end. All numbers are little-endian; NaN, infinities and every d
     uint32 n, uint32 k    points of each series, and how many series there are
     k names               version 1: the path; version 2: the kind, then the path; each as uint32 length and UTF-8
     steps                 a column of n numbers
-    times                 a column of n numbers, in milliseconds since 1970
+    times                 a column of n numbers: milliseconds since 1970; in version 2 seconds, unless they are integers
     values                a column of k * n values, series by series
 
 A column of version 1 is so many doubles, and every series is of the kind ``metric``. In version 2 one byte says how the
@@ -30,7 +30,7 @@ import struct
 import sys
 from array import array
 from itertools import accumulate, chain, groupby
-from operator import sub
+from operator import eq, sub
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from goodseed.errors import InvalidValueError
@@ -93,7 +93,7 @@ def pack(several: Iterable[Points], *, version: int = 2) -> bytes:
             parts += (pack_numbers(steps), pack_numbers([round(seconds * 1000) for seconds in times]))
             parts += [pack_numbers(points.values) for points in together]  # type: ignore[arg-type]
         else:
-            parts += (_packed_numbers(steps), _packed_numbers(_milliseconds(times)))
+            parts += (_packed_numbers(steps), _packed_times(times))
             parts.append(_packed_values(chain.from_iterable(points.values for points in together), form))
     return b"".join(parts)
 
@@ -116,7 +116,10 @@ def unpack(body: bytes, max_points: int | None = None) -> Iterator[Points]:
             raise InvalidValueError(f"Packed points have at least one point{limit}, and no empty series.")
         names = [(cursor.name() if version > 1 else _KIND_OF_VERSION_1, cursor.name()) for _ in range(series)]
         steps = cursor.numbers(points, version)
-        times = [ms / 1000.0 for ms in cursor.numbers(points, version)]
+        are_seconds = version > 1 and cursor.next_byte != _DIFFERENCES
+        times = cursor.numbers(points, version)
+        if not are_seconds:
+            times = [ms / 1000.0 for ms in times]
         if version == 1:
             for kind, path in names:
                 yield Points(path, kind, steps, cursor.numbers(points, version), times)
@@ -178,12 +181,14 @@ def _name(text: str) -> tuple[bytes, bytes]:
     return _LENGTH.pack(len(encoded)), encoded
 
 
-def _milliseconds(times: Sequence[float]) -> Sequence[float]:
-    """Whole ones where they stand for exactly these times."""
-    whole = [round(seconds * 1000) for seconds in times]
-    if all(map(float.__eq__, [ms / 1000 for ms in whole], map(float, times))):
-        return whole
-    return [seconds * 1000.0 for seconds in times]
+def _packed_times(times: Sequence[float]) -> bytes:
+    """Whole milliseconds where they stand for exactly these times."""
+    milliseconds = [round(seconds * 1000) for seconds in times]
+    if all(map(eq, [ms / 1000.0 for ms in milliseconds], times)):
+        packed = _packed_numbers(milliseconds)
+        if packed[0] == _DIFFERENCES:
+            return packed
+    return bytes((_SHUFFLED,)) + _shuffled(array("d", times))
 
 
 def _packed_numbers(numbers: Sequence[float]) -> bytes:
@@ -226,6 +231,10 @@ class _Cursor:
     @property
     def is_at_end(self) -> bool:
         return self._at >= len(self._body)
+
+    @property
+    def next_byte(self) -> int | None:
+        return None if self.is_at_end else self._body[self._at]
 
     def take(self, size: int) -> bytes:
         end = self._at + size

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+from goodseed.columns import Points
 
 if TYPE_CHECKING:
     import argparse
@@ -75,22 +77,8 @@ class Run(Protocol):
         """The points of a string series."""
 
 
-class StoredPoints(NamedTuple):
-    """Points of one series that are in the run file now, in the order in which they were logged.
-
-    Attributes:
-        path: The attribute path of the series.
-        kind: ``"metric"`` or ``"string"``.
-        steps: The steps.
-        values: As many numbers, or texts.
-        times: As many times of logging, in seconds since the epoch.
-    """
-
-    path: str
-    kind: Literal["metric", "string"]
-    steps: Sequence[float]
-    values: Sequence[float | str]
-    times: Sequence[float]
+# What a hook is told of one series: points that are in the run file now, in the order in which they were logged.
+StoredPoints: TypeAlias = Points
 
 
 class Importer(NamedTuple):

@@ -13,7 +13,9 @@ from goodseed.paths import is_encodable
 from goodseed.plugins import call_first
 
 __all__ = [
+    "NON_FINITE",
     "ConfigValue",
+    "as_json_number",
     "as_number",
     "as_step",
     "as_text",
@@ -21,6 +23,7 @@ __all__ = [
     "describe",
     "json_number",
     "non_finite_name",
+    "number_of",
     "reason_of",
     "tag_set",
 ]
@@ -28,6 +31,8 @@ __all__ = [
 ConfigValue = Union[bool, int, float, str, datetime, None, "set[str]"]
 
 MAX_EXACT_INTEGER: Final = 2**53
+# The words for the numbers that JSON does not have, wherever we write or read them.
+NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _NOT_NUMBERS: Final = "cUSmMV"  # kinds of dtype that float() would take apart: complex numbers, texts, times
 
 
@@ -197,3 +202,28 @@ def json_number(value: float | None) -> float | str:
     if value is None:
         return "NaN"
     return value if math.isfinite(value) else non_finite_name(value)
+
+
+def as_json_number(value: object) -> float:
+    """The number that JSON says, NaN and infinities by their names.
+
+    Raises:
+        ValueError: It says none.
+    """
+    number = NON_FINITE.get(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise ValueError('number must be a number, or "NaN", "Infinity" or "-Infinity".')
+    return float(number)
+
+
+def number_of(value: object) -> float:
+    """The number that an answer of any server says, NaN and infinities as strings or null.
+
+    Raises:
+        ValueError, TypeError: It says none.
+    """
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        return float(value)
+    if value is None:
+        return math.nan
+    raise TypeError(f"{value!r:.60} is no number")

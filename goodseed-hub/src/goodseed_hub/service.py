@@ -208,14 +208,14 @@ class Hub:
             ApiError: It is no body of an ingest.
         """
         points = read_points(body, content_type, self.limits)
-        if points.metrics or points.texts:
-            outcome = self.store.write(record, Change(metrics=points.metrics, texts=points.texts))
-            if outcome.refused_metrics or outcome.refused_texts:
+        if points.taken:
+            outcome = self.store.write(record, Change(points=points.taken))
+            if outcome.refused:
                 reason = f"A run may have {self.limits.max_series:,} series."
                 points.rejected += [
                     (index, reason)
                     for index, kind, path in places(body, content_type, self.limits)
-                    if path in (outcome.refused_metrics if kind == "metric" else outcome.refused_texts)
+                    if (kind, path) in outcome.refused
                 ]
         self.directory.see(record.id)
         return sorted(points.rejected)

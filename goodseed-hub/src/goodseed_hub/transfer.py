@@ -10,27 +10,27 @@ import re
 import shutil
 import sqlite3
 from contextlib import closing
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from goodseed.errors import RunNotFoundError
 from goodseed.paths import make_private_directory
-from goodseed.server.api.queries import ServedRun
 from goodseed.server.dashboard.settings import FILE_NAME
 from goodseed.storage.forks import GatedConnection
+from goodseed.storage.reader import RunReader
 from goodseed.storage.scan import scan
 from goodseed_hub.errors import HubError
 from goodseed_hub.opening import DATABASE_NAME, PROJECTS
 from goodseed_hub.registry.database import SqliteDatabase
-from goodseed_hub.stores.base import Change, Column
+from goodseed_hub.stores.base import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TextIO
 
-    from goodseed.server.api.queries import Batch
+    from goodseed.columns import Points
+    from goodseed.storage.kinds import Kind, StoredValue
     from goodseed_hub.registry.directory import RunRecord, RunState
     from goodseed_hub.service import Hub
     from goodseed_hub.stores.base import RunStore
@@ -106,7 +106,7 @@ def _move_settings(source: Hub, target: Hub) -> None:
 def _move_run(source: RunStore, target: RunStore, state: RunState) -> int:
     record = state.record
     count = 0
-    with closing(ServedRun(source.files(record))) as reader:
+    with closing(RunReader(source.files(record))) as reader:
         meta = {key: value for key, value in reader.meta().items() if key not in ("schema_version", "hub_seq")}
         configs = [
             (
@@ -119,38 +119,27 @@ def _move_run(source: RunStore, target: RunStore, state: RunState) -> int:
         ]
         for change in _changes(reader):
             target.write(record, change)
-            count += sum(len(c.steps) for columns in (change.metrics, change.texts) for c in columns.values())
+            count += sum(len(points.steps) for points in change.points)
         target.write(record, Change(configs=configs, meta=dict(meta), is_last=True))
-    with closing(ServedRun(target.files(record))) as copy:
-        found = sum(len(batch.rows) for batch in chain(copy.iterate_metrics(), copy.iterate_texts()))
+    with closing(RunReader(target.files(record))) as copy:
+        found = sum(copy.count(kind, path) for kind in copy.kinds() for path in copy.paths(kind))
     if found != count:
         raise HubError(f"The run {record.run_id!r} has {count:,} points, and {found:,} where it was copied to.")
     return count
 
 
-def _changes(reader: ServedRun) -> Iterator[Change]:
-    change, size = Change(), 0
-    batches = chain(
-        ((False, batch) for batch in reader.iterate_metrics()), ((True, batch) for batch in reader.iterate_texts())
-    )
-    for is_text, batch in batches:
-        columns = change.texts if is_text else change.metrics
-        column = columns.setdefault(batch.path, Column())
-        for step, value, seconds in batch.rows:
-            column.steps.append(step)
-            column.values.append(float("nan") if value is None else value)  # type: ignore[arg-type]
-            column.times_ms.append(_milliseconds(seconds))
-        size += len(batch.rows)
-        if size >= _CHUNK_POINTS:
-            yield change
-            change, size = Change(), 0
-    if size:
-        yield change
-
-
-def _milliseconds(seconds: float) -> float:
-    exact = seconds * 1000.0
-    return float(round(exact)) if abs(exact - round(exact)) < 1e-3 else exact
+def _changes(reader: RunReader) -> Iterator[Change]:
+    several: list[Points] = []
+    size = 0
+    for kind in reader.kinds():
+        for points in reader.stored_points(kind):
+            several.append(points)
+            size += len(points.steps)
+            if size >= _CHUNK_POINTS:
+                yield Change(points=several)
+                several, size = [], 0
+    if several:
+        yield Change(points=several)
 
 
 # -- copies -------------------------------------------------------------------------------------------------------
@@ -210,17 +199,20 @@ def export_rows(store: RunStore, records: Iterable[RunRecord]) -> Iterator[tuple
         except RunNotFoundError as error:
             _logger.warning("goodseed: %s It is left out.", error)
             continue
-        with closing(ServedRun(files)) as reader:
+        with closing(RunReader(files)) as reader:
             for row in reader.configs():
                 yield (*start, f"config/{row.type_tag}", row.path, None, row.value, row.updated_at)
-            for kind, batches in (("metric", reader.iterate_metrics()), ("string", reader.iterate_texts())):
-                yield from _rows(start, kind, batches)
+            for kind in reader.kinds():
+                for points in reader.stored_points(kind):
+                    for step, value, seconds in zip(points.steps, points.values, points.times, strict=True):
+                        yield (*start, kind.name, points.path, step, _plain(kind, value), seconds)
 
 
-def _rows(start: tuple[str, str, str], kind: str, batches: Iterable[Batch]) -> Iterator[tuple[Any, ...]]:
-    for batch in batches:
-        for step, value, seconds in batch.rows:
-            yield (*start, kind, batch.path, step, "NaN" if value is None else value, seconds)
+def _plain(kind: Kind, value: StoredValue) -> float | str:
+    """A value as a row has it: a number, NaN by its name; a text; anything else as JSON."""
+    if value is None:
+        return str(kind.to_json(value))
+    return json.dumps(kind.to_json(value)) if isinstance(value, bytes) else value
 
 
 def write_rows(rows: Iterator[tuple[Any, ...]], output: TextIO, kind: str) -> int:

@@ -15,19 +15,22 @@ from goodseed.errors import (
     RemoteRefusedError,
     RunNotFoundError,
 )
-from goodseed.remote.packed import pack
+from goodseed.remote import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from goodseed.remote.packed import Series
+    from goodseed.columns import Points
     from goodseed.remote.transport import Response, Transport
+    from goodseed.storage.kinds import Kind, StoredValue
 
 __all__ = [
+    "Body",
     "Capabilities",
     "Client",
     "Identity",
     "RejectedPoint",
+    "WantedRun",
     "compressed_columns",
     "compressed_points",
     "split_project",
@@ -51,7 +54,9 @@ class Capabilities:
         float_steps: It takes steps that are no integers.
         non_finite: It takes NaN and infinities, as strings.
         times: It gives back the time of every point.
-        packed_points: It takes points as `goodseed.remote.packed` packs them.
+        packed_points: It takes points as `goodseed.columns` packs them.
+        columns: It takes columns of every kind as they are, and is no server but a plugin's destination.
+        kinds: The names of the kinds of series that it takes; None for the specification's alone.
     """
 
     is_hub: bool = False
@@ -59,6 +64,45 @@ class Capabilities:
     non_finite: bool = False
     times: bool = False
     packed_points: bool = False
+    columns: bool = False
+    kinds: frozenset[str] | None = None
+
+    def takes(self, kind: Kind) -> bool:
+        """Whether it takes points of that kind."""
+        return kind.is_basic if self.kinds is None else kind.name in self.kinds
+
+    def takes_packed(self, kind: Kind) -> bool:
+        """Whether it takes them as whole columns."""
+        return self.columns or (self.packed_points and kind.is_packed)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRun:
+    """A run that is to be made at the remote, or found there.
+
+    Attributes:
+        workspace: Its workspace.
+        project: Its project.
+        run_id: Its id.
+        name: Its display name; None for none.
+        created_at: When it was made, ISO 8601; None where that is not known.
+        modified_at: When it was last changed, for an imported run; None for now.
+    """
+
+    workspace: str
+    project: str
+    run_id: str
+    name: str | None = None
+    created_at: str | None = None
+    modified_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The body of an ingest, compressed."""
+
+    content: bytes
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +165,9 @@ class Client:
         if not isinstance(answer, dict):
             return Capabilities()
         names = ("float_steps", "non_finite", "times", "packed_points")
-        return Capabilities(True, *(answer.get(name) is True for name in names))
+        said = answer.get("kinds")
+        kinds = frozenset(name for name in said if isinstance(name, str)) if isinstance(said, list) else None
+        return Capabilities(True, kinds=kinds, **{name: answer.get(name) is True for name in names})
 
     def me(self) -> Identity:
         """Whose key this is."""
@@ -149,40 +195,30 @@ class Client:
 
     # -- writing --------------------------------------------------------------------------------------------------
 
-    def create_run(
-        self,
-        workspace: str,
-        project: str,
-        run_id: str,
-        *,
-        name: str | None,
-        is_written: bool,
-        created_at: str | None = None,
-        modified_at: str | None = None,
-    ) -> str:
+    def create_run(self, wanted: WantedRun, *, is_written: bool) -> str:
         """Make the run or find it; returns the remote's id of it.
 
         Raises:
             AuthenticationError: The run is to be written, and the key may only view the workspace.
             RunNotFoundError: The run is to be read, and there is none.
         """
-        times = {"created_at": created_at, "modified_at": modified_at}
+        times = {"created_at": wanted.created_at, "modified_at": wanted.modified_at}
         body = {
-            "workspace": workspace,
-            "project": project,
-            "run_id": run_id,
-            "experiment_name": name,
+            "workspace": wanted.workspace,
+            "project": wanted.project,
+            "run_id": wanted.run_id,
+            "experiment_name": wanted.name,
             **{key: value for key, value in times.items() if value is not None},
         }
         try:
             answer = self._json("POST", "/api/v1/runs", body)
         except RunNotFoundError:
             if is_written:  # who may write makes the run that is not there
-                raise self._only_views(workspace) from None
+                raise self._only_views(wanted.workspace) from None
             raise
         remote_id = self._field(answer, "id")
         if is_written and answer.get("role") == "viewer":
-            raise self._only_views(workspace)
+            raise self._only_views(wanted.workspace)
         return remote_id
 
     def _only_views(self, workspace: str) -> AuthenticationError:
@@ -198,15 +234,22 @@ class Client:
         if answer.status != 204:
             self._must_be_json(answer)
 
-    def ingest(self, remote_id: str, points: Sequence[str]) -> list[RejectedPoint]:
-        """Send points, JSON objects already, several to a string or one; returns those that were not taken."""
-        return self.ingest_compressed(remote_id, compressed_points(points))
+    def request(self, several: Sequence[Points]) -> Any:
+        """What `ingest` sends of whole columns."""
+        return compressed_columns(several)
 
-    def ingest_compressed(
-        self, remote_id: str, body: bytes, content_type: str = "application/json"
-    ) -> list[RejectedPoint]:
-        """The same, with what `compressed_points` or `compressed_columns` has made of them."""
-        answer = self._send(f"/api/v1/runs/{_part(remote_id)}/ingest", body, content_type)
+    def one_point(self, kind: Kind, path: str, step: float, value: StoredValue, seconds: float) -> tuple[Any, int, str]:
+        """What `request_of` takes of a single point, about how many bytes it has, and what it may be refused for."""
+        text, trait = wire.one_point(kind, path, step, value, seconds)
+        return text, len(text), trait
+
+    def request_of(self, single: Sequence[Any]) -> Any:
+        """What `ingest` sends of single points."""
+        return compressed_points(single)
+
+    def ingest(self, remote_id: str, request: Any) -> list[RejectedPoint]:
+        """Send points; returns those that were not taken."""
+        answer = self._send(f"/api/v1/runs/{_part(remote_id)}/ingest", request.content, request.content_type)
         content = self._must_be_json(answer) if answer.body else None
         rejected = content.get("rejected") if isinstance(content, dict) else None
         if not isinstance(rejected, list):
@@ -235,47 +278,49 @@ class Client:
         return answer
 
     def paths(self, remote_id: str, kind: str) -> list[str]:
-        """The paths of a run's series of one kind, ``metric`` or ``string``, sorted."""
+        """The paths of a run's series of one kind, by its name, sorted."""
         answer = self._json("GET", f"/api/v1/runs/{_part(remote_id)}/paths", max_bytes=_LARGE_BYTES)
         self._column(answer, "path")
         return sorted(item["path"] for item in answer if item.get("type") == kind)
 
-    def metrics(
+    def series(
         self,
         remote_id: str,
+        kind: Kind,
         path: str,
         *,
         step_min: float | None = None,
         step_max: float | None = None,
         max_points: int | None = None,
     ) -> dict[str, Any]:
-        """One metric: ``raw_points``, or ``buckets`` when ``downsampled``."""
+        """A series of a kind that has buckets: ``raw_points``, or ``buckets`` when ``downsampled``."""
         query = {"path": path, "step_min": step_min, "step_max": step_max, "max_points": max_points}
-        answer = self._read(remote_id, "metrics", query)
+        answer = self._read(remote_id, kind, query)
         wanted = "buckets" if answer.get("downsampled") is True else "raw_points"
         if not isinstance(answer.get(wanted), list):
-            raise self._strange(f"a metric without {wanted}")
+            raise self._strange(f"a {kind.name} without {wanted}")
         return answer
 
-    def strings(
-        self, remote_id: str, path: str, *, limit: int | None = None, offset: int = 0
+    def pages(
+        self, remote_id: str, kind: Kind, path: str, *, limit: int | None = None, offset: int = 0
     ) -> Iterator[dict[str, Any]]:
-        """The points of a string series, page by page."""
+        """The points of a series of any other kind, page by page."""
         while limit is None or limit > 0:
             page = _PAGE if limit is None else min(limit, _PAGE)
-            answer = self._read(remote_id, "strings", {"path": path, "limit": page, "offset": offset})
+            answer = self._read(remote_id, kind, {"path": path, "limit": page, "offset": offset})
             points = answer.get("points")
             if not isinstance(points, list):
-                raise self._strange("a string series without points")
+                raise self._strange(f"a {kind.name} series without points")
             yield from points
             offset += len(points)
             limit = None if limit is None else limit - len(points)
             if len(points) < page:
                 return
 
-    def _read(self, remote_id: str, kind: str, query: Mapping[str, object]) -> dict[str, Any]:
+    def _read(self, remote_id: str, kind: Kind, query: Mapping[str, object]) -> dict[str, Any]:
         given = urlencode({name: value for name, value in query.items() if value is not None})
-        answer = self._json("GET", f"/api/v1/runs/{_part(remote_id)}/data/{kind}?{given}", max_bytes=_LARGE_BYTES)
+        address = f"/api/v1/runs/{_part(remote_id)}/data/{kind.endpoint}?{given}"
+        answer = self._json("GET", address, max_bytes=_LARGE_BYTES)
         if not isinstance(answer, dict):
             raise self._strange("data that are no object")
         return answer
@@ -362,14 +407,14 @@ def split_project(client: Client, project: str) -> tuple[str, str]:
     return (workspace, name) if slash else (client.me().workspace, project)
 
 
-def compressed_points(points: Sequence[str]) -> bytes:
+def compressed_points(points: Sequence[str]) -> Body:
     """The body of an ingest; ``points`` are JSON objects, several to a string or one."""
-    return _compressed(f'{{"points":[{",".join(points)}]}}')
+    return Body(_compressed(f'{{"points":[{",".join(points)}]}}'))
 
 
-def compressed_columns(series: Iterable[Series]) -> bytes:
-    """The body of an ingest of `packed.CONTENT_TYPE`."""
-    return gzip.compress(pack(series), _GZIP_LEVEL, mtime=0)
+def compressed_columns(several: Sequence[Points]) -> Body:
+    """The body of an ingest of packed points."""
+    return Body(gzip.compress(wire.packed(several), _GZIP_LEVEL, mtime=0), wire.PACKED)
 
 
 def _compressed(body: str) -> bytes:

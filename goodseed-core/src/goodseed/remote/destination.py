@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.config import is_web_address
@@ -11,12 +9,15 @@ from goodseed.errors import ConfigurationError, GoodseedError, RemoteError
 from goodseed.plugins import call_first
 from goodseed.remote.client import Capabilities, Client, Identity
 from goodseed.remote.transport import Transport
+from goodseed.storage.kinds import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from goodseed.columns import Points
     from goodseed.hooktypes import Destination
-    from goodseed.remote.client import RejectedPoint
+    from goodseed.remote.client import RejectedPoint, WantedRun
+    from goodseed.storage.kinds import Kind, StoredValue
 
 __all__ = ["connect"]
 
@@ -58,42 +59,43 @@ class _DestinationClient(Client):
 
     def capabilities(self) -> Capabilities:
         """It takes whatever a run may hold."""
-        return Capabilities(is_hub=True, float_steps=True, non_finite=True, times=True)
+        return Capabilities(is_hub=True, float_steps=True, non_finite=True, times=True, columns=True)
 
     def me(self) -> Identity:
         """There are no users, and no workspaces but those that are named."""
         return Identity("", None)
 
-    def create_run(
-        self,
-        workspace: str,
-        project: str,
-        run_id: str,
-        *,
-        name: str | None,
-        is_written: bool,
-        created_at: str | None = None,
-        modified_at: str | None = None,
-    ) -> str:
+    def create_run(self, wanted: WantedRun, *, is_written: bool) -> str:
         """Make the run or find it; returns the destination's name of it."""
-        full_name = f"{workspace}/{project}" if workspace else project
-        return str(self._tried(self._destination.open_run, full_name, run_id, name=name, created_at=created_at))
+        project = f"{wanted.workspace}/{wanted.project}" if wanted.workspace else wanted.project
+        open_run = self._destination.open_run
+        return str(self._tried(open_run, project, wanted.run_id, name=wanted.name, created_at=wanted.created_at))
 
     def send_configs(self, remote_id: str, configs: Sequence[Mapping[str, str]]) -> None:
         """Set configs, each with ``path``, ``type_tag`` and ``value``."""
         self._tried(self._destination.send_configs, remote_id, configs)
 
-    def ingest(self, remote_id: str, points: Sequence[str]) -> list[RejectedPoint]:
-        """Send points, JSON objects already, several to a string or one."""
-        found = [_point(item) for item in json.loads(f"[{','.join(points)}]")]
-        self._tried(self._destination.send_points, remote_id, found)
-        return []
+    def request(self, several: Sequence[Points]) -> Any:
+        """The rows of whole columns, as `Destination.send_points` takes them."""
+        return [
+            _row(kind, points.path, *point)
+            for points in several
+            if (kind := kind_of(points.kind)) is not None
+            for point in zip(points.steps, points.values, points.times, strict=True)
+        ]
 
-    def ingest_compressed(
-        self, remote_id: str, body: bytes, content_type: str = "application/json"
-    ) -> list[RejectedPoint]:
-        """The same, with what `compressed_points` has made of them."""
-        return self.ingest(remote_id, [json.dumps(item) for item in json.loads(gzip.decompress(body))["points"]])
+    def one_point(self, kind: Kind, path: str, step: float, value: StoredValue, seconds: float) -> tuple[Any, int, str]:
+        """One row; it is refused for nothing that all points of a kind have."""
+        return _row(kind, path, step, value, seconds), len(value) if isinstance(value, (str, bytes)) else 0, ""
+
+    def request_of(self, single: Sequence[Any]) -> Any:
+        """Single rows are sent as they are."""
+        return list(single)
+
+    def ingest(self, remote_id: str, request: Any) -> list[RejectedPoint]:
+        """Hand rows over."""
+        self._tried(self._destination.send_points, remote_id, request)
+        return []
 
     def set_status(self, remote_id: str, status: str) -> None:
         """Say that the run is ``finished`` or ``failed``."""
@@ -110,13 +112,10 @@ class _DestinationClient(Client):
             return call(*arguments, **named)
         except GoodseedError:
             raise
-        except Exception as error:  # whatever a plugin may raise
+        except Exception as error:
             raise RemoteError(f"{self._url}: {type(error).__name__}: {error}") from error
 
 
-def _point(item: dict[str, Any]) -> dict[str, Any]:
-    """A point of the wire protocol, in the words of a run file."""
-    step, seconds = float(item["step"]), item["timestampMs"] / 1000
-    if "number" in item:
-        return {"path": item["path"], "step": step, "ts": seconds, "y": float(item["number"])}
-    return {"path": item["path"], "step": step, "ts": seconds, "string_value": item["text"]}
+def _row(kind: Kind, path: str, step: float, value: StoredValue, seconds: float) -> dict[str, Any]:
+    """A point in the words of a run file."""
+    return {"path": path, "step": step, "ts": round(seconds, 3), kind.row_field: kind.from_stored(value)}

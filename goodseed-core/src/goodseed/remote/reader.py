@@ -7,13 +7,15 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.errors import RemoteError, RunNotFoundError
-from goodseed.remote.client import split_project
-from goodseed.remote.wire import number_of
+from goodseed.remote.client import WantedRun, split_project
+from goodseed.storage.kinds import NUMBERS
+from goodseed.values import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from goodseed.remote.client import Client
+    from goodseed.storage.kinds import Kind, StoredValue
 
 __all__ = ["RemoteRun"]
 
@@ -40,7 +42,7 @@ class RemoteRun:
         details = next((run for run in client.runs(workspace, name) if run["run_id"] == run_id), None)
         if details is None:
             raise RunNotFoundError(f"{client.api_url} has no run {run_id!r} in project {project!r}.")
-        return cls(client, client.create_run(workspace, name, run_id, name=None, is_written=False), details)
+        return cls(client, client.create_run(WantedRun(workspace, name, run_id), is_written=False), details)
 
     def configs(self) -> list[dict[str, Any]]:
         """Every config by path, each with ``path``, ``type_tag``, ``value`` and ``updated_at``."""
@@ -48,13 +50,9 @@ class RemoteRun:
         rows = [{key: _text(row, key) for key in keys} for row in self.client.run(self.remote_id)["configs"]]
         return sorted(rows, key=lambda row: row["path"])
 
-    def metric_paths(self) -> list[str]:
-        """The paths of the metrics, sorted."""
-        return self.client.paths(self.remote_id, "metric")
-
-    def string_paths(self) -> list[str]:
-        """The paths of the string series, sorted."""
-        return self.client.paths(self.remote_id, "string")
+    def paths(self, kind: Kind) -> list[str]:
+        """The paths of the series of one kind, sorted."""
+        return self.client.paths(self.remote_id, kind.name)
 
     def metric_data(
         self, path: str, *, step_min: float | None, step_max: float | None, max_points: int | None
@@ -62,24 +60,24 @@ class RemoteRun:
         """One metric, as `goodseed.Run.get_metric_data` gives it."""
         low = None if step_min is None or math.isinf(step_min) else step_min
         high = None if step_max is None or math.isinf(step_max) else step_max
-        answer = self.client.metrics(self.remote_id, path, step_min=low, step_max=high, max_points=max_points)
+        answer = self.client.series(self.remote_id, NUMBERS, path, step_min=low, step_max=high, max_points=max_points)
         with self._meaningful():
             if answer.get("downsampled") is True:
                 return {"path": path, "downsampled": True, "buckets": [_bucket(item) for item in answer["buckets"]]}
             points = [{"step": float(item["step"]), "y": number_of(item["y"])} for item in answer["raw_points"]]
         return {"path": path, "downsampled": False, "raw_points": points}
 
-    def points(self, path: str) -> Iterator[tuple[float, float, float | None]]:
-        """A metric's points: step, number, and the time in seconds, None where the remote does not say it."""
-        for item in self.client.metrics(self.remote_id, path)["raw_points"]:
+    def points(self, kind: Kind, path: str) -> Iterator[tuple[float, StoredValue, float | None]]:
+        """A series' points: step, value as it is stored, and the time in seconds, None where the remote says none."""
+        if kind.has_buckets:
+            for item in self.client.series(self.remote_id, kind, path)["raw_points"]:
+                with self._meaningful():
+                    number = number_of(item["y"])
+                    yield float(item["step"]), None if math.isnan(number) else number, _seconds(item)
+            return
+        for item in self.client.pages(self.remote_id, kind, path):
             with self._meaningful():
-                yield float(item["step"]), number_of(item["y"]), _seconds(item)
-
-    def texts(self, path: str) -> Iterator[tuple[float, str, float | None]]:
-        """A string series' points: step, text, and the time in seconds, None where the remote does not say it."""
-        for item in self.client.strings(self.remote_id, path):
-            with self._meaningful():
-                yield float(item["step"]), str(item["value"]), _seconds(item)
+                yield float(item["step"]), kind.from_json(item["value"]), _seconds(item)
 
     @contextlib.contextmanager
     def _meaningful(self) -> Iterator[None]:
@@ -88,11 +86,11 @@ class RemoteRun:
         except (KeyError, TypeError, ValueError) as error:
             raise RemoteError(f"{self.client.api_url} sent invalid points: {error!r:.100}.") from error
 
-    def string_data(self, path: str, *, limit: int | None, offset: int) -> Iterator[dict[str, Any]]:
-        """The points of a string series by step, each with ``step`` and ``value``."""
-        for item in self.client.strings(self.remote_id, path, limit=limit, offset=offset):
+    def series_data(self, kind: Kind, path: str, *, limit: int | None, offset: int) -> Iterator[dict[str, Any]]:
+        """The points of a series without buckets by step, each with ``step`` and ``value``."""
+        for item in self.client.pages(self.remote_id, kind, path, limit=limit, offset=offset):
             with self._meaningful():
-                yield {"step": float(item["step"]), "value": str(item["value"])}
+                yield {"step": float(item["step"]), "value": kind.from_stored(kind.from_json(item["value"]))}
 
 
 def _bucket(item: dict[str, Any]) -> dict[str, Any]:

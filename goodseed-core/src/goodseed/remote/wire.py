@@ -1,4 +1,4 @@
-"""Points as the wire protocol has them: JSON objects, made a series at a time."""
+"""Points as the wire protocol has them: packed columns, or JSON objects, made a series at a time."""
 
 from __future__ import annotations
 
@@ -6,12 +6,26 @@ import json
 import math
 from typing import TYPE_CHECKING, Final
 
+from goodseed.columns import pack
+from goodseed.storage.kinds import NUMBERS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Encoder", "number_of", "one_point"]
+    from goodseed.columns import Points
+    from goodseed.storage.kinds import Kind, StoredValue
 
-_SPECIAL: Final = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"', "None": '"NaN"'}
+__all__ = ["PACKED", "Encoder", "one_point", "packed"]
+
+PACKED: Final = "application/x-goodseed-points"
+
+
+def packed(several: Sequence[Points]) -> bytes:
+    """The body of a request with these points.
+
+    Metrics go in version 1, which every remote with packed points reads and which costs the least time to make.
+    """
+    return pack(several, version=1 if all(points.kind == NUMBERS.name for points in several) else 2)
 
 
 class Encoder:
@@ -55,31 +69,18 @@ def _are_finite(values: Sequence[float | None]) -> bool:
         return False
 
 
-def one_point(path: str, step: float, value: float | str | None, seconds: float, *, is_text: bool) -> tuple[str, str]:
+def one_point(kind: Kind, path: str, step: float, value: StoredValue, seconds: float) -> tuple[str, str]:
     """One point, and what a plain remote may refuse it for: ``float steps``, ``non-finite numbers``, or nothing."""
     is_whole = step == int(step)
-    number = _text(str(value)) if is_text else repr(value)
-    head = (
-        f'{{"path":{_text(path)},"step":{int(step) if is_whole else repr(step)},"timestampMs":{round(seconds * 1000)}'
+    said = kind.to_json(value)
+    text = (
+        f'{{"path":{_text(path)},"step":{int(step) if is_whole else repr(step)},"timestampMs":{round(seconds * 1000)},'
+        f'"{kind.field}":{_text(said)}}}'
     )
-    text = f'{head},"{"text" if is_text else "number"}":{number if is_text else _SPECIAL.get(number, number)}}}'
     if not is_whole:
         return text, "float steps"
-    return text, "" if is_text or number not in _SPECIAL else "non-finite numbers"
+    return text, "non-finite numbers" if kind.form is float and isinstance(said, str) else ""
 
 
-def number_of(value: object) -> float:
-    """The number that an answer says, NaN and infinities as strings.
-
-    Raises:
-        ValueError, TypeError: It says none.
-    """
-    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        return float(value)
-    if value is None:
-        return math.nan
-    raise TypeError(f"{value!r:.60} is no number")
-
-
-def _text(value: str) -> str:
+def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
+from goodseed.storage.kinds import NUMBERS, TEXTS
 from goodseed.values import as_step
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class RunData:
             DisabledError: The run stores nothing.
             RemoteError: The run is on the remote, which is unreachable.
         """
-        return self._session.source().metric_paths()
+        return self._session.source().paths(NUMBERS)
 
     def get_metric_data(
         self, path: str, *, step_min: float | None = None, step_max: float | None = None, max_points: int | None = None
@@ -62,7 +64,7 @@ class RunData:
         source = self._session.source()
         data = source.metric_data(path, step_min=low, step_max=high, max_points=limit)
         if data.get("raw_points") == []:
-            self._warn_if_unknown(path, "metric", source.metric_paths)
+            self._warn_if_unknown(path, "metric", partial(source.paths, NUMBERS))
         return data
 
     def get_string_paths(self) -> list[str]:
@@ -72,7 +74,7 @@ class RunData:
             DisabledError: The run stores nothing.
             RemoteError: The run is on the remote, which is unreachable.
         """
-        return self._session.source().string_paths()
+        return self._session.source().paths(TEXTS)
 
     def get_string_data(
         self, path: str, *, limit: int | None = None, offset: int | None = None
@@ -91,9 +93,9 @@ class RunData:
         """
         path, count, skip = check_attribute_path(path), _count("limit", limit, 0), _count("offset", offset, 0)
         source = self._session.source()
-        data = list(source.string_data(path, limit=count, offset=skip or 0))
+        data = list(source.series_data(TEXTS, path, limit=count, offset=skip or 0))
         if not data:
-            self._warn_if_unknown(path, "string series", source.string_paths)
+            self._warn_if_unknown(path, "string series", partial(source.paths, TEXTS))
         return data
 
     def _warn_if_unknown(self, path: str, kind: str, known_paths: Callable[[], list[str]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.reader import RunReader
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from goodseed.paths import RunFiles
     from goodseed.storage.inbox.segments import FoundSegment
+    from goodseed.storage.kinds import Kind
 
 __all__ = ["LocalRun", "Source"]
 
@@ -21,19 +23,16 @@ _MAX_BUCKETS: Final = 1_000_000
 class Source(Protocol):
     """Answers the reading methods of `goodseed.Run`, whose checked arguments it gets."""
 
-    def metric_paths(self) -> list[str]:
-        """The paths of the metrics, sorted."""
-
-    def string_paths(self) -> list[str]:
-        """The paths of the string series, sorted."""
+    def paths(self, kind: Kind) -> list[str]:
+        """The paths of the series of one kind, sorted."""
 
     def metric_data(
         self, path: str, *, step_min: float | None, step_max: float | None, max_points: int | None
     ) -> dict[str, Any]:
         """One metric, as `goodseed.Run.get_metric_data` gives it."""
 
-    def string_data(self, path: str, *, limit: int | None, offset: int) -> Iterable[dict[str, Any]]:
-        """The points of a string series by step, each with ``step`` and ``value``."""
+    def series_data(self, kind: Kind, path: str, *, limit: int | None, offset: int) -> Iterable[dict[str, Any]]:
+        """The points of a series by step, each with ``step`` and ``value``."""
 
     def configs(self) -> list[dict[str, Any]]:
         """Every config by path, each with ``path``, ``type_tag``, ``value`` and ``updated_at``."""
@@ -55,15 +54,10 @@ class LocalRun:
     def _open(self) -> RunReader:
         return RunReader(self._files, None if self._unstored is None else self._unstored())
 
-    def metric_paths(self) -> list[str]:
-        """The paths of the metrics, sorted."""
+    def paths(self, kind: Kind) -> list[str]:
+        """The paths of the series of one kind, sorted."""
         with self._open() as reader:
-            return reader.metric_paths()
-
-    def string_paths(self) -> list[str]:
-        """The paths of the string series, sorted."""
-        with self._open() as reader:
-            return reader.string_paths()
+            return reader.paths(kind)
 
     def metric_data(
         self, path: str, *, step_min: float | None, step_max: float | None, max_points: int | None
@@ -75,15 +69,15 @@ class LocalRun:
                 buckets = reader.metric_buckets(path, limit, step_min=step_min, step_max=step_max)
                 if buckets is not None:
                     return {"path": path, "downsampled": True, "buckets": [asdict(bucket) for bucket in buckets]}
-            points = reader.metric_points(path, step_min=step_min, step_max=step_max)
-        raw = [{"step": point.step, "y": point.y} for point in points]
+            points = reader.points(NUMBERS, path, step_min=step_min, step_max=step_max)
+        raw = [{"step": step, "y": y} for step, y in zip(points.steps, points.values, strict=True)]
         return {"path": path, "downsampled": False, "raw_points": raw}
 
-    def string_data(self, path: str, *, limit: int | None, offset: int) -> list[dict[str, Any]]:
-        """The points of a string series by step, each with ``step`` and ``value``."""
+    def series_data(self, kind: Kind, path: str, *, limit: int | None, offset: int) -> list[dict[str, Any]]:
+        """The points of a series by step, each with ``step`` and ``value``."""
         with self._open() as reader:
-            points = reader.text_points(path, limit=limit, offset=offset)
-        return [{"step": point.step, "value": point.value} for point in points]
+            points = reader.points(kind, path, limit=limit, offset=offset)
+        return [{"step": step, "value": value} for step, value in zip(points.steps, points.values, strict=True)]
 
     def last_step(self, path: str) -> float | None:
         """The highest step under ``path``; None without a point."""

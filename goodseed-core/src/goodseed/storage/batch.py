@@ -7,11 +7,15 @@ from functools import lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
+from goodseed.columns import Points
+from goodseed.storage.kinds import NUMBERS, kinds
 from goodseed.storage.series import KnownShape, SeriesIds, Shapes
 from goodseed.storage.string_sets import apply_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from goodseed.storage.kinds import Kind, StoredValue
 
 __all__ = ["Batch", "Tables", "Upsert"]
 
@@ -30,19 +34,20 @@ class Tables:
     """What the writer knows of the file by heart, through all of its batches."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self.metric_ids: Final = SeriesIds(connection, "metric_series")
-        self.string_ids: Final = SeriesIds(connection, "string_series")
-        self.shapes: Final = Shapes(self.metric_ids)
+        self.ids: Final = {kind.name: SeriesIds(connection, kind) for kind in kinds()}
+        self.shapes: Final = Shapes(self.ids[NUMBERS.name])
 
     def store(self, connection: sqlite3.Connection) -> None:
         """Insert what is new, inside the caller's transaction."""
-        for part in (self.metric_ids, self.string_ids, self.shapes):
-            part.store(connection)
+        for ids in self.ids.values():
+            ids.store(connection)
+        self.shapes.store(connection)
 
     def stored(self) -> None:
         """The transaction is committed."""
-        for part in (self.metric_ids, self.string_ids, self.shapes):
-            part.stored()
+        for ids in self.ids.values():
+            ids.stored()
+        self.shapes.stored()
 
 
 class Batch:
@@ -56,7 +61,7 @@ class Batch:
         self._tables: Final = tables
         self._rows: dict[KnownShape, list[tuple[float, ...]]] = {}
         self._columns: dict[int, tuple[list[float], list[float], list[float]]] = {}  # steps, values, times
-        self._texts: list[tuple[int, float, str, float]] = []
+        self._values: dict[Kind, list[tuple[int, float, StoredValue, float]]] = {}  # of the other kinds
         self._configs: list[Sequence[str]] = []
         self._shape = tables.shapes.get
         self.size = 0
@@ -102,9 +107,9 @@ class Batch:
         column[1].append(value)
         column[2].append(round(time, 3))
 
-    def add_text(self, path: str, text: str, step: float, time: float) -> None:
-        """One point in a string series."""
-        self._texts.append((self._tables.string_ids[path], step, text, round(time, 3)))
+    def add_value(self, kind: Kind, path: str, value: StoredValue, step: float, time: float) -> None:
+        """One point in a series of another kind than numbers, as it is stored."""
+        self._values.setdefault(kind, []).append((self._tables.ids[kind.name][path], step, value, round(time, 3)))
         self.size += 1
 
     def add_configs(self, rows: Sequence[Sequence[str]]) -> None:
@@ -120,15 +125,15 @@ class Batch:
         """Write it all, inside the caller's transaction; may be called again if that one is rolled back."""
         self._tables.store(connection)
         series = sorted(self._series(), key=lambda entry: entry[0])
-        points = Upsert(connection, "metric_points", "y")
+        points = Upsert(connection, NUMBERS)
         for id_, steps, values, times in series:
             points.add(repeat(id_, len(times)), steps, values, times)
         points.finish()
-        self._texts.sort(key=lambda text: text[:2])  # a stable sort: of two texts at one step, the later stays so
-        if self._texts:
-            texts = Upsert(connection, "string_points", "value")
-            texts.add(*zip(*self._texts, strict=True))
-            texts.finish()
+        for kind, rows in self._values.items():
+            rows.sort(key=lambda row: row[:2])  # a stable sort: of two points at one step, the later stays so
+            others = Upsert(connection, kind)
+            others.add(*zip(*rows, strict=True))
+            others.finish()
         if self._configs:
             configs = apply_changes(connection, self._configs)
             connection.executemany(_UPSERT_CONFIG, configs)
@@ -136,16 +141,18 @@ class Batch:
             meta = [(_META_KEYS[row[0]], row[2]) for row in configs if row[0] in _META_KEYS]
             connection.executemany("INSERT OR REPLACE INTO run_meta (key, value) VALUES (?, ?)", meta)
 
-    def points(self) -> Iterator[tuple[str, str, Sequence[float], Sequence[float] | Sequence[str], Sequence[float]]]:
-        """The points that `store` writes, a series at a time: path, ``metric`` or ``string``, steps, values, times."""
+    def points(self) -> Iterator[Points]:
+        """The points that `store` writes, a series at a time, with their values as they were logged."""
         for id_, steps, values, times in self._series():
-            yield self._tables.metric_ids.path_of(id_), "metric", steps, values, times
-        texts: dict[int, list[tuple[float, str, float]]] = {}
-        for id_, step, text, time in self._texts:
-            texts.setdefault(id_, []).append((step, text, time))
-        for id_, rows in texts.items():
-            steps_of, values_of, times_of = zip(*rows, strict=True)
-            yield self._tables.string_ids.path_of(id_), "string", steps_of, values_of, times_of
+            yield Points(self._tables.ids[NUMBERS.name].path_of(id_), NUMBERS.name, steps, values, times)
+        for kind, rows in self._values.items():
+            by_series: dict[int, list[tuple[float, StoredValue, float]]] = {}
+            for id_, *point in rows:
+                by_series.setdefault(id_, []).append(tuple(point))  # type: ignore[arg-type]
+            for id_, points in by_series.items():
+                steps, stored, times = zip(*points, strict=True)
+                path = self._tables.ids[kind.name].path_of(id_)
+                yield Points(path, kind.name, steps, list(map(kind.from_stored, stored)), times)
 
     def _series(self) -> Iterator[tuple[int, Sequence[float], Sequence[float], Sequence[float]]]:
         for shape, rows in self._rows.items():
@@ -164,22 +171,21 @@ class Upsert:
     through the rows.
     """
 
-    def __init__(self, connection: sqlite3.Connection, table: str, column: str, *, mark: int = 0) -> None:
+    def __init__(self, connection: sqlite3.Connection, kind: Kind, *, mark: int = 0) -> None:
         """Nothing is written yet.
 
         Args:
             connection: In a transaction.
-            table: ``metric_points`` or ``string_points``.
-            column: That of its values.
+            kind: Whose points they are.
             mark: What ``uploaded`` becomes. If not 0, rows that are there and still the same are marked, and no others.
         """
         self._connection: Final = connection
-        self._table: Final = table
-        self._column: Final = column
+        self._table: Final = kind.point_table
+        self._column: Final = kind.column
         self._mark: Final = mark
-        self._columns: Final[tuple[list[float | str], ...]] = ([], [], [], [])
+        self._columns: Final[tuple[list[StoredValue], ...]] = ([], [], [], [])
 
-    def add(self, *columns: Iterable[float | str]) -> None:
+    def add(self, *columns: Iterable[StoredValue]) -> None:
         """Write some rows, now or later."""
         for mine, more in zip(self._columns, columns, strict=True):
             mine.extend(more)
@@ -193,7 +199,7 @@ class Upsert:
 
     def _write(self, rows: int) -> None:
         statement = _upsert_statement(self._table, self._column, rows, self._mark)
-        parameters: list[float | str] = [0] * (4 * rows)
+        parameters: list[StoredValue] = [0] * (4 * rows)
         end = len(self._columns[0]) // rows * rows
         for offset in range(0, end, rows):
             for place, column in enumerate(self._columns):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from goodseed.storage.kinds import kinds_in
 from goodseed.times import parse_time
 
 if TYPE_CHECKING:
@@ -17,11 +18,7 @@ RESUMED_AT: Final = "resumed_at"  # run_meta: when it was resumed the last time
 
 # The point with the highest step of each series: the last one in time but for series that are logged backwards.
 _LAST_POINT: Final = """
-    SELECT max(ts) FROM (
-        SELECT (SELECT ts FROM metric_points WHERE series_id = id ORDER BY step DESC LIMIT 1) AS ts FROM metric_series
-        UNION ALL
-        SELECT (SELECT ts FROM string_points WHERE series_id = id ORDER BY step DESC LIMIT 1) FROM string_series
-    )"""
+    SELECT (SELECT ts FROM {points} WHERE series_id = id ORDER BY step DESC LIMIT 1) AS ts FROM {series}"""
 _MODIFICATION: Final = "SELECT value FROM configs WHERE path = 'sys/modification_time'"
 
 
@@ -42,7 +39,8 @@ def last_sign(connection: sqlite3.Connection, heard_seconds: float = 0.0) -> flo
         connection: To its file.
         heard_seconds: What its lock says, in seconds since the epoch.
     """
-    (point,) = connection.execute(_LAST_POINT).fetchone()
+    last = [_LAST_POINT.format(points=kind.point_table, series=kind.series_table) for kind in kinds_in(connection)]
+    (point,) = connection.execute(f"SELECT max(ts) FROM ({' UNION ALL '.join(last)})").fetchone()
     change = connection.execute(_MODIFICATION).fetchone()
     modified = seconds_of(change[0], 0.0) if change is not None else 0.0
     return max(heard_seconds, modified, float(point) if isinstance(point, (int, float)) else 0.0)

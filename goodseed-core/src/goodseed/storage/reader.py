@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from goodseed.columns import Points
 from goodseed.errors import FileFormatError, RunNotFoundError
 from goodseed.storage.inbox.overlay import show_unstored
 from goodseed.storage.inbox.recovery import recover_if_abandoned
+from goodseed.storage.kinds import NUMBERS, kinds_in
 from goodseed.storage.lock import is_locked
 from goodseed.storage.rollup.buckets import Bucket, read_buckets
 from goodseed.storage.schema import connect_read_only, read_meta
@@ -22,8 +24,12 @@ if TYPE_CHECKING:
 
     from goodseed.paths import RunFiles
     from goodseed.storage.inbox.segments import FoundSegment
+    from goodseed.storage.kinds import Kind, StoredValue
 
-__all__ = ["ConfigRow", "LastPoint", "MetricPoint", "RunReader", "TextPoint", "is_at_rest"]
+__all__ = ["ConfigRow", "LastPoint", "RunReader", "is_at_rest"]
+
+_PORTION_POINTS: Final = 20_000
+_PORTION_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +40,6 @@ class ConfigRow:
     type_tag: str
     value: str
     updated_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class MetricPoint:
-    """A point of a metric; ``y`` may be NaN or infinite, ``time`` is in seconds since the epoch."""
-
-    step: float
-    y: float
-    time: float
-
-
-@dataclass(frozen=True, slots=True)
-class TextPoint:
-    """A point of a string series; ``time`` is in seconds since the epoch."""
-
-    step: float
-    value: str
-    time: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +120,7 @@ class RunReader:
 
     def metric_id(self, path: str) -> int | None:
         """The number of a metric in the file; None where there is none."""
-        return self._series_id("metric_series", path) or None
+        return self._series_id(NUMBERS, path) or None
 
     def meta(self) -> dict[str, str]:
         """The ``run_meta`` table, as written."""
@@ -162,40 +150,107 @@ class RunReader:
             if path.startswith(prefix)
         ]
 
-    def metric_paths(self) -> list[str]:
-        """The paths of the metrics, sorted."""
-        return [path for (path,) in self._rows("SELECT path FROM metric_series ORDER BY path")]
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of series that the run may have."""
+        with _readable(self._files):
+            return kinds_in(self._connection)
 
-    def string_paths(self) -> list[str]:
-        """The paths of the string series, sorted."""
-        return [path for (path,) in self._rows("SELECT path FROM string_series ORDER BY path")]
+    def paths(self, kind: Kind) -> list[str]:
+        """The paths of the series of one kind, sorted."""
+        if kind not in self.kinds():
+            return []
+        return [path for (path,) in self._rows(f"SELECT path FROM {kind.series_table} ORDER BY path")]
 
-    def metric_points(
-        self, path: str, *, step_min: float | None = None, step_max: float | None = None
-    ) -> list[MetricPoint]:
-        """The points of a metric by step, from ``step_min`` to ``step_max``, both included; none if there is none."""
-        series = self._series_id("metric_series", path)
-        rows = self._rows(
-            "SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ? ORDER BY step",
-            (series, *_bounds(step_min, step_max)),
+    def points(
+        self,
+        kind: Kind,
+        path: str,
+        *,
+        step_min: float | None = None,
+        step_max: float | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Points:
+        """The points of a series by step, with their values as they were logged; none if there is no such series.
+
+        Args:
+            kind: Of which kind it is.
+            path: Its path.
+            step_min: The first step wanted; may be infinite.
+            step_max: The last step wanted; may be infinite.
+            limit: At most so many; None for all.
+            offset: Leave out the first so many.
+        """
+        rows = self._points(kind, path, _bounds(step_min, step_max), limit, offset)
+        steps, values, times = zip(*rows, strict=True) if rows else ((), (), ())
+        return Points(path, kind.name, steps, list(map(kind.from_stored, values)), times)
+
+    def stored_points(
+        self, kind: Kind, path: str | None = None, *, limit: int | None = None, offset: int = 0
+    ) -> Iterator[Points]:
+        """The points of one series or, by path, of all, with their values as they are stored.
+
+        They come by step, in portions that fit into memory, and no snapshot is held between two of them.
+
+        Args:
+            kind: Of which kind they are.
+            path: The series; None for all of that kind.
+            limit: At most so many of each series; None for all.
+            offset: Leave out the first so many of each.
+        """
+        for name in self.paths(kind) if path is None else [path]:
+            left, skipped, after = limit, offset, -math.inf
+            while left is None or left > 0:
+                rows = self._portion(kind, name, after, left, skipped)
+                if not rows:
+                    break
+                yield Points(name, kind.name, *zip(*rows, strict=True))
+                left, skipped, after = None if left is None else left - len(rows), 0, rows[-1][0]
+
+    def _portion(
+        self, kind: Kind, path: str, after: float, limit: int | None, offset: int
+    ) -> list[tuple[float, StoredValue, float]]:
+        series, rows, size = self._series_id(kind, path), [], 0
+        if not series:
+            return []
+        most = _PORTION_POINTS if limit is None else min(limit, _PORTION_POINTS)
+        query = (
+            f"SELECT step, {kind.column}, ts FROM {kind.point_table} "
+            "WHERE series_id = ? AND step > ? ORDER BY step LIMIT ? OFFSET ?"
         )
-        return [MetricPoint(step, math.nan if y is None else y, time) for step, y, time in rows]
+        with _readable(self._files), closing(self._connection.execute(query, (series, after, most, offset))) as cursor:
+            for row in cursor:
+                rows.append(row)
+                size += len(row[1]) if isinstance(row[1], (str, bytes)) else 0
+                if size >= _PORTION_BYTES:
+                    break
+        return rows
+
+    def count(self, kind: Kind, path: str) -> int:
+        """How many points a series has."""
+        series = self._series_id(kind, path)
+        query = f"SELECT count(*) FROM {kind.point_table} WHERE series_id = ?"
+        return int(self._rows(query, (series,))[0][0]) if series else 0
+
+    def _points(
+        self, kind: Kind, path: str, bounds: tuple[float, float], limit: int | None = None, offset: int = 0
+    ) -> list[tuple[float, StoredValue, float]]:
+        series = self._series_id(kind, path)
+        if not series:
+            return []
+        return self._rows(
+            f"SELECT step, {kind.column}, ts FROM {kind.point_table} "
+            "WHERE series_id = ? AND step BETWEEN ? AND ? ORDER BY step LIMIT ? OFFSET ?",
+            (series, *bounds, -1 if limit is None else limit, offset),
+        )
 
     def metric_buckets(
         self, path: str, max_points: int, *, step_min: float | None = None, step_max: float | None = None
     ) -> list[Bucket] | None:
         """The metric in at most ``max_points`` buckets; None when it has no more points than that."""
-        series = self._series_id("metric_series", path)
+        series = self._series_id(NUMBERS, path)
         with self.transaction() as connection:
             return read_buckets(connection, series, max_points, *_bounds(step_min, step_max))
-
-    def text_points(self, path: str, *, limit: int | None = None, offset: int = 0) -> list[TextPoint]:
-        """The points of a string series by step: ``limit`` of them, after the first ``offset``."""
-        rows = self._rows(
-            "SELECT step, value, ts FROM string_points WHERE series_id = ? ORDER BY step LIMIT ? OFFSET ?",
-            (self._series_id("string_series", path), -1 if limit is None else limit, offset),
-        )
-        return [TextPoint(*row) for row in rows]
 
     def last_points(self) -> list[LastPoint]:
         """The last point of every metric, by path."""
@@ -207,21 +262,17 @@ class RunReader:
         return [LastPoint(path, step, math.nan if y is None else y) for path, step, y in rows]
 
     def last_step(self, path: str) -> float | None:
-        """The highest step under ``path``, in the metric and the string series of that name; None without a point."""
-        row = self._rows(
-            """
-            SELECT max(step) FROM (
-                SELECT max(step) AS step FROM metric_points
-                WHERE series_id = (SELECT id FROM metric_series WHERE path = ?1)
-                UNION ALL
-                SELECT max(step) FROM string_points WHERE series_id = (SELECT id FROM string_series WHERE path = ?1)
-            )""",
-            (path,),
-        )[0]
-        return None if row[0] is None else float(row[0])
+        """The highest step under ``path``, in the series of that name of every kind; None without a point."""
+        found = [
+            self._rows(f"SELECT max(step) FROM {kind.point_table} WHERE series_id = ?", (self._series_id(kind, path),))
+            for kind in self.kinds()
+        ]
+        return max((float(step) for ((step,),) in found if step is not None), default=None)
 
-    def _series_id(self, table: str, path: str) -> int:
-        rows = self._rows(f"SELECT id FROM {table} WHERE path = ?", (path,))
+    def _series_id(self, kind: Kind, path: str) -> int:
+        if kind not in self.kinds():
+            return 0
+        rows = self._rows(f"SELECT id FROM {kind.series_table} WHERE path = ?", (path,))
         return int(rows[0][0]) if rows else 0  # no series has the id 0
 
     def _rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple]:  # type: ignore[type-arg]

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import FileFormatError, RunInUseError
 from goodseed.storage.forks import GatedConnection
+from goodseed.storage.kinds import kinds
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from goodseed.storage.kinds import Kind
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -23,8 +26,11 @@ __all__ = [
     "connect_read_only",
     "connect_writer",
     "create_inbox_table",
+    "create_series_tables",
     "create_tables",
+    "drained_generation",
     "drop_inbox_table",
+    "has_inbox_table",
     "lenient_text",
     "migrate",
     "read_meta",
@@ -37,28 +43,7 @@ _CACHED_STATEMENTS: Final = 64
 _FIRST_QUERY_SECONDS: Final = 10.0
 _STEPS_BETWEEN_LOOKS: Final = 100_000
 
-# Columns and meanings are the specification's. Primary-key order and WITHOUT ROWID are what make points fast to write
-# and small; y is NULL for NaN, which SQLite can't hold.
-_POINT_TABLES: Final = {
-    "metric_points": """
-        CREATE TABLE {name} (
-            series_id INTEGER NOT NULL REFERENCES metric_series(id),
-            step REAL NOT NULL,
-            y REAL,
-            ts INTEGER NOT NULL,
-            uploaded INTEGER NOT NULL DEFAULT 0,
-            PRIMARY KEY (series_id, step)
-        ) WITHOUT ROWID""",
-    "string_points": """
-        CREATE TABLE {name} (
-            series_id INTEGER NOT NULL REFERENCES string_series(id),
-            step REAL NOT NULL,
-            value TEXT NOT NULL,
-            ts INTEGER NOT NULL,
-            uploaded INTEGER NOT NULL DEFAULT 0,
-            PRIMARY KEY (series_id, step)
-        ) WITHOUT ROWID""",
-}
+# Columns and meanings are the specification's; `goodseed.storage.kinds` has the tables of the series.
 _OTHER_TABLES: Final = (
     "CREATE TABLE run_meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     """
@@ -69,13 +54,11 @@ _OTHER_TABLES: Final = (
             updated_at TEXT NOT NULL,
             uploaded INTEGER NOT NULL DEFAULT 0
         ) WITHOUT ROWID""",
-    "CREATE TABLE metric_series (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)",
-    "CREATE TABLE string_series (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)",
 )
 # A view may be a query without end, and a trigger runs with every write.
 _DISGUISED: Final = """
     SELECT 1 FROM sqlite_master
-    WHERE lower(tbl_name) IN ('run_meta', 'configs', 'metric_series', 'metric_points', 'string_series', 'string_points')
+    WHERE lower(tbl_name) IN ({names})
         AND (type IN ('view', 'trigger') OR sql LIKE 'CREATE VIRTUAL%')"""
 # There while a run is written: what the numbers in the inbox mean and, under 0, which of its segments are stored.
 _INBOX_TABLE: Final = "CREATE TABLE inbox_shapes (number INTEGER PRIMARY KEY, paths TEXT NOT NULL)"
@@ -189,8 +172,10 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
         FileFormatError: It is no run file, or of a newer version.
         sqlite3.OperationalError: It can't be read.
     """
+    series = [name for kind in kinds() for name in (kind.series_table, kind.point_table)]
+    disguised = _DISGUISED.format(names=", ".join(f"'{name}'" for name in ("run_meta", "configs", *series)))
     try:
-        if connection.execute(_DISGUISED).fetchone() is not None:
+        if connection.execute(disguised).fetchone() is not None:
             raise FileFormatError(f"{path} has a view, a trigger or a virtual table where a run has tables.")
         text = read_meta(connection).get("schema_version") or "1"
     except sqlite3.OperationalError as error:
@@ -218,10 +203,17 @@ def create_tables(connection: sqlite3.Connection) -> None:
     """Make the tables of a new run, inside the caller's transaction."""
     for statement in _OTHER_TABLES:
         connection.execute(statement)
-    for name, statement in _POINT_TABLES.items():
-        connection.execute(statement.format(name=name))
+    for kind in kinds():
+        if kind.is_basic:
+            create_series_tables(connection, kind)
     connection.execute("INSERT INTO run_meta (key, value) VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
     create_inbox_table(connection)
+
+
+def create_series_tables(connection: sqlite3.Connection, kind: Kind) -> None:
+    """Make the tables of one kind of series, inside the caller's transaction."""
+    connection.execute(kind.create_series)
+    connection.execute(kind.create_points())
 
 
 def create_inbox_table(connection: sqlite3.Connection) -> None:
@@ -229,6 +221,19 @@ def create_inbox_table(connection: sqlite3.Connection) -> None:
     drop_inbox_table(connection)
     connection.execute(_INBOX_TABLE)
     set_drained(connection, 0)
+
+
+def has_inbox_table(connection: sqlite3.Connection) -> bool:
+    """Whether the file has what `create_inbox_table` makes, as one has that is written or whose writer died."""
+    return connection.execute("SELECT 1 FROM main.sqlite_master WHERE name = 'inbox_shapes'").fetchone() is not None
+
+
+def drained_generation(connection: sqlite3.Connection) -> int:
+    """Up to which of the inbox's segments everything is in the file."""
+    if not has_inbox_table(connection):
+        return 0
+    row = connection.execute("SELECT paths FROM inbox_shapes WHERE number = 0").fetchone()
+    return int(row[0]) if row else 0
 
 
 def drop_inbox_table(connection: sqlite3.Connection) -> None:
@@ -266,8 +271,8 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for name, statement in _POINT_TABLES.items():
-            connection.execute(statement.format(name=f"new_{name}"))
+        for name, statement in ((kind.point_table, kind.create_points) for kind in kinds() if kind.is_basic):
+            connection.execute(statement(f"new_{name}"))
             connection.execute(f"INSERT INTO new_{name} SELECT * FROM {name} ORDER BY series_id, step")
             connection.execute(f"DROP TABLE {name}")
             connection.execute(f"ALTER TABLE new_{name} RENAME TO {name}")

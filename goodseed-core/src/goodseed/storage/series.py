@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from goodseed.storage.inbox.records import row_layout
+from goodseed.storage.kinds import kinds_in
+from goodseed.storage.schema import create_series_tables
 
 if TYPE_CHECKING:
     import sqlite3
     import struct
     from collections.abc import Iterable, Sequence
+
+    from goodseed.storage.kinds import Kind
 
 __all__ = ["KnownShape", "SeriesIds", "Shapes"]
 
@@ -19,10 +23,13 @@ __all__ = ["KnownShape", "SeriesIds", "Shapes"]
 class SeriesIds:
     """The ids of one kind of series; new ones are stored with the batch that needs them."""
 
-    def __init__(self, connection: sqlite3.Connection, table: str) -> None:
-        """Read the ids that are there from ``table`` (``metric_series`` or ``string_series``)."""
-        self._table: Final = table
-        self._ids: dict[str, int] = {path: id_ for id_, path in connection.execute(f"SELECT id, path FROM {table}")}
+    def __init__(self, connection: sqlite3.Connection, kind: Kind) -> None:
+        """Read the ids that are there."""
+        self._kind: Final = kind
+        self._has_tables = kind in kinds_in(connection)
+        table = kind.series_table
+        rows = connection.execute(f"SELECT id, path FROM {table}") if self._has_tables else ()
+        self._ids: dict[str, int] = {path: id_ for id_, path in rows}
         used = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
         self._last: int = max([used[0] if used else 0, *self._ids.values()])
         self._new: list[tuple[int, str]] = []
@@ -46,10 +53,14 @@ class SeriesIds:
     def store(self, connection: sqlite3.Connection) -> None:
         """Insert the new ones, inside the caller's transaction."""
         if self._new:
-            connection.executemany(f"INSERT INTO {self._table} (id, path) VALUES (?, ?)", self._new)
+            if not self._has_tables:
+                create_series_tables(connection, self._kind)
+            statement = f"INSERT INTO {self._kind.series_table} (id, path) VALUES (?, ?)"
+            connection.executemany(statement, self._new)
 
     def stored(self) -> None:
         """Forget which were new: the transaction is committed."""
+        self._has_tables = self._has_tables or bool(self._new)
         self._new.clear()
 
 
@@ -70,10 +81,10 @@ class KnownShape:
 
 
 class Shapes:
-    """The shapes of one session, and which series they share."""
+    """The shapes of one session, and which series of numbers they share."""
 
-    def __init__(self, metric_ids: SeriesIds) -> None:
-        self._metric_ids: Final = metric_ids
+    def __init__(self, ids: SeriesIds) -> None:
+        self._ids: Final = ids
         self._known: dict[int, KnownShape] = {}
         self._owners: dict[int, KnownShape] = {}
         self._new: list[tuple[int, str]] = []
@@ -92,7 +103,7 @@ class Shapes:
         return self._learn(number, paths)
 
     def _learn(self, number: int, paths: Iterable[str]) -> list[KnownShape]:
-        ids = self._metric_ids
+        ids = self._ids
         series = [ids[path] for path in paths]
         shape = KnownShape(series, row_layout(len(series)))
         self._known[number] = shape

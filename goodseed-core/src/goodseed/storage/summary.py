@@ -15,6 +15,7 @@ from goodseed.errors import FileFormatError
 from goodseed.paths import RUN_SUFFIX, RunFiles
 from goodseed.storage.inbox.overlay import show_unstored
 from goodseed.storage.inbox.recovery import recover_if_abandoned
+from goodseed.storage.kinds import NUMBERS, TEXTS
 from goodseed.storage.life import (
     EARLIER_SECONDS,
     RESUMED_AT,
@@ -49,8 +50,9 @@ _FIELDS: Final = f"""
         AND length(value) <= {_MAX_TAGS_CHARACTERS}
         AND (path <> 'sys/end_reason'
             OR updated_at >= coalesce((SELECT value FROM configs WHERE path = 'sys/closed_time'), ''))"""
-_COUNTS: Final = """
-    SELECT (SELECT count(*) FROM configs), (SELECT count(*) FROM metric_series), (SELECT count(*) FROM string_series)"""
+_COUNTS: Final = f"""
+    SELECT (SELECT count(*) FROM configs),
+        (SELECT count(*) FROM {NUMBERS.series_table}), (SELECT count(*) FROM {TEXTS.series_table})"""
 # The first metrics that were logged, as the primary key has them; what monitoring logs ('0' follows '/') is left out.
 _LAST_POINTS: Final = f"""
     SELECT s.path, p.step, p.y

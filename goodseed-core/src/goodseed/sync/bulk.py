@@ -16,18 +16,19 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from goodseed.columns import Points
 from goodseed.errors import RemoteRefusedError
 from goodseed.remote.client import compressed_columns, compressed_points
-from goodseed.remote.packed import CONTENT_TYPE
 from goodseed.remote.wire import Encoder
-from goodseed.storage.outbox import UPLOADED, Chunk, Mark
+from goodseed.storage.kinds import NUMBERS
+from goodseed.storage.outbox import UPLOADED, Mark
 from goodseed.storage.schema import connect_read_only
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 
-    from goodseed.remote.client import Client
+    from goodseed.remote.client import Body, Client
 
 __all__ = ["BULK_POINTS", "upload_bulk"]
 
@@ -39,7 +40,7 @@ _CHECKPOINT_PARTS: Final = 16
 
 
 class _Piece(NamedTuple):
-    """What waits of one metric after one step, up to another."""
+    """What waits of one series after one step, up to another."""
 
     series: int
     path: str
@@ -50,9 +51,8 @@ class _Piece(NamedTuple):
 class _Part(NamedTuple):
     """A request, and what is in it."""
 
-    body: bytes
-    content_type: str
-    chunks: list[Chunk]
+    body: Body
+    points: list[Points]
     size: int
 
 
@@ -87,7 +87,7 @@ def upload_bulk(
         while len(sending) > most:
             part = sending.popleft().result()
             if part is not None:
-                Mark(UPLOADED, chunks=part.chunks, is_alone=True).apply(connection)
+                Mark(UPLOADED, points=part.points, is_alone=True).apply(connection)
                 on_sent(part.size)
 
     # Not by fork: this process has threads and connections.
@@ -116,11 +116,12 @@ def upload_bulk(
 
 
 def _plan(connection: sqlite3.Connection) -> Iterator[list[_Piece]]:
-    """All that waits, in parts of about `_PART_POINTS`."""
+    """All numbers that wait, in parts of about `_PART_POINTS`."""
     part: list[_Piece] = []
     size = 0
-    paths = dict(connection.execute("SELECT id, path FROM metric_series"))
-    counts = "SELECT series_id, count(*) FROM metric_points WHERE uploaded = 0 GROUP BY series_id ORDER BY series_id"
+    table = NUMBERS.point_table
+    paths = dict(connection.execute(f"SELECT id, path FROM {NUMBERS.series_table}"))
+    counts = f"SELECT series_id, count(*) FROM {table} WHERE uploaded = 0 GROUP BY series_id ORDER BY series_id"
     for series, count in connection.execute(counts).fetchall():
         path, after = paths[series], float("-inf")
         if size + count < _PART_POINTS:
@@ -129,7 +130,7 @@ def _plan(connection: sqlite3.Connection) -> Iterator[list[_Piece]]:
             continue
         while True:
             row = connection.execute(
-                "SELECT max(step), count(*) FROM (SELECT step FROM metric_points WHERE series_id = ? AND step > ? "
+                f"SELECT max(step), count(*) FROM (SELECT step FROM {table} WHERE series_id = ? AND step > ? "
                 "AND uploaded = 0 ORDER BY step LIMIT ?)",
                 (series, after, _PART_POINTS - size),
             ).fetchone()
@@ -152,8 +153,8 @@ def _encode(database: str, pieces: list[_Piece], is_packed: bool) -> _Part:
     with closing(connect_read_only(Path(database), is_at_rest=False)) as connection:
         for series, path, after, last in pieces:
             rows = connection.execute(
-                "SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step > ? AND step <= ? AND uploaded = 0 "
-                "ORDER BY step",
+                f"SELECT step, {NUMBERS.column}, ts FROM {NUMBERS.point_table} "
+                "WHERE series_id = ? AND step > ? AND step <= ? AND uploaded = 0 ORDER BY step",
                 (series, after, last),
             ).fetchall()
             if not rows:
@@ -162,11 +163,11 @@ def _encode(database: str, pieces: list[_Piece], is_packed: bool) -> _Part:
             text = "" if is_packed else encoder.points(path, steps, values, times)
             if text is not None:
                 texts.append(text)
-                found.append(Chunk(series, path, steps, values, times))
+                found.append(Points(path, NUMBERS.name, steps, values, times))
                 count += len(steps)
     body = compressed_columns(found) if is_packed else compressed_points(texts)
-    ends = [Chunk(one.series, one.path, (one.steps[0], one.steps[-1]), (), ()) for one in found]
-    return _Part(body, CONTENT_TYPE if is_packed else "application/json", ends, count)
+    ends = [one._replace(steps=(one.steps[0], one.steps[-1]), values=(), times=()) for one in found]
+    return _Part(body, ends, count)
 
 
 def _send(encoded: Future[_Part], client: Client, remote_id: str) -> _Part | None:
@@ -175,7 +176,7 @@ def _send(encoded: Future[_Part], client: Client, remote_id: str) -> _Part | Non
     if not part.size:
         return None
     try:
-        rejected = client.ingest_compressed(remote_id, part.body, part.content_type)
+        rejected = client.ingest(remote_id, part.body)
     except RemoteRefusedError as error:
         if error.status in (400, 413, 415, 422):
             return None

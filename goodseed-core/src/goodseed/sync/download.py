@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from goodseed.errors import FileFormatError, RemoteError, RunExistsError
 from goodseed.paths import make_private_directory
 from goodseed.storage.batch import Batch, Tables, Upsert
+from goodseed.storage.kinds import kinds, kinds_in
 from goodseed.storage.schema import connect_writer, create_tables, drop_inbox_table
 from goodseed.values import decode_config
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from goodseed.paths import RunFiles
     from goodseed.remote.reader import RemoteRun
+    from goodseed.storage.kinds import Kind
 
 __all__ = ["download_run"]
 
@@ -93,14 +94,14 @@ def _fill(
         [(key, value) for key, value in meta.items() if value],
     )
     now, count = time.time(), 0
-    for path in remote.metric_paths():
-        rows = ((step, None if math.isnan(y) else y, now if at is None else at) for step, y, at in remote.points(path))
-        count += _store(connection, tables.metric_ids[path], "metric_points", "y", rows, on_points)
-    for path in remote.string_paths():
-        texts = ((step, text, now if at is None else at) for step, text, at in remote.texts(path))
-        count += _store(connection, tables.string_ids[path], "string_points", "value", texts, on_points)
-    tables.store(connection)
-    for table in ("metric_points", "string_points", "configs"):
+    for kind in kinds():
+        for path in remote.paths(kind):
+            rows = ((step, value, now if at is None else at) for step, value, at in remote.points(kind, path))
+            series = tables.ids[kind.name][path]
+            tables.store(connection)
+            tables.stored()
+            count += _store(connection, series, kind, rows, on_points)
+    for table in ("configs", *(kind.point_table for kind in kinds_in(connection))):
         connection.execute(f"UPDATE {table} SET uploaded = 1")
     connection.execute("COMMIT")
     return count
@@ -120,12 +121,11 @@ def _store_configs(connection: sqlite3.Connection, tables: Tables, rows: list[di
 def _store(
     connection: sqlite3.Connection,
     series: int,
-    table: str,
-    column: str,
+    kind: Kind,
     rows: Iterable[tuple[Any, Any, Any]],
     on_points: Callable[[int], None],
 ) -> int:
-    upsert, count, waiting = Upsert(connection, table, column), 0, []
+    upsert, count, waiting = Upsert(connection, kind), 0, []
     for row in rows:
         waiting.append((series, *row))
         if len(waiting) >= _AT_ONCE:

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from goodseed.columns import Points
     from goodseed.paths import RunFiles
     from goodseed.remote.client import Client
-    from goodseed.storage.outbox import Chunk, Mark, PendingConfig
+    from goodseed.storage.kinds import Kind
+    from goodseed.storage.outbox import Mark, PendingConfig
 
 __all__ = ["FileUpload", "open_for_upload"]
 
@@ -72,7 +74,7 @@ class FileUpload:
         )
         remote_id = registration.make(client)
         capabilities = client.capabilities()
-        if self.pending >= BULK_POINTS:
+        if self.pending >= BULK_POINTS and not capabilities.columns:
             upload_bulk(
                 self._connection, self._database, client, remote_id, on_sent, is_packed=capabilities.packed_points
             )
@@ -86,9 +88,13 @@ class FileUpload:
         """The first configs that wait."""
         return self._outbox.configs(limit)
 
-    def chunks(self, kind: str, limit: int, max_characters: int) -> list[Chunk]:
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of series that the run may have points of."""
+        return self._outbox.kinds()
+
+    def points(self, kind: Kind, limit: int, max_bytes: int) -> list[Points]:
         """The next points that wait."""
-        return self._outbox.chunks(kind, limit, max_characters)
+        return self._outbox.points(kind, limit, max_bytes)
 
     def mark(self, mark: Mark) -> None:
         """Write ``mark`` into the file."""

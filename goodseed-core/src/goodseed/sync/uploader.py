@@ -7,16 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from goodseed.columns import Points
 from goodseed.errors import RemoteError, RemoteRefusedError
-from goodseed.remote import wire
-from goodseed.remote.client import compressed_columns
-from goodseed.remote.packed import CONTENT_TYPE
-from goodseed.storage.outbox import REFUSED, UPLOADED, Chunk, Mark
+from goodseed.remote.wire import Encoder
+from goodseed.storage.kinds import NUMBERS
+from goodseed.storage.outbox import REFUSED, UPLOADED, Mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from goodseed.remote.client import Capabilities, Client, RejectedPoint
+    from goodseed.storage.kinds import Kind, StoredValue
     from goodseed.storage.outbox import PendingConfig
 
 __all__ = ["Source", "Uploader"]
@@ -24,7 +25,7 @@ __all__ = ["Source", "Uploader"]
 _logger: Final = logging.getLogger("goodseed")
 _MAX_CONFIGS: Final = 1_000
 _MAX_POINTS: Final = 50_000
-_MAX_CHARACTERS: Final = 4 << 20
+_MAX_VALUE_BYTES: Final = 4 << 20
 _MAX_BODY: Final = 8 << 20  # half of what the protocol allows
 _SUSPICIOUS: Final = 20  # refusals of single items in a row: it is not the items
 _SHOWN: Final = 120
@@ -41,7 +42,10 @@ class Source(Protocol):
     def configs(self, limit: int) -> list[PendingConfig]:
         """The first configs that wait."""
 
-    def chunks(self, kind: str, limit: int, max_characters: int) -> list[Chunk]:
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of series that the run may have points of."""
+
+    def points(self, kind: Kind, limit: int, max_bytes: int) -> list[Points]:
         """Points that wait."""
 
     def mark(self, mark: Mark) -> None:
@@ -49,10 +53,20 @@ class Source(Protocol):
 
 
 class _Item(NamedTuple):
-    """A point by itself."""
+    """A point by itself.
 
-    text: str
-    row: tuple[int, float, float | str | None, float]
+    Attributes:
+        encoded: What the remote is sent of it.
+        size: About how many bytes that has.
+        path: Its series.
+        row: Step, value as it is stored, and time.
+        trait: What a plain remote may refuse it for.
+    """
+
+    encoded: Any
+    size: int
+    path: str
+    row: tuple[float, StoredValue, float]
     trait: str
 
 
@@ -87,11 +101,11 @@ class Uploader:
         self._client: Final = client
         self._remote_id: Final = remote_id
         self._source: Final = source
-        self._is_packed: Final = capabilities.packed_points
+        self._capabilities: Final = capabilities
         self._takes_all: Final = capabilities.float_steps and capabilities.non_finite
         self._label: Final = label
         self._on_sent: Final = on_sent
-        self._encoder: Final = wire.Encoder()
+        self._encoder: Final = Encoder()
         self._reported: Final[set[str]] = set()
         self._untaken: Final[set[str]] = set()
         self._in_a_row = 0
@@ -107,78 +121,85 @@ class Uploader:
         """
         while not should_stop() and (configs := self._source.configs(_MAX_CONFIGS)):
             self._send(configs, self._post_configs, self._mark_configs)
-        for kind in ("metric", "string"):
-            if self._source.is_alone:
+        for kind in self._source.kinds():
+            if not self._capabilities.takes(kind):
+                self._leave_out(kind, should_stop)
+            elif self._source.is_alone:
                 self._send_ahead(kind, should_stop)
             else:
-                while not should_stop() and (chunks := self._source.chunks(kind, _MAX_POINTS, _MAX_CHARACTERS)):
-                    for request in self._requests(kind, chunks):
+                while not should_stop() and (some := self._source.points(kind, _MAX_POINTS, _MAX_VALUE_BYTES)):
+                    for request in self._requests(kind, some):
                         self._finish(kind, request, self._try(request))
+
+    def _leave_out(self, kind: Kind, should_stop: Callable[[], bool]) -> None:
+        """Mark what waits of a kind that the remote does not take: it stays here alone, and is said once."""
+        while not should_stop() and (some := self._source.points(kind, _MAX_POINTS, _MAX_VALUE_BYTES)):
+            self._report(f"points of the kind {kind.name!r}, such as {some[0].path!r}", "the remote does not take them")
+            self._source.mark(Mark(REFUSED, points=some, is_alone=self._source.is_alone))
+            self.refused += sum(len(points.steps) for points in some)
 
     # -- requests of whole chunks ---------------------------------------------------------------------------------
 
-    def _send_ahead(self, kind: str, should_stop: Callable[[], bool]) -> None:
+    def _send_ahead(self, kind: Kind, should_stop: Callable[[], bool]) -> None:
         """Make the next request while one is under way."""
         with ThreadPoolExecutor(1, "goodseed-upload") as sender:
             under_way: tuple[_Request, Any] | None = None
-            while not should_stop() and (chunks := self._source.chunks(kind, _MAX_POINTS, _MAX_CHARACTERS)):
-                for request in self._requests(kind, chunks):
+            while not should_stop() and (some := self._source.points(kind, _MAX_POINTS, _MAX_VALUE_BYTES)):
+                for request in self._requests(kind, some):
                     if under_way is not None:
                         self._finish(kind, under_way[0], under_way[1].result())
                     under_way = request, sender.submit(self._try, request)
             if under_way is not None:
                 self._finish(kind, under_way[0], under_way[1].result())
 
-    def _requests(self, kind: str, chunks: Sequence[Chunk]) -> Iterator[_Request]:
-        """Chunks whose points any remote takes, many to a request; after them the others, to be taken apart."""
-        if kind == "metric" and self._is_packed:
-            yield _Request(chunks, None, compressed_columns(chunks))
+    def _requests(self, kind: Kind, several: Sequence[Points]) -> Iterator[_Request]:
+        """Series whose points any remote takes, many to a request; after them the others, to be taken apart."""
+        if self._capabilities.takes_packed(kind):
+            yield _Request(several, self._client.request(several))
             return
-        waiting: list[Chunk] = []
+        waiting: list[Points] = []
         texts: list[str] = []
-        apart: list[Chunk] = []
+        apart: list[Points] = []
         size = 0
-        for chunk in chunks:
-            text = self._encode(kind, chunk)
+        for points in several:
+            text = self._encode(kind, points)
             if text is None or len(text) > _MAX_BODY:
-                apart.append(chunk)
+                apart.append(points)
                 continue
             if size + len(text) > _MAX_BODY:
-                yield _Request(waiting, texts)
+                yield _Request(waiting, self._client.request_of(texts))
                 waiting, texts, size = [], [], 0
-            waiting.append(chunk)
+            waiting.append(points)
             texts.append(text)
             size += len(text)
         if waiting:
-            yield _Request(waiting, texts)
+            yield _Request(waiting, self._client.request_of(texts))
         if apart:
             yield _Request(apart, None)
 
-    def _encode(self, kind: str, chunk: Chunk) -> str | None:
-        if kind != "metric":
+    def _encode(self, kind: Kind, points: Points) -> str | None:
+        if kind is not NUMBERS:
             return None
-        return self._encoder.points(chunk.path, chunk.steps, chunk.values, chunk.times)  # type: ignore[arg-type]
+        return self._encoder.points(points.path, points.steps, points.values, points.times)  # type: ignore[arg-type]
 
     def _try(self, request: _Request) -> list[RejectedPoint] | None:
         """Send it; None when it is to be taken apart."""
+        if request.content is None:
+            return None
         try:
-            if request.packed is not None:
-                return self._client.ingest_compressed(self._remote_id, request.packed, CONTENT_TYPE)
-            if request.texts is None:
-                return None
-            return self._client.ingest(self._remote_id, request.texts)
+            return self._client.ingest(self._remote_id, request.content)
         except RemoteRefusedError as error:
             if error.status not in _REFUSALS:
                 raise
             return None
 
-    def _finish(self, kind: str, request: _Request, rejected: list[RejectedPoint] | None) -> None:
+    def _finish(self, kind: Kind, request: _Request, rejected: list[RejectedPoint] | None) -> None:
         if rejected is not None and not rejected:
             self._in_a_row = 0
-            self._source.mark(Mark(UPLOADED, kind=kind, chunks=request.chunks, is_alone=self._source.is_alone))
-            self._count(sum(len(chunk.steps) for chunk in request.chunks))
+            self._source.mark(Mark(UPLOADED, points=request.several, is_alone=self._source.is_alone))
+            self._count(sum(len(points.steps) for points in request.several))
             return
-        items = [item for chunk in request.chunks for item in _items(kind, chunk)]
+        items = [item for points in request.several for item in self._items(kind, points)]
         if rejected:
             self._settle_rejected(kind, items, rejected)
             return
@@ -186,7 +207,7 @@ class Uploader:
             for part in _parts(group):
                 self._send_alike(kind, trait, part)
 
-    def _send_alike(self, kind: str, trait: str, items: Sequence[_Item]) -> None:
+    def _send_alike(self, kind: Kind, trait: str, items: Sequence[_Item]) -> None:
         """Send points that have a trait in common; when a remote takes none with it, that is found out once."""
 
         def mark(items: Sequence[_Item], state: int) -> None:
@@ -209,15 +230,20 @@ class Uploader:
         mark(items, REFUSED)
         self.refused += len(items)
 
+    def _items(self, kind: Kind, points: Points) -> Iterator[_Item]:
+        for row in zip(points.steps, points.values, points.times, strict=True):
+            encoded, size, trait = self._client.one_point(kind, points.path, *row)
+            yield _Item(encoded, size, points.path, row, trait)
+
     # -- single items ---------------------------------------------------------------------------------------------
 
     def _post_items(self, items: Sequence[_Item]) -> Collection[int]:
-        rejected = self._client.ingest(self._remote_id, [item.text for item in items])
+        rejected = self._client.ingest(self._remote_id, self._client.request_of([item.encoded for item in items]))
         for point in rejected:
             self._report(_shown(items[point.index]), point.reason)
         return {point.index for point in rejected if point.index < len(items)}
 
-    def _settle_rejected(self, kind: str, items: Sequence[_Item], rejected: Sequence[RejectedPoint]) -> None:
+    def _settle_rejected(self, kind: Kind, items: Sequence[_Item], rejected: Sequence[RejectedPoint]) -> None:
         """The remote took the request and named points that it left out."""
         out = {point.index: point.reason for point in rejected if point.index < len(items)}
         for index, reason in out.items():
@@ -228,12 +254,12 @@ class Uploader:
         self._mark_items(kind, taken, UPLOADED)
         self._count(len(taken))
 
-    def _mark_items(self, kind: str, items: Sequence[_Item], state: int) -> None:
-        chunks = []
-        for series, some in groupby(items, key=lambda item: item.row[0]):
-            _, steps, values, times = zip(*(item.row for item in some), strict=True)
-            chunks.append(Chunk(series, "", steps, values, times))
-        self._source.mark(Mark(state, kind=kind, chunks=chunks))
+    def _mark_items(self, kind: Kind, items: Sequence[_Item], state: int) -> None:
+        several = [
+            Points(path, kind.name, *zip(*(item.row for item in some), strict=True))
+            for path, some in groupby(items, key=lambda item: item.path)
+        ]
+        self._source.mark(Mark(state, points=several))
 
     def _post_configs(self, configs: Sequence[PendingConfig]) -> Collection[int]:
         body = [{"path": row.path, "type_tag": row.type_tag, "value": row.value or ""} for row in configs]
@@ -300,17 +326,10 @@ class Uploader:
 
 
 class _Request(NamedTuple):
-    """Whole chunks for one request, as texts or packed; with neither they are to be taken apart."""
+    """Whole series for one request, and what is sent of them; None for those that are to be taken apart."""
 
-    chunks: Sequence[Chunk]
-    texts: Sequence[str] | None
-    packed: bytes | None = None
-
-
-def _items(kind: str, chunk: Chunk) -> Iterator[_Item]:
-    for step, value, seconds in zip(chunk.steps, chunk.values, chunk.times, strict=True):
-        text, trait = wire.one_point(chunk.path, step, value, seconds, is_text=kind == "string")
-        yield _Item(text, (chunk.series, step, value, seconds), trait)
+    several: Sequence[Points]
+    content: Any
 
 
 def _by_trait(items: Sequence[_Item], *, takes_all: bool) -> list[tuple[str, list[_Item]]]:
@@ -327,14 +346,18 @@ def _parts(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
     """``items`` in requests of at most `_MAX_BODY` characters, but for a single one that is longer."""
     start, size = 0, 0
     for index, item in enumerate(items):
-        if size + len(item.text) > _MAX_BODY and index > start:
+        if size + item.size > _MAX_BODY and index > start:
             yield items[start:index]
             start, size = index, 0
-        size += len(item.text)
+        size += item.size
     if len(items) > start:
         yield items[start:]
 
 
 def _shown(item: _Item | PendingConfig) -> str:
-    text = item.text if isinstance(item, _Item) else f"config {item.path!r} of {len(item.value or ''):,} characters"
+    text = (
+        f"{item.encoded}"
+        if isinstance(item, _Item)
+        else f"config {item.path!r} of {len(item.value or ''):,} characters"
+    )
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import AuthenticationError, GoodseedError, ProjectNotFoundError, RemoteError
-from goodseed.remote.client import Capabilities, split_project
+from goodseed.remote.client import Capabilities, WantedRun, split_project
 from goodseed.storage.forks import watch_forks
 from goodseed.storage.inbox.waiting import Done, Wake, wait_until
 from goodseed.storage.outbox import LiveOutbox, ensure_pending_indexes
@@ -23,8 +23,10 @@ from goodseed.threads import signals_kept_out
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from goodseed.columns import Points
     from goodseed.remote.client import Client
-    from goodseed.storage.outbox import Chunk, Mark, PendingConfig
+    from goodseed.storage.kinds import Kind
+    from goodseed.storage.outbox import Mark, PendingConfig
     from goodseed.storage.writer import RunWriter
 
 __all__ = ["Registration", "SyncWorker"]
@@ -60,15 +62,8 @@ class Registration:
     def make(self, client: Client) -> str:
         """Make the run at the remote, or find it there; returns the remote's id of it."""
         workspace, project = split_project(client, self.project)
-        return client.create_run(
-            workspace,
-            project,
-            self.run_id,
-            name=self.name,
-            is_written=True,
-            created_at=self.created_at,
-            modified_at=self.modified_at,
-        )
+        wanted = WantedRun(workspace, project, self.run_id, self.name, self.created_at, self.modified_at)
+        return client.create_run(wanted, is_written=True)
 
 
 class SyncWorker:
@@ -198,10 +193,15 @@ class SyncWorker:
         with self._outbox() as outbox:
             return outbox.configs(limit)
 
-    def chunks(self, kind: str, limit: int, max_characters: int) -> list[Chunk]:
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of series that the run may have points of."""
+        with self._outbox() as outbox:
+            return outbox.kinds()
+
+    def points(self, kind: Kind, limit: int, max_bytes: int) -> list[Points]:
         """The first points that wait."""
         with self._outbox() as outbox:
-            return outbox.chunks(kind, limit, max_characters)
+            return outbox.points(kind, limit, max_bytes)
 
     def mark(self, mark: Mark) -> None:
         """Let the writer mark them: it has the one connection that writes.

@@ -7,30 +7,17 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, final
 
+from goodseed.columns import Points
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from goodseed.paths import RunFiles
     from goodseed.storage.edits import Edited, Edits
     from goodseed_hub.registry.directory import RunRecord
 
-__all__ = ["Change", "Column", "GroupCommit", "Outcome", "RunStore", "Seat", "first_meta", "merged", "resolved"]
-
-
-@dataclass(slots=True)
-class Column:
-    """Points of one series, in the order in which they came: a later one at the same step replaces an earlier one.
-
-    Attributes:
-        steps: Their steps.
-        values: Numbers, NaN and infinities among them; or texts.
-        times_ms: When they were logged, in milliseconds since the epoch.
-    """
-
-    steps: list[float] = field(default_factory=list)
-    values: list[float] | list[str] = field(default_factory=list)
-    times_ms: list[float] = field(default_factory=list)
+__all__ = ["Change", "GroupCommit", "Outcome", "RunStore", "Seat", "admitted", "first_meta", "merged", "resolved"]
 
 
 @dataclass(slots=True)
@@ -38,16 +25,14 @@ class Change:
     """What one request brings to a run.
 
     Attributes:
-        metrics: Points of metrics, by path.
-        texts: Points of string series, by path.
+        points: Points in the order in which they came: a later one at the same step replaces an earlier one.
         configs: Path, type tag, value and time of the change (ISO 8601) of each config.
         meta: For ``run_meta``; None takes a key away.
         edits: What somebody changes on the page; it comes after the rest.
         is_last: The run has ended: nothing more is likely to come.
     """
 
-    metrics: dict[str, Column] = field(default_factory=dict)
-    texts: dict[str, Column] = field(default_factory=dict)
+    points: Sequence[Points] = ()
     configs: Sequence[tuple[str, str, str, str]] = ()
     meta: Mapping[str, str | None] = field(default_factory=dict)
     edits: Edits | None = None
@@ -59,12 +44,10 @@ class Outcome:
     """What became of a change.
 
     Attributes:
-        refused_metrics: Metrics of which no point was stored, as the run has too many series.
-        refused_texts: String series, likewise.
+        refused: Kind and path of each series of which no point was stored, as the run has too many series.
     """
 
-    refused_metrics: frozenset[str] = frozenset()
-    refused_texts: frozenset[str] = frozenset()
+    refused: frozenset[tuple[str, str]] = frozenset()
 
 
 class RunStore(Protocol):
@@ -198,22 +181,34 @@ def first_meta(run: RunRecord) -> dict[str, str]:
     return {"run_id": run.run_id, "project": run.full_project, "hub_run": run.id, "status": "running"}
 
 
-def merged(columns: Iterator[tuple[str, Column]]) -> dict[str, Column]:
-    """The points of several changes, by path; in order. The columns that are given stay as they are."""
-    found: dict[str, Column] = {}
-    own: set[str] = set()
-    for path, column in columns:
-        known = found.get(path)
+def merged(several: Iterable[Points]) -> list[Points]:
+    """The points of several changes, a series once; in order. The columns that are given stay as they are."""
+    found: dict[tuple[str, str], Points] = {}
+    own: set[tuple[str, str]] = set()
+    for points in several:
+        name = points.kind, points.path
+        known = found.get(name)
         if known is None:
-            found[path] = column
+            found[name] = points
             continue
-        if path not in own:
-            own.add(path)
-            known = found[path] = Column(list(known.steps), list(known.values), list(known.times_ms))  # type: ignore[arg-type]
-        known.steps += column.steps
-        known.values += column.values  # type: ignore[operator]
-        known.times_ms += column.times_ms
-    return found
+        if name not in own:
+            own.add(name)
+            known = found[name] = Points(
+                points.path, points.kind, list(known.steps), list(known.values), list(known.times)
+            )
+        for column, more in zip(known[2:], points[2:], strict=True):
+            column.extend(more)  # type: ignore[attr-defined]
+    return list(found.values())
+
+
+def admitted(changes: Sequence[Change], outcomes: Sequence[Outcome]) -> list[Points]:
+    """The points of ``changes`` that are not refused, a series once."""
+    return merged(
+        points
+        for change, outcome in zip(changes, outcomes, strict=True)
+        for points in change.points
+        if (points.kind, points.path) not in outcome.refused
+    )
 
 
 def resolved(

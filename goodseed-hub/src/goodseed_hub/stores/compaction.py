@@ -9,8 +9,9 @@ from itertools import islice
 from operator import lt
 from typing import TYPE_CHECKING, Any, Final
 
+from goodseed.storage.kinds import TEXTS, kind_of
 from goodseed_hub.stores import statements
-from goodseed_hub.stores.base import Column, merged
+from goodseed_hub.stores.base import merged
 from goodseed_hub.stores.codec import SMALL, pack, unpack
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
     import psycopg
 
-__all__ = ["METRIC", "TEXT", "compact", "series_id"]
+    from goodseed.columns import Points
 
-METRIC, TEXT = 0, 1
+__all__ = ["compact", "config_id", "series_id"]
+
 _MAX_SEGMENTS: Final = 5_000
 _MAX_POINTS: Final = 500_000  # of the segments that are compacted in one transaction: some 100 bytes of memory each
 _MAX_BYTES: Final = 32 << 20
@@ -29,9 +31,19 @@ _BLOCK_BYTES: Final = 1 << 20
 _SMALL_POINTS: Final = 1_024  # a last block of fewer is written anew, together with what follows it
 
 
-def series_id(kind: int, path: str) -> uuid.UUID:
+def series_id(kind: str, path: str) -> uuid.UUID:
     """The number of a series in its run, the same in every process."""
-    return uuid.UUID(bytes=blake2b(f"{kind}{path}".encode(), digest_size=16).digest())
+    known = kind_of(kind)
+    return _id(kind if known is None else known.code, path)
+
+
+def config_id(path: str) -> uuid.UUID:
+    """The number of a config in its run."""
+    return _id(TEXTS.code, path)
+
+
+def _id(code: int | str, path: str) -> uuid.UUID:
+    return uuid.UUID(bytes=blake2b(f"{code}{path}".encode(), digest_size=16).digest())
 
 
 def compact(connection: psycopg.Connection[tuple[Any, ...]], run: str) -> int:
@@ -43,28 +55,19 @@ def compact(connection: psycopg.Connection[tuple[Any, ...]], run: str) -> int:
         segments = connection.execute(statements.SEGMENTS, (run, 0, until), binary=True).fetchall()
         if not segments:
             return 0
-        unpacked = [unpack(payload) for _, _, payload in segments]
         first, last = segments[0][0], segments[-1][0]
-        columns = {
-            (kind, path): column
-            for kind in (METRIC, TEXT)
-            for path, column in merged(
-                (path, column) for pair in unpacked for path, column in pair[kind].items()
-            ).items()
-        }
+        several = merged(points for _, _, payload in segments for points in unpack(payload))
         rows: list[tuple[object, ...]] = []
-        tails = _tails(connection, run, [series_id(*name) for name in columns])
-        for (kind, path), column in columns.items():
-            series, seq_first = series_id(kind, path), first
+        tails = _tails(connection, run, [series_id(points.kind, points.path) for points in several])
+        for points in several:
+            series, seq_first = series_id(points.kind, points.path), first
             for old in tails.get(series, ()):
-                before = unpack(
-                    connection.execute(statements.BLOCK, (run, series, *old[:2]), binary=True).fetchall()[0][0]
-                )
-                column = merged(iter([(path, before[kind][path]), (path, column)]))[path]
+                block = connection.execute(statements.BLOCK, (run, series, *old[:2]), binary=True).fetchall()[0][0]
+                (points,) = merged([*unpack(block), points])
                 seq_first = min(seq_first, old[2])
                 connection.execute(statements.DELETE_BLOCK, (run, series, *old[:2]))
-            for part, piece in enumerate(_pieces(_sorted(column))):
-                rows.append((run, series, last, part, seq_first, *_describe(kind, path, piece)))
+            for part, piece in enumerate(_pieces(_sorted(points))):
+                rows.append((run, series, last, part, seq_first, *_describe(piece)))
         with connection.cursor() as cursor:
             cursor.executemany(statements.ADD_BLOCK, rows)
         connection.execute(statements.DELETE_SEGMENTS, (run, last))
@@ -98,40 +101,40 @@ def _tails(
     return found
 
 
-def _sorted(column: Column) -> Column:
+def _sorted(points: Points) -> Points:
     """By step, each step once: the last one that came."""
-    steps = column.steps
+    steps = points.steps
     if all(map(lt, steps, islice(steps, 1, None))):
-        return column
+        return points
     last = {step: index for index, step in enumerate(steps)}
     order = [last[step] for step in sorted(last)]
-    return Column(
-        [steps[index] for index in order],
-        [column.values[index] for index in order],  # type: ignore[arg-type]
-        [column.times_ms[index] for index in order],
+    return points._replace(
+        steps=[steps[index] for index in order],
+        values=[points.values[index] for index in order],
+        times=[points.times[index] for index in order],
     )
 
 
-def _pieces(column: Column) -> Iterator[Column]:
+def _pieces(points: Points) -> Iterator[Points]:
     start, size = 0, 0
-    is_text = bool(column.values) and isinstance(column.values[0], str)
-    for index, value in enumerate(column.values):
-        size += len(str(value)) if is_text else 0
+    for index, value in enumerate(points.values):
+        value_bytes = len(value) if isinstance(value, (str, bytes)) else 0
+        size += value_bytes
         if index > start and (index - start >= _BLOCK_POINTS or size > _BLOCK_BYTES):
-            yield _slice(column, start, index)
-            start, size = index, len(str(value)) if is_text else 0
-    yield _slice(column, start, len(column.values))
+            yield _slice(points, start, index)
+            start, size = index, value_bytes
+    yield _slice(points, start, len(points.values))
 
 
-def _slice(column: Column, start: int, end: int) -> Column:
-    return Column(column.steps[start:end], column.values[start:end], column.times_ms[start:end])
+def _slice(points: Points, start: int, end: int) -> Points:
+    return points._replace(
+        steps=points.steps[start:end], values=points.values[start:end], times=points.times[start:end]
+    )
 
 
-def _describe(kind: int, path: str, piece: Column) -> tuple[object, ...]:
-    named = {path: piece}
-    payload = pack(named, {}, SMALL) if kind == METRIC else pack({}, named, SMALL)
+def _describe(piece: Points) -> tuple[object, ...]:
     finite = [value for value in piece.values if isinstance(value, float) and math.isfinite(value)]
     return (
         len(piece.steps), piece.steps[0], piece.steps[-1],
-        min(finite, default=None), max(finite, default=None), payload,
+        min(finite, default=None), max(finite, default=None), pack([piece], SMALL),
     )  # fmt: skip

@@ -145,8 +145,7 @@ class Copies:
                         (statements.SEGMENTS, (run.id, done, head.seq)),
                     ):
                         for payload in _payloads(connection, statement, parameters, is_long=not done):
-                            metrics, texts = unpack(payload)
-                            self._files.write(run, Change(metrics=metrics, texts=texts))
+                            self._files.write(run, Change(points=unpack(payload)))
                     configs = connection.execute(statements.CONFIGS, (run.id, done), binary=True).fetchall()
                     meta: dict[str, str | None] = dict(connection.execute(statements.META, (run.id, done)).fetchall())
             finally:

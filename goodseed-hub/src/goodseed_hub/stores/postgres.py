@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.paths import make_private_directory
 from goodseed.storage.edits import EDITED_PREFIX, Edited
+from goodseed.storage.kinds import kind_of
 from goodseed_hub.registry.schema import apply_migrations
 from goodseed_hub.stores import statements
-from goodseed_hub.stores.base import Change, GroupCommit, Outcome, first_meta, merged, resolved
+from goodseed_hub.stores.base import Change, GroupCommit, Outcome, admitted, first_meta, resolved
 from goodseed_hub.stores.codec import FAST, pack
-from goodseed_hub.stores.compaction import METRIC, TEXT, compact, series_id
+from goodseed_hub.stores.compaction import compact, config_id, series_id
 from goodseed_hub.stores.copies import Copies, Head
 
 if TYPE_CHECKING:
@@ -84,20 +85,9 @@ class PostgresStore:
             known = self._known_series(connection, run.id)
             new: dict[uuid.UUID, tuple[int, str]] = {}
             outcomes = [self._admit(change, known, new) for change in changes]
-            metrics = merged(
-                (path, column)
-                for change, outcome in zip(changes, outcomes, strict=True)
-                for path, column in change.metrics.items()
-                if path not in outcome.refused_metrics
-            )
-            texts = merged(
-                (path, column)
-                for change, outcome in zip(changes, outcomes, strict=True)
-                for path, column in change.texts.items()
-                if path not in outcome.refused_texts
-            )
-            count = sum(len(column.steps) for columns in (metrics, texts) for column in columns.values())
-            payload = pack(metrics, texts, FAST) if count else b""
+            several = admitted(changes, outcomes)
+            count = sum(len(points.steps) for points in several)
+            payload = pack(several, FAST) if count else b""
             with connection.transaction():
                 rows = connection.execute(statements.ADVANCE, (run.id, count, uuid.uuid4())).fetchall()
                 seq, waiting = rows[0]
@@ -121,7 +111,7 @@ class PostgresStore:
             cursor.executemany(
                 statements.SET_CONFIG,
                 [
-                    (run, series_id(TEXT, path), path, tag, value.encode(), updated_at, seq)
+                    (run, config_id(path), path, tag, value.encode(), updated_at, seq)
                     for path, tag, value, updated_at in configs
                 ],
             )
@@ -136,7 +126,7 @@ class PostgresStore:
         if not paths and not any(change.configs for change in changes):
             return resolved(changes, Edited({}), {})
         edited = _edited(cursor, run)
-        ids = [series_id(TEXT, path) for path in paths.union(edited.paths())]
+        ids = [config_id(path) for path in paths.union(edited.paths())]
         rows = cursor.execute(statements.CURRENT, (run, ids), binary=True).fetchall() if ids else []
         return resolved(changes, edited, {path: (tag, bytes(value).decode()) for path, tag, value in rows})
 
@@ -154,17 +144,16 @@ class PostgresStore:
         return known
 
     def _admit(self, change: Change, known: set[uuid.UUID], new: dict[uuid.UUID, tuple[int, str]]) -> Outcome:
-        refused: tuple[set[str], set[str]] = (set(), set())
-        for kind, columns in ((METRIC, change.metrics), (TEXT, change.texts)):
-            for path in columns:
-                id_ = series_id(kind, path)
-                if id_ in known or id_ in new:
-                    continue
-                if len(known) + len(new) >= self._max_series:
-                    refused[kind].add(path)
-                else:
-                    new[id_] = (kind, path)
-        return Outcome(frozenset(refused[METRIC]), frozenset(refused[TEXT]))
+        refused: set[tuple[str, str]] = set()
+        for points in change.points:
+            id_, kind = series_id(points.kind, points.path), kind_of(points.kind)
+            if kind is None or id_ in known or id_ in new:
+                continue
+            if len(known) + len(new) >= self._max_series:
+                refused.add((points.kind, points.path))
+            else:
+                new[id_] = (kind.code, points.path)
+        return Outcome(frozenset(refused))
 
     def exists(self, run: RunRecord) -> bool:
         """Whether anything of the run is stored."""
@@ -181,7 +170,7 @@ class PostgresStore:
     def config(self, run: RunRecord, path: str) -> str | None:
         """The value of one config."""
         with self._database.pool.connection() as connection:
-            rows = connection.execute(statements.CONFIG, (run.id, series_id(TEXT, path))).fetchall()
+            rows = connection.execute(statements.CONFIG, (run.id, config_id(path))).fetchall()
         return bytes(rows[0][0]).decode() if rows else None
 
     def refresh(self, runs: Iterable[RunRecord]) -> None:

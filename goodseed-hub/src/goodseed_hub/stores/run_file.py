@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 from itertools import repeat
@@ -12,6 +13,7 @@ from goodseed.paths import make_private_directory
 from goodseed.storage.batch import Batch, Tables, Upsert
 from goodseed.storage.edits import Edited
 from goodseed.storage.inbox.recovery import recover_if_abandoned
+from goodseed.storage.kinds import kind_of, kinds_in
 from goodseed.storage.lock import WriterLock
 from goodseed.storage.schema import (
     check_version,
@@ -22,15 +24,18 @@ from goodseed.storage.schema import (
     refuse_if_open,
 )
 from goodseed_hub.errors import ApiError
-from goodseed_hub.stores.base import Change, Column, Outcome, merged, resolved
+from goodseed_hub.stores.base import Change, Outcome, admitted, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from goodseed.columns import Points
     from goodseed.paths import RunFiles
+    from goodseed.storage.kinds import Kind
 
 __all__ = ["RunFileWriter"]
 
+_logger: Final = logging.getLogger("goodseed")
 _BUSY_SECONDS: Final = 10.0
 _CHECKPOINT_BYTES: Final = 8 << 20
 _UPSERT_META: Final = (
@@ -89,10 +94,11 @@ class RunFileWriter:
             if is_new and not is_copy:
                 _sync_directories(directory)
             self._tables: Final = Tables(self._connection)
-            rows = self._connection.execute(
-                "SELECT 'm' || path FROM metric_series UNION ALL SELECT 's' || path FROM string_series"
-            )
-            self._known: Final = {name for (name,) in rows}
+            self._known: Final = {
+                (kind.name, path)
+                for kind in kinds_in(self._connection)
+                for (path,) in self._connection.execute(f"SELECT path FROM {kind.series_table}")
+            }
             # What people have edited is resolved where the data is, and comes to a copy as it is.
             self._edited: Final = None if is_copy else Edited(dict(self._connection.execute(_META)))
         except BaseException:
@@ -124,24 +130,14 @@ class RunFileWriter:
         """
         outcomes = [self._admit(change) for change in changes]
         batch = Batch(self._tables)
-        metrics = merged(
-            (path, column)
-            for change, outcome in zip(changes, outcomes, strict=True)
-            for path, column in change.metrics.items()
-            if path not in outcome.refused_metrics
-        )
-        for change, outcome in zip(changes, outcomes, strict=True):
-            for path, column in change.texts.items():
-                if path not in outcome.refused_texts:
-                    for step, text, time_ms in zip(column.steps, column.values, column.times_ms, strict=True):
-                        batch.add_text(path, str(text), step, time_ms / 1000.0)
-        by_id = sorted((self._tables.metric_ids[path], column) for path, column in metrics.items())
+        columns = self._by_id(admitted(changes, outcomes))
         configs, meta = self._resolved(changes)
         batch.add_configs(configs)
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             batch.store(self._connection)
-            self._store_metrics(by_id)
+            for kind, series in columns.items():
+                self._store_points(kind, series)
             for key, value in meta.items():
                 if value is None:
                     self._connection.execute("DELETE FROM run_meta WHERE key = ?", (key,))
@@ -171,29 +167,34 @@ class RunFileWriter:
         """What the client last sent of a config that somebody has edited since; None for any other."""
         return None if self._edited is None else self._edited.sent(path)
 
-    def _store_metrics(self, by_id: list[tuple[int, Column]]) -> None:
-        points = Upsert(self._connection, "metric_points", "y")
-        of: list[float] | None = None
-        times: list[float] = []
-        for id_, column in by_id:
-            if column.times_ms is not of:  # series that came packed share them
-                of = column.times_ms
-                times = [time_ms / 1000.0 for time_ms in of]
-            points.add(repeat(id_, len(times)), column.steps, column.values, times)
-        points.finish()
+    def _by_id(self, several: Iterable[Points]) -> dict[Kind, list[tuple[int, Points]]]:
+        """The points by kind, each with the id of its series."""
+        found: dict[Kind, list[tuple[int, Points]]] = {}
+        for points in several:
+            kind = kind_of(points.kind)
+            if kind is None:  # of a hub that knows more: the database keeps them
+                _logger.warning("goodseed: %r is of the unknown kind %r; it is left out.", points.path, points.kind)
+                continue
+            found.setdefault(kind, []).append((self._tables.ids[kind.name][points.path], points))
+        return found
+
+    def _store_points(self, kind: Kind, series: list[tuple[int, Points]]) -> None:
+        upsert = Upsert(self._connection, kind)
+        for id_, points in sorted(series, key=lambda entry: entry[0]):
+            upsert.add(repeat(id_, len(points.steps)), points.steps, points.values, points.times)
+        upsert.finish()
 
     def _admit(self, change: Change) -> Outcome:
         """Count the new series, and refuse those for which there is no room."""
-        refused: dict[str, set[str]] = {"m": set(), "s": set()}
-        for kind, columns in (("m", change.metrics), ("s", change.texts)):
-            for path in columns:
-                name = kind + path
-                if name not in self._known:
-                    if len(self._known) >= self._max_series:
-                        refused[kind].add(path)
-                    else:
-                        self._known.add(name)
-        return Outcome(frozenset(refused["m"]), frozenset(refused["s"]))
+        refused: set[tuple[str, str]] = set()
+        for points in change.points:
+            name = points.kind, points.path
+            if name not in self._known:
+                if len(self._known) >= self._max_series:
+                    refused.add(name)
+                else:
+                    self._known.add(name)
+        return Outcome(frozenset(refused))
 
     def _checkpoint_if_long(self) -> None:
         try:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["OPERATIONS", "SCHEMAS"]
+from goodseed.storage.kinds import kinds
+
+if TYPE_CHECKING:
+    from goodseed.storage.kinds import Kind
+
+__all__ = ["OPERATIONS", "SCHEMAS", "points_operation"]
 
 _TEXT: Final = {"type": "string"}
 _NAME: Final = {"type": "string", "minLength": 1, "maxLength": 200}
@@ -113,7 +118,7 @@ OPERATIONS: Final[dict[str, dict[str, Any]]] = {
     "get_run": _answer(
         {"allOf": [_ref("Run"), _object({"configs": _list(_ref("Config"))})]}, 404
     ),
-    "get_paths": _answer(_list(_object({"path": _TEXT, "type": {"enum": ["metric", "string"]}})), 404),
+    "get_paths": _answer(_list(_object({"path": _TEXT, "type": {"enum": [kind.name for kind in kinds()]}})), 404),
     "get_metrics": {
         "parameters": [
             _PATH,
@@ -135,30 +140,12 @@ OPERATIONS: Final[dict[str, dict[str, Any]]] = {
             404,
         ),
     },
-    "get_strings": {
-        "parameters": [
-            _PATH,
-            _query("limit", {"type": "integer", "minimum": 0, "maximum": 10_000}),
-            _query("offset", {"type": "integer", "minimum": 0, "maximum": 2**53}),
-        ],
-        **_answer(
-            _object(
-                {
-                    "points": _list(
-                        _object({"step": {"type": "number"}, "value": _TEXT, "timestampMs": {"type": "integer"}})
-                    ),
-                    "total": {"type": "integer"},
-                }
-            ),
-            400,
-            404,
-        ),
-    },
     "get_me": _answer(_object({"name": _TEXT, "user": _TEXT, "is_admin": {"type": "boolean"}}), 403),
     "get_capabilities": _answer(
         _object(
             {"server": _TEXT, "version": _TEXT, "float_steps": {"type": "boolean"}, "non_finite": {"type": "boolean"},
-             "times": {"type": "boolean"}, "packed_points": {"type": "boolean"}, "limits": {"type": "object"}}
+             "times": {"type": "boolean"}, "packed_points": {"type": "boolean"}, "kinds": _list(_TEXT),
+             "limits": {"type": "object"}}
         )
     ),
     "list_workspaces": _answer(_list(_ref("Workspace"))),
@@ -190,3 +177,17 @@ OPERATIONS: Final[dict[str, dict[str, Any]]] = {
     "set_member": {**_body(_object({"role": _ROLE})), **_answer(_ref("Member"), 404, *_BODY)},
     "remove_member": _empty(403, 404),
 }  # fmt: skip
+
+
+def points_operation(kind: Kind) -> dict[str, Any]:
+    """The operation that answers with the points of one series of a kind without buckets."""
+    value: dict[str, Any] = _TEXT if kind.form is str else {"description": "As the kind writes it in JSON."}
+    point = _object({"step": {"type": "number"}, "value": value, "timestampMs": {"type": "integer"}})
+    return {
+        "parameters": [
+            _PATH,
+            _query("limit", {"type": "integer", "minimum": 0, "maximum": 10_000}),
+            _query("offset", {"type": "integer", "minimum": 0, "maximum": 2**53}),
+        ],
+        **_answer(_object({"points": _list(point), "total": {"type": "integer"}}), 400, 404),
+    }

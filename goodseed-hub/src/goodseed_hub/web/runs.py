@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from goodseed.server.api.queries import ServedRun
+from goodseed.storage.kinds import NUMBERS, kinds
+from goodseed.storage.reader import RunReader
 from goodseed.times import as_utc
 from goodseed.values import json_number
 from goodseed_hub.errors import ApiError
 from goodseed_hub.service import NewRun
 from goodseed_hub.web.calls import Endpoint, Reply, chunked
-from goodseed_hub.web.operations import OPERATIONS
+from goodseed_hub.web.operations import OPERATIONS, points_operation
 from goodseed_hub.wire.bodies import text_field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from goodseed.storage.kinds import Kind
     from goodseed.storage.rollup.buckets import Bucket
     from goodseed_hub.registry.directory import RunRecord
     from goodseed_hub.web.calls import Call
@@ -123,11 +126,7 @@ def describe_run(call: Call, record: RunRecord) -> dict[str, Any]:
 def get_paths(call: Call) -> Reply:
     """The series of a run."""
     with closing(_open(call, _run(call, "viewer"))) as reader:
-        paths = reader.series_paths()
-    return Reply(
-        [{"path": path, "type": "metric"} for path in paths.metrics]
-        + [{"path": path, "type": "string"} for path in paths.texts]
-    )
+        return Reply([{"path": path, "type": kind.name} for kind in reader.kinds() for path in reader.paths(kind)])
 
 
 def get_metrics(call: Call) -> Reply:
@@ -140,10 +139,10 @@ def get_metrics(call: Call) -> Reply:
         return Reply(chunked(_metric_chunks(_open(call, record), path, low, high)))
     with closing(_open(call, record)) as reader:
         buckets = reader.metric_buckets(path, max_points, step_min=low, step_max=high)
-        points = reader.metric_points(path, step_min=low, step_max=high) if buckets is None else []
-    if buckets is not None:
-        return Reply({"path": path, "downsampled": True, "buckets": [_bucket(bucket) for bucket in buckets]})
-    raw = [_point(point.step, point.y, point.time) for point in points]
+        points = reader.points(NUMBERS, path, step_min=low, step_max=high) if buckets is None else None
+    if points is None:
+        return Reply({"path": path, "downsampled": True, "buckets": [_bucket(bucket) for bucket in buckets or ()]})
+    raw = [_point(*point) for point in zip(points.steps, points.values, points.times, strict=True)]  # type: ignore[arg-type]
     return Reply({"path": path, "downsampled": False, "raw_points": raw})
 
 
@@ -180,30 +179,35 @@ def _metric_chunks(reader: ServedRun, path: str, low: float | None, high: float 
         yield b"]}"
 
 
-def get_strings(call: Call) -> Reply:
-    """A page of a string series."""
-    record = _run(call, "viewer")
-    path = call.text("path")
-    page = call.hub.limits.max_page
-    limit = call.integer("limit", low=0, high=page, default=page)
-    offset = call.integer("offset", low=0, high=2**53, default=0) or 0
-    reader = _open(call, record)
-    try:
-        total = reader.text_total(path)
-    except BaseException:
-        reader.close()
-        raise
-    return Reply(chunked(_text_chunks(reader, path, limit or 0, offset, total)))
+def _points_of(kind: Kind) -> Callable[[Call], Reply]:
+    """Answers with a page of a series of a kind that has no buckets."""
+
+    def get_points(call: Call) -> Reply:
+        record = _run(call, "viewer")
+        path = call.text("path")
+        page = call.hub.limits.max_page
+        limit = call.integer("limit", low=0, high=page, default=page)
+        offset = call.integer("offset", low=0, high=2**53, default=0) or 0
+        reader = RunReader(call.hub.store.files(record))
+        try:
+            total = reader.count(kind, path)
+        except BaseException:
+            reader.close()
+            raise
+        return Reply(chunked(_point_chunks(reader, kind, path, limit or 0, offset, total)))
+
+    get_points.__name__ = f"get_{kind.endpoint}"  # the name of the operation
+    return get_points
 
 
-def _text_chunks(reader: ServedRun, path: str, limit: int, offset: int, total: int) -> Iterator[bytes]:
+def _point_chunks(reader: RunReader, kind: Kind, path: str, limit: int, offset: int, total: int) -> Iterator[bytes]:
     with closing(reader):
         yield b'{"points":['
         separator = b""
-        for batch in reader.iterate_texts(path, limit=limit, offset=offset):
+        for some in reader.stored_points(kind, path, limit=limit, offset=offset):
             points = [
-                {"step": _step(step), "value": str(text), "timestampMs": round(seconds * 1000)}
-                for step, text, seconds in batch.rows
+                {"step": _step(step), "value": kind.to_json(value), "timestampMs": round(seconds * 1000)}
+                for step, value, seconds in zip(some.steps, some.values, some.times, strict=True)
             ]
             yield separator + _encode(points)[1:-1]
             separator = b","
@@ -233,6 +237,12 @@ ENDPOINTS: Final = (
     Endpoint("POST", f"{_RUN}/heartbeat", heartbeat, "Say that a run is alive", OPERATIONS["heartbeat"]),
     Endpoint("GET", _RUN, get_run, "A run's details", OPERATIONS["get_run"]),
     Endpoint("GET", f"{_RUN}/paths", get_paths, "A run's series", OPERATIONS["get_paths"]),
-    Endpoint("GET", f"{_RUN}/data/metrics", get_metrics, "One metric", OPERATIONS["get_metrics"]),
-    Endpoint("GET", f"{_RUN}/data/strings", get_strings, "One string series", OPERATIONS["get_strings"]),
+    *(
+        Endpoint("GET", f"{_RUN}/data/{kind.endpoint}", get_metrics, f"One {kind.name}", OPERATIONS["get_metrics"])
+        if kind.has_buckets
+        else Endpoint(
+            "GET", f"{_RUN}/data/{kind.endpoint}", _points_of(kind), f"One {kind.name} series", points_operation(kind)
+        )
+        for kind in kinds()
+    ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from goodseed.storage.kinds import kinds
 from goodseed_hub import __version__
 from goodseed_hub.errors import ApiError
 from goodseed_hub.web.calls import Call, Endpoint, Reply
@@ -33,6 +34,7 @@ def get_capabilities(call: Call) -> Reply:
             "non_finite": True,
             "times": True,
             "packed_points": True,
+            "kinds": [kind.name for kind in kinds()],
             "limits": call.hub.limits.announced(),
         }
     )

@@ -9,29 +9,33 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from goodseed.columns import Points, unpack
 from goodseed.errors import GoodseedError, InvalidValueError
 from goodseed.paths import check_attribute_path
-from goodseed.remote.packed import CONTENT_TYPE, unpack
-from goodseed.values import MAX_EXACT_INTEGER, as_step
+from goodseed.remote.wire import PACKED
+from goodseed.storage.kinds import NUMBERS, TEXTS, kind_of, kinds
+from goodseed.values import MAX_EXACT_INTEGER, NON_FINITE, as_step
 from goodseed_hub.errors import ApiError
-from goodseed_hub.stores.base import Column
+from goodseed_hub.stores.base import merged
 from goodseed_hub.wire.loose import loose_points
 from goodseed_hub.wire.protobuf import decode_points
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from goodseed.storage.kinds import Kind, StoredValue
     from goodseed_hub.limits import Limits
 
-__all__ = ["Points", "places", "read_points"]
+__all__ = ["Ingest", "places", "read_points"]
 
-_SPECIAL: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _LATEST_MS: Final = 253_402_300_799_999.0  # the end of the year 9999
 _MAX_REJECTED: Final = 100_000
 _PROTOBUF: Final = "application/protobuf"
 
 
 class _Point(msgspec.Struct, gc=False):
+    """A point of the specification's kinds, for which there is a way that takes half as long."""
+
     path: str
     step: float
     timestampMs: float  # noqa: N815 - the protocol's name
@@ -47,27 +51,25 @@ _decoder: Final = msgspec.json.Decoder(_Body)
 
 
 @dataclass(slots=True)
-class Points:
+class Ingest:
     """The points of one request.
 
     Attributes:
-        metrics: Those of metrics, by path.
-        texts: Those of string series, by path.
+        taken: Those that are as they should be.
         rejected: Index and reason of each that was not taken.
     """
 
-    metrics: dict[str, Column] = field(default_factory=dict)
-    texts: dict[str, Column] = field(default_factory=dict)
+    taken: list[Points] = field(default_factory=list)
     rejected: list[tuple[int, str]] = field(default_factory=list)
 
 
-def read_points(body: bytes, content_type: str, limits: Limits) -> Points:
+def read_points(body: bytes, content_type: str, limits: Limits) -> Ingest:
     """The points in a plain body.
 
     Raises:
         ApiError: The body is none of an ingest, or holds too many points.
     """
-    if _type(content_type) == CONTENT_TYPE:
+    if _type(content_type) == PACKED:
         return _read_packed(body, limits)
     if _type(content_type) == _PROTOBUF:
         return _read_each(decode_points(body, limits.max_points), limits)
@@ -82,17 +84,17 @@ def read_points(body: bytes, content_type: str, limits: Limits) -> Points:
 
 def places(body: bytes, content_type: str, limits: Limits) -> list[tuple[int, str, str]]:
     """Index, kind and path of each point that `read_points` took from the same body."""
-    if _type(content_type) == CONTENT_TYPE:
-        series = [(path, len(values)) for group in unpack(body, limits.max_points) for path, values in group.series]
-        paths = [path.lstrip("/") for path, count in series for _ in range(count)]
-        return [(index, "metric", path) for index, path in enumerate(paths)]
+    if _type(content_type) == PACKED:
+        series = unpack(body, limits.max_points)
+        names = [(points.kind, points.path.lstrip("/")) for points in series for _ in points.steps]
+        return [(index, kind, path) for index, (kind, path) in enumerate(names)]
     is_protobuf = _type(content_type) == _PROTOBUF
     points = decode_points(body, limits.max_points) if is_protobuf else loose_points(body)
     found = []
     for index, point in enumerate(points):
         if isinstance(point, dict) and isinstance(point.get("path"), str):
-            kind = "metric" if point.get("text") is None else "string"
-            found.append((index, kind, point["path"].lstrip("/")))
+            kind = next((kind for kind in kinds() if point.get(kind.field) is not None), NUMBERS)
+            found.append((index, kind.name, point["path"].lstrip("/")))
     return found
 
 
@@ -100,44 +102,63 @@ def _type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _read_packed(body: bytes, limits: Limits) -> Points:
+def _read_packed(body: bytes, limits: Limits) -> Ingest:
     """All of them or none: a client whose points are not all as they should be sends them as JSON."""
-    found = Points()
+    found: list[Points] = []
+    steps: Sequence[float] | None = None
     try:
-        for steps, times_ms, series in unpack(body, limits.max_points):
-            if not (min(steps) > -MAX_EXACT_INTEGER and max(steps) < MAX_EXACT_INTEGER and math.isfinite(sum(steps))):
-                raise InvalidValueError("A step is not finite, or beyond 2**53.")
-            if not (min(times_ms) >= 0 and max(times_ms) <= _LATEST_MS and math.isfinite(sum(times_ms))):
-                raise InvalidValueError("Times must be milliseconds since 1970.")
-            for path, values in series:
-                plain = check_attribute_path(path)
-                column = found.metrics.get(plain)
-                if column is None:
-                    found.metrics[plain] = Column(steps, values, times_ms)
-                else:
-                    found.metrics[plain] = Column(
-                        [*column.steps, *steps], [*column.values, *values], [*column.times_ms, *times_ms]
-                    )
-    except GoodseedError as error:
+        for points in unpack(body, limits.max_points):
+            if points.steps is not steps:  # series of one group share them
+                steps = points.steps
+                _check_packed(steps, points.times)
+            _check_values(points, limits)
+            found.append(points._replace(path=check_attribute_path(points.path)))
+    except (GoodseedError, ValueError, OverflowError) as error:
         raise ApiError.bad_request(str(error), "Ingest.Invalid") from error
-    return found
+    return Ingest(merged(found))
 
 
-def _read_all(points: list[_Point], limits: Limits) -> Points | None:
+def _check_packed(steps: Sequence[float], times: Sequence[float]) -> None:
+    if not (min(steps) > -MAX_EXACT_INTEGER and max(steps) < MAX_EXACT_INTEGER and math.isfinite(sum(steps))):
+        raise InvalidValueError("A step is not finite, or beyond 2**53.")
+    if not (min(times) >= 0 and max(times) <= _LATEST_MS / 1000.0 and math.isfinite(sum(times))):
+        raise InvalidValueError("Times must be milliseconds since 1970.")
+
+
+def _check_values(points: Points, limits: Limits) -> None:
+    """The values are what the kind stores; those of the metrics, of which there are most, can be nothing else."""
+    kind = kind_of(points.kind)
+    if kind is None:
+        raise InvalidValueError(f"This hub knows no kind {points.kind!r:.60}: ask GET /api/v1/capabilities.")
+    if not isinstance(points.values[0], kind.form):
+        raise InvalidValueError(f"The values of {points.path!r:.200} are of another kind than {kind.name!r}.")
+    if kind.form is not float:
+        for value in points.values:
+            _check_value(kind, value, limits)
+
+
+def _check_value(kind: Kind, value: StoredValue, limits: Limits) -> None:
+    size = len(value.encode() if isinstance(value, str) else value)  # type: ignore[arg-type]
+    if size > limits.max_text_bytes:
+        raise InvalidValueError(f"A {kind.field} may have {limits.max_text_bytes:,} bytes.")
+    kind.from_stored(value)  # raises for bytes that are none of this kind
+
+
+def _read_all(points: list[_Point], limits: Limits) -> Ingest | None:
     """Take them all, quickly; None where one of them is not as it should be."""
-    found = Points()
-    metrics, texts = found.metrics, found.texts
+    metrics: dict[str, Points] = {}
+    texts: dict[str, Points] = {}
     max_characters = limits.max_text_bytes // 4
     for point in points:
         path, step, time_ms, value = point.path, point.step, point.timestampMs, point.number
-        columns: dict[str, Column] = metrics
+        kind, columns = NUMBERS, metrics
         if value.__class__ is not float:
             if value is None:
-                value, columns = point.text, texts
+                value, kind, columns = point.text, TEXTS, texts
                 if value is None or len(value) > max_characters:
                     return None
             else:
-                value = _SPECIAL.get(value)  # type: ignore[arg-type]
+                value = NON_FINITE.get(value)  # type: ignore[arg-type]
                 if value is None:
                     return None
         elif point.text is not None:
@@ -150,22 +171,20 @@ def _read_all(points: list[_Point], limits: Limits) -> Points | None:
                 plain = check_attribute_path(path)
             except GoodseedError:
                 return None
-            column = columns.setdefault(plain, Column())
+            column = columns.setdefault(plain, Points(plain, kind.name, [], [], []))
             columns[path] = column
-        column.steps.append(step + 0.0)  # -0.0 and 0.0 are one step
-        column.values.append(value)  # type: ignore[arg-type]
-        column.times_ms.append(time_ms)
-    for columns in (metrics, texts):
-        for path in [path for path in columns if path.startswith("/")]:
-            del columns[path]  # its points are under the path without the slashes
-    return found
+        column.steps.append(step + 0.0)  # type: ignore[attr-defined]  # -0.0 and 0.0 are one step
+        column.values.append(value)  # type: ignore[attr-defined]
+        column.times.append(time_ms / 1000.0)  # type: ignore[attr-defined]
+    # A path with slashes before it stands for the same points as the path without.
+    return Ingest([column for columns in (metrics, texts) for path, column in columns.items() if path == column.path])
 
 
-def _read_each(points: Iterable[Any], limits: Limits) -> Points:
+def _read_each(points: Iterable[Any], limits: Limits) -> Ingest:
     """Look at one after the other."""
-    found = Points()
+    found = Ingest()
+    taken: dict[tuple[str, str], Points] = {}
     now_ms = time.time() * 1000
-    index = -1
     for index, point in enumerate(points):
         if index >= limits.max_points:
             raise ApiError.too_large(f"A request may have {limits.max_points:,} points.")
@@ -178,17 +197,17 @@ def _read_each(points: Iterable[Any], limits: Limits) -> Points:
                     f"Over {_MAX_REJECTED:,} of the points are bad.", "Ingest.Invalid"
                 ) from error
             continue
-        columns = found.metrics if kind == "metric" else found.texts
-        column = columns.get(path)
+        column = taken.get((kind.name, path))
         if column is None:
-            column = columns[path] = Column()
-        column.steps.append(step)
-        column.values.append(value)  # type: ignore[arg-type]
-        column.times_ms.append(time_ms)
+            column = taken[kind.name, path] = Points(path, kind.name, [], [], [])
+        column.steps.append(step)  # type: ignore[attr-defined]
+        column.values.append(value)  # type: ignore[attr-defined]
+        column.times.append(time_ms / 1000.0)  # type: ignore[attr-defined]
+    found.taken = list(taken.values())
     return found
 
 
-def _checked(point: Any, now_ms: float, limits: Limits) -> tuple[str, str, float, float, float | str]:
+def _checked(point: Any, now_ms: float, limits: Limits) -> tuple[Kind, str, float, float, StoredValue]:
     if not isinstance(point, dict):
         raise ValueError("A point must be an object.")
     path = check_attribute_path(point.get("path"))
@@ -198,17 +217,11 @@ def _checked(point: Any, now_ms: float, limits: Limits) -> tuple[str, str, float
     time_ms = point.get("timestampMs", now_ms)
     if isinstance(time_ms, bool) or not isinstance(time_ms, (int, float)) or not 0 <= time_ms <= _LATEST_MS:
         raise ValueError("timestampMs must be milliseconds since 1970.")
-    number, text = point.get("number"), point.get("text")
-    if (number is None) == (text is None):
-        raise ValueError("A point has either number or text.")
-    if text is not None:
-        if not isinstance(text, str):
-            raise ValueError("text must be a string.")
-        if len(text.encode()) > limits.max_text_bytes:  # raises for unpaired surrogates
-            raise ValueError(f"A text may have {limits.max_text_bytes:,} bytes.")
-        return "string", path, as_step(step), float(time_ms), text
-    if isinstance(number, str):
-        number = _SPECIAL.get(number)
-    if isinstance(number, bool) or not isinstance(number, (int, float)):
-        raise ValueError('number must be a number, or "NaN", "Infinity" or "-Infinity".')
-    return "metric", path, as_step(step), float(time_ms), float(number)
+    named = [kind for kind in kinds() if point.get(kind.field) is not None]
+    if len(named) != 1:
+        raise ValueError(f"A point has either {' or '.join(kind.field for kind in kinds())}.")
+    kind = named[0]
+    value = kind.from_json(point[kind.field])
+    if kind.form is not float:
+        _check_value(kind, value, limits)
+    return kind, path, as_step(step), float(time_ms), value

@@ -29,17 +29,19 @@ from goodseed.storage.inbox.records import (
     renumbered,
     row_record,
     shape_record,
-    text_record,
     unpack_word,
+    value_record,
 )
 from goodseed.storage.inbox.segments import HEADER_BYTES, FoundSegment, Segment, SegmentFile, segment_header
 from goodseed.storage.inbox.waiting import wait_until
+from goodseed.storage.kinds import NUMBERS, TEXTS
 from goodseed.values import as_number, as_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from goodseed.storage.inbox.waiting import Wake
+    from goodseed.storage.kinds import Kind
 
 __all__ = ["Inbox"]
 
@@ -169,16 +171,28 @@ class Inbox:
             if alone:
                 self._append(pack_point(POINT_WORD, alone, time, step, number, time, step, number))
 
+    def add_value(self, kind: Kind, path: str, value: object, step: float, at_seconds: float | None = None) -> None:
+        """Accept one point of a series of any kind; the path and the step are checked already.
+
+        Raises:
+            GoodseedError: The value is none of that kind, or the run takes none.
+        """
+        if kind is NUMBERS:
+            self.add_metrics({path: value}, step, at_seconds)  # type: ignore[dict-item]
+            return
+        time = now() if at_seconds is None else at_seconds
+        self._append(value_record(kind, path, kind.to_stored(path, value), step, time))
+
     def add_text(self, path: str, text: str, step: float, at_seconds: float | None = None) -> None:
         """Accept one point of a string series; the arguments are checked already."""
-        self._append(text_record(path, text, step, now() if at_seconds is None else at_seconds))
+        self._append(value_record(TEXTS, path, text, step, now() if at_seconds is None else at_seconds))
 
     def add_texts(self, path: str, points: Iterable[tuple[float, str, float]]) -> None:
         """Accept many points of one string series, each a step, a text and a time; written some hundred at a time."""
         remaining = iter(points)
         while some := list(islice(remaining, _TEXTS_AT_ONCE)):
             write, high, _ = self._active
-            records = [text_record(path, text, step, time, high) for step, text, time in some]
+            records = [value_record(TEXTS, path, text, step, time, high) for step, text, time in some]
             try:
                 write(b"".join(records))
             except ValueError:  # they do not fit into what is left of the segment

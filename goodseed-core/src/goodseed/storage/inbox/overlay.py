@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING, Final
 from goodseed.storage.batch import Batch, Tables
 from goodseed.storage.inbox.records import first_time, replay
 from goodseed.storage.inbox.segments import HEADER_BYTES, read_headers, read_segments
+from goodseed.storage.kinds import kinds, kinds_in
 from goodseed.storage.lock import is_locked
+from goodseed.storage.schema import drained_generation, has_inbox_table
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from goodseed.paths import RunFiles
     from goodseed.storage.inbox.segments import FoundSegment
+    from goodseed.storage.kinds import Kind
 
-__all__ = ["drained_generation", "show_unstored"]
+__all__ = ["show_unstored"]
 
 _OVERDUE_SECONDS: Final = 1.0  # a writer that can store does so four times a second
 _PEEK_BYTES: Final = 4 << 10
 _COPIED: Final = {
     "configs": "path TEXT PRIMARY KEY, type_tag TEXT, value TEXT, updated_at TEXT, uploaded INTEGER DEFAULT 0",
     "run_meta": "key TEXT PRIMARY KEY, value TEXT",
-    "metric_series": "id INTEGER PRIMARY KEY, path TEXT UNIQUE",
-    "string_series": "id INTEGER PRIMARY KEY, path TEXT UNIQUE",
 }
-_POINTS: Final = {"metric_points": "y", "string_points": "value"}
 
 
 def show_unstored(
@@ -61,13 +61,13 @@ def show_unstored(
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("BEGIN")
     try:
-        _make_tables(connection)
+        in_file = kinds_in(connection)
+        _make_tables(connection, in_file)
         batch = _replayed(connection, segments)
         batch.store(connection)
-        for table in _POINTS:
+        for kind in in_file:
+            table, columns = kind.point_table, f"series_id, step, {kind.column}, ts, uploaded"
             connection.execute(f"ALTER TABLE temp.{table} RENAME TO unstored_{table}")
-        for table, value in _POINTS.items():
-            columns = f"series_id, step, {value}, ts, uploaded"
             connection.execute(
                 f"""CREATE TEMP VIEW {table} AS
                 SELECT {columns} FROM main.{table} AS stored WHERE NOT EXISTS (
@@ -80,13 +80,6 @@ def show_unstored(
         connection.execute("ROLLBACK")
         raise
     return True
-
-
-def drained_generation(connection: sqlite3.Connection) -> int:
-    """Up to which of the inbox's segments everything is in the file."""
-    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'inbox_shapes'").fetchone()
-    row = connection.execute("SELECT paths FROM inbox_shapes WHERE number = 0").fetchone() if known else None
-    return int(row[0]) if row else 0
 
 
 def _is_worth_reading(files: RunFiles, connection: sqlite3.Connection) -> bool:
@@ -110,19 +103,23 @@ def _is_worth_reading(files: RunFiles, connection: sqlite3.Connection) -> bool:
     return logged_at is not None and time.time() - logged_at > _OVERDUE_SECONDS
 
 
-def _make_tables(connection: sqlite3.Connection) -> None:
-    for table, columns in _COPIED.items():
+def _make_tables(connection: sqlite3.Connection, in_file: Collection[Kind]) -> None:
+    """Tables for what is to be stored; those of a kind of which the file has none are all there is of it."""
+    series = {kind.series_table: "id INTEGER PRIMARY KEY, path TEXT UNIQUE" for kind in in_file}
+    for table, columns in {**_COPIED, **series}.items():
         connection.execute(f"CREATE TEMP TABLE {table} ({columns})")
         connection.execute(f"INSERT INTO temp.{table} SELECT * FROM main.{table}")
     connection.execute("CREATE TEMP TABLE inbox_shapes (number INTEGER PRIMARY KEY, paths TEXT)")
-    if connection.execute("SELECT 1 FROM main.sqlite_master WHERE name = 'inbox_shapes'").fetchone():
+    if has_inbox_table(connection):
         connection.execute("INSERT INTO temp.inbox_shapes SELECT * FROM main.inbox_shapes")
-    for table, value in _POINTS.items():
+    for kind in kinds():
         connection.execute(
-            f"""CREATE TEMP TABLE {table} (
-                series_id INTEGER, step REAL, {value}, ts INTEGER, uploaded INTEGER DEFAULT 0,
+            f"""CREATE TEMP TABLE {kind.point_table} (
+                series_id INTEGER, step REAL, {kind.column}, ts INTEGER, uploaded INTEGER DEFAULT 0,
                 PRIMARY KEY (series_id, step)) WITHOUT ROWID"""
         )
+        if kind not in in_file:
+            connection.execute(f"CREATE TEMP TABLE {kind.series_table} (id INTEGER PRIMARY KEY, path TEXT UNIQUE)")
 
 
 def _replayed(connection: sqlite3.Connection, segments: Iterable[FoundSegment]) -> Batch:

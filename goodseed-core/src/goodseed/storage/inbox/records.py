@@ -11,25 +11,30 @@ kind      after the word
 POINT     shape, then time, step, value **twice**: the second copy proves that the first is whole
 ROW       crc32, shape, time, step, one value for each path of the shape
 SHAPE     crc32, shape, then the paths as a JSON array
-TEXT      crc32, length of the path, time, step, the path and the text in UTF-8
+VALUE     crc32, length of the path, time, step, the path in UTF-8, and a text in UTF-8 or bytes
 CONFIGS   crc32, then a JSON array of [path, type tag, value, time of the change]
 ========  ==========================================================================================
 
-The crc32 covers all that follows it.
+The crc32 covers all that follows it. VALUE has a number for each kind of series that has such points (`Kind.record`).
+Records are not packed by `goodseed.columns`: a log call has one point of each path, and affords one ``struct`` call.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import struct
 import zlib
 from collections.abc import Callable  # noqa: TC003 - a NamedTuple looks at its annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from goodseed.storage.kinds import kinds
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from goodseed.storage.batch import Batch
+    from goodseed.storage.kinds import Kind, StoredValue
 
 __all__ = [
     "MAX_RECORD_BYTES",
@@ -43,22 +48,24 @@ __all__ = [
     "replay",
     "row_record",
     "shape_record",
-    "text_record",
     "unpack_word",
+    "value_record",
 ]
 
+_logger: Final = logging.getLogger("goodseed")
 MAX_RECORD_BYTES: Final = (1 << 28) - 1
 _KIND_SHIFT: Final = 28
-_POINT, _ROW, _SHAPE, _TEXT, _CONFIGS = 1, 2, 3, 4, 5
+_POINT, _ROW, _SHAPE, _CONFIGS = 1, 2, 3, 5
 
 _WORD: Final = struct.Struct("=Q")
 _POINT_RECORD: Final = struct.Struct("@QQ6d")
 _SEALED: Final = struct.Struct("=QI")  # word, crc32
 _SHAPE_HEAD: Final = struct.Struct("=Q")
-_TEXT_HEAD: Final = struct.Struct("=Idd")
+_VALUE_HEAD: Final = struct.Struct("=Idd")
 _BODY: Final = _SEALED.size
 _TIME: Final = struct.Struct("=d")
-_TIME_PLACES: Final = {_POINT: 16, _ROW: _BODY + 8, _TEXT: _BODY + 4}  # where in a record its time is
+_TIME_PLACES: Final = {_POINT: 16, _ROW: _BODY + 8, _SHAPE: None, _CONFIGS: None}  # where in a record its time is
+_VALUE_TIME_PLACE: Final = _BODY + 4
 _TIMED_BYTES: Final = 28
 
 pack_word: Final = _WORD.pack
@@ -105,10 +112,11 @@ def shape_record(number: int, paths: Sequence[str]) -> bytes:
     return _sealed(_SHAPE, _SHAPE_HEAD.pack(number) + _json(list(paths)))
 
 
-def text_record(path: str, text: str, step: float, time: float, high: int = 0) -> bytes:
-    """One point in a string series."""
+def value_record(kind: Kind, path: str, value: StoredValue, step: float, time: float, high: int = 0) -> bytes:
+    """One point in a series of a kind whose values are texts or bytes."""
     name = path.encode()
-    return _sealed(_TEXT, _TEXT_HEAD.pack(len(name), time, step) + name + text.encode(), high)
+    content = value.encode() if isinstance(value, str) else value
+    return _sealed(kind.record, _VALUE_HEAD.pack(len(name), time, step) + name + content, high)  # type: ignore[operator]
 
 
 def config_record(rows: Sequence[tuple[str, str, str, str]]) -> bytes:
@@ -193,7 +201,7 @@ def first_time(buffer: memoryview, start: int, generation: int) -> float | None:
         size = word & MAX_RECORD_BYTES
         if word >> 32 != high or size < _BODY:
             return None
-        place = _TIME_PLACES.get((word & 0xFFFFFFFF) >> _KIND_SHIFT)
+        place = _TIME_PLACES.get((word & 0xFFFFFFFF) >> _KIND_SHIFT, _VALUE_TIME_PLACE)
         if place is not None:
             return float(_TIME.unpack_from(buffer, offset + place)[0])
         offset += size
@@ -213,17 +221,19 @@ def _replay_sealed(kind: int, record: memoryview, batch: Batch) -> bool:
     if kind == _SHAPE:
         batch.add_shape(_SHAPE_HEAD.unpack_from(body)[0], json.loads(bytes(body[_SHAPE_HEAD.size :])))
         return True
-    if kind == _TEXT:
-        length, time, step = _TEXT_HEAD.unpack_from(body)
-        path, text = _split(body[_TEXT_HEAD.size :], length)
-        batch.add_text(path, text, step, time)
-        return True
     if kind == _CONFIGS:
         batch.add_configs(json.loads(bytes(body)))
         return True
-    return False
-
-
-def _split(body: memoryview, length: int) -> Iterator[str]:
-    yield str(body[:length], "utf-8")
-    yield str(body[length:], "utf-8")
+    length, time, step = _VALUE_HEAD.unpack_from(body)
+    path, content = str(body[_VALUE_HEAD.size :][:length], "utf-8"), body[_VALUE_HEAD.size + length :]
+    for series in kinds():
+        if series.record == kind:
+            batch.add_value(series, path, str(content, "utf-8") if series.form is str else bytes(content), step, time)
+            return True
+    _logger.warning(
+        "goodseed: a point of %r at step %s is of a kind that this process does not know (record %d); it is left out.",
+        path,
+        step,
+        kind,
+    )
+    return True

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import RunInUseError
 from goodseed.storage.batch import Batch, Tables
-from goodseed.storage.inbox.overlay import drained_generation
 from goodseed.storage.inbox.records import replay
 from goodseed.storage.inbox.segments import HEADER_BYTES, FoundSegment, read_segments
 from goodseed.storage.life import last_sign
 from goodseed.storage.lock import WriterLock, is_locked
-from goodseed.storage.schema import check_version, connect_writer, drop_inbox_table, migrate
+from goodseed.storage.schema import (
+    check_version,
+    connect_writer,
+    drained_generation,
+    drop_inbox_table,
+    has_inbox_table,
+    migrate,
+)
 from goodseed.times import utc_text
 
 if TYPE_CHECKING:
@@ -76,7 +82,7 @@ def recover(connection: sqlite3.Connection, files: RunFiles) -> int:
     migrate(connection, check_version(connection, files.database))
     tables = Tables(connection)
     drained = drained_generation(connection)
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'inbox_shapes'").fetchone():
+    if has_inbox_table(connection):
         tables.shapes.load(connection)
     found = 0
     segments = list(read_segments(files.inbox))

@@ -1,0 +1,195 @@
+"""The table of the kinds of series: how each is logged, stored, sent, read back and shown.
+
+Whatever deals with points loops over `kinds`, or looks a kind up by its name: a new kind is one more entry here, and
+needs no change elsewhere. CONTRIBUTING.md shows how to add one.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from goodseed.values import as_json_number, json_number
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator
+
+__all__ = ["NUMBERS", "TEXTS", "Kind", "StoredValue", "kind_of", "kinds", "kinds_in", "register", "registered"]
+
+StoredValue: TypeAlias = "float | str | bytes | None"
+_SQL_TYPES: Final = {float: "REAL", str: "TEXT NOT NULL", bytes: "BLOB NOT NULL"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """A kind of series.
+
+    Attributes:
+        name: What it is called on the wire and by plugins; its tables are ``<name>_series`` and ``<name>_points``.
+        code: Its number in the hub's database, for ever.
+        form: How a value is stored: as ``float`` (NULL stands for NaN), ``str`` or ``bytes``.
+        column: The column of its values.
+        record: The number of its records in the inbox, from 4 to 15; 5 is taken. Points of `NUMBERS` come in records of
+            another layout, and have none.
+        field: The field of a point's value in the JSON that is sent.
+        endpoint: The last part of the address from which the remote's points are read.
+        row_field: The field of a point's value for a plugin's destination.
+        to_stored: What is stored of a value that is logged; raises `GoodseedError` for one that can't be.
+        from_stored: The value that was logged, out of what is stored.
+        to_json: What JSON says of a stored value: a number or a text, as the hub takes no lists in a point.
+        from_json: The stored value that JSON says; raises `ValueError` with a sentence where it says none.
+        is_basic: It is the specification's: every run file has its tables, every remote takes and gives it.
+        is_packed: A remote with packed points takes it as columns; other remotes, and other kinds, as JSON.
+        has_buckets: There are rollups of it, and the remote's answers may be buckets of many points.
+        shown_as: What the dashboard makes of it; ``"nothing"`` for a kind that it leaves out.
+    """
+
+    name: str
+    code: int
+    form: type
+    column: str
+    record: int
+    field: str
+    endpoint: str
+    row_field: str
+    to_stored: Callable[[str, Any], StoredValue]
+    from_stored: Callable[[StoredValue], Any]
+    to_json: Callable[[StoredValue], Any]
+    from_json: Callable[[Any], StoredValue]
+    is_basic: bool = False
+    is_packed: bool = True
+    has_buckets: bool = False
+    shown_as: Literal["chart", "text", "nothing"] = "nothing"
+
+    @property
+    def series_table(self) -> str:
+        """The table of its series: id and path."""
+        return f"{self.name}_series"
+
+    @property
+    def point_table(self) -> str:
+        """The table of its points."""
+        return f"{self.name}_points"
+
+    @property
+    def create_series(self) -> str:
+        """The statement that makes the table of its series."""
+        return f"CREATE TABLE {self.series_table} (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)"
+
+    def create_points(self, name: str | None = None) -> str:
+        """The statement that makes the table of its points, under another ``name`` perhaps.
+
+        Primary-key order and WITHOUT ROWID are what make points fast to write and small.
+        """
+        return f"""
+        CREATE TABLE {name or self.point_table} (
+            series_id INTEGER NOT NULL REFERENCES {self.series_table}(id),
+            step REAL NOT NULL,
+            {self.column} {_SQL_TYPES[self.form]},
+            ts INTEGER NOT NULL,
+            uploaded INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (series_id, step)
+        ) WITHOUT ROWID"""
+
+
+def _number(path: str, value: Any) -> StoredValue:
+    from goodseed.values import as_number
+
+    number = as_number(path, value)
+    return None if math.isnan(number) else number
+
+
+def _text(path: str, value: Any) -> StoredValue:
+    from goodseed.values import as_text
+
+    return as_text(value)
+
+
+def _text_from_json(value: Any) -> StoredValue:
+    if not isinstance(value, str):
+        raise ValueError("text must be a string.")
+    return value
+
+
+NUMBERS: Final = Kind(
+    name="metric",
+    code=0,
+    form=float,
+    column="y",
+    record=0,
+    field="number",
+    endpoint="metrics",
+    row_field="y",
+    to_stored=_number,
+    from_stored=lambda stored: math.nan if stored is None else stored,
+    to_json=json_number,  # type: ignore[arg-type]
+    from_json=as_json_number,
+    is_basic=True,
+    has_buckets=True,
+    shown_as="chart",
+)
+TEXTS: Final = Kind(
+    name="string",
+    code=1,
+    form=str,
+    column="value",
+    record=4,
+    field="text",
+    endpoint="strings",
+    row_field="string_value",
+    to_stored=_text,
+    from_stored=str,
+    to_json=str,
+    from_json=_text_from_json,
+    is_basic=True,
+    is_packed=False,  # a page of texts is most often one point, of which JSON costs no more
+    shown_as="text",
+)
+_by_name: Final = {kind.name: kind for kind in (NUMBERS, TEXTS)}
+
+
+def kinds() -> tuple[Kind, ...]:
+    """All of them; the specification's first."""
+    return tuple(_by_name.values())
+
+
+def kind_of(name: str) -> Kind | None:
+    """The kind of that name; None for one that this version does not know."""
+    return _by_name.get(name)
+
+
+def kinds_in(connection: sqlite3.Connection) -> tuple[Kind, ...]:
+    """The kinds of which a run file has tables: those that are not basic get theirs with their first point."""
+    known = kinds()
+    if all(kind.is_basic for kind in known):
+        return known
+    found = connection.execute("SELECT name FROM sqlite_master UNION SELECT name FROM sqlite_temp_master").fetchall()
+    names = {name for (name,) in found}
+    return tuple(kind for kind in known if kind.is_basic or kind.point_table in names)
+
+
+def register(kind: Kind) -> None:
+    """Add ``kind`` to the table.
+
+    Raises:
+        ValueError: Another kind has its name, or one of the numbers that say which kind a record is.
+    """
+    for other in kinds():
+        if kind.name == other.name or kind.code == other.code or kind.record in (other.record, 1, 2, 3, 5):
+            raise ValueError(
+                f"The kind {kind.name!r} shares its name, code or record with {other.name!r}: choose others."
+            )
+    _by_name[kind.name] = kind
+
+
+@contextmanager
+def registered(kind: Kind) -> Iterator[Kind]:
+    """`register` for the time of a ``with`` block."""
+    register(kind)
+    try:
+        yield kind
+    finally:
+        del _by_name[kind.name]
