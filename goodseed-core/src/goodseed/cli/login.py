@@ -14,7 +14,7 @@ from goodseed.terminal import printable
 if TYPE_CHECKING:
     import argparse
 
-    from goodseed.remote.client import Identity
+    from goodseed.remote.messages import Identity
 
 __all__ = ["LOGIN", "LOGOUT", "WHOAMI"]
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from goodseed.config import is_web_address
 from goodseed.errors import ConfigurationError, GoodseedError, RemoteError
 from goodseed.plugins import call_first
-from goodseed.remote.client import Capabilities, Client, Identity
+from goodseed.remote.client import Client
+from goodseed.remote.messages import Capabilities, Identity
 from goodseed.remote.transport import Transport
 from goodseed.storage.kinds import kind_of
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from goodseed.columns import Points
     from goodseed.hooktypes import Destination
-    from goodseed.remote.client import RejectedPoint, WantedRun
+    from goodseed.remote.messages import RejectedPoint, WantedRun
     from goodseed.storage.kinds import Kind, StoredValue
 
 __all__ = ["connect"]

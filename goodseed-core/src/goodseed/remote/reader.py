@@ -7,7 +7,8 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.errors import RemoteError, RunNotFoundError
-from goodseed.remote.client import WantedRun, split_project
+from goodseed.remote.client import split_project
+from goodseed.remote.messages import WantedRun
 from goodseed.storage.kinds import NUMBERS
 from goodseed.values import number_of
 

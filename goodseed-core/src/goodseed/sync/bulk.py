@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 
-    from goodseed.remote.client import Body, Client
+    from goodseed.remote.client import Client
+    from goodseed.remote.messages import Body
 
 __all__ = ["BULK_POINTS", "upload_bulk"]
 

@@ -16,7 +16,8 @@ from goodseed.storage.outbox import REFUSED, UPLOADED, Mark
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from goodseed.remote.client import Capabilities, Client, RejectedPoint
+    from goodseed.remote.client import Client
+    from goodseed.remote.messages import Capabilities, RejectedPoint
     from goodseed.storage.kinds import Kind, StoredValue
     from goodseed.storage.outbox import PendingConfig
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import AuthenticationError, GoodseedError, ProjectNotFoundError, RemoteError
-from goodseed.remote.client import Capabilities, WantedRun, split_project
+from goodseed.remote.client import split_project
+from goodseed.remote.messages import Capabilities, WantedRun
 from goodseed.storage.forks import watch_forks
 from goodseed.storage.inbox.waiting import Done, Wake, wait_until
 from goodseed.storage.outbox import LiveOutbox, ensure_pending_indexes
