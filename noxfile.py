@@ -75,6 +75,7 @@ ALL_CORES = ["-n", "auto", "--dist", "worksteal"]
 DISTRIBUTIONS = ["goodseed-core", "goodseed-hub", "goodseed-lightning", "goodseed-hf", "goodseed-keras"]
 WEB_REQUIREMENTS = [
     "pytest>=8.2",  # the test runner
+    "pytest-xdist>=3.6",  # a server and a browser for each core
     "playwright>=1.49",  # drives Chromium as a user does
     "axe-playwright-python>=0.1.4",  # finds what keeps people out of a page
 ]
@@ -195,6 +196,9 @@ def web(session: nox.Session) -> None:
     committed = Path("goodseed-core/src/goodseed/web").resolve()
     with session.chdir("dashboard"):
         session.run("npm", "ci", "--no-fund", "--no-audit", external=True)
+        # The types of the API are those of the server's OpenAPI document.
+        check = [] if "--build" in session.posargs else ["--", "--check"]
+        session.run("npm", "run", "api", *check, env={"PYTHON": str(Path(session.bin, "python"))}, external=True)
         for script in ("lint", "types", "test"):
             session.run("npm", "run", script, external=True)
         target = committed if "--build" in session.posargs else built
@@ -203,7 +207,7 @@ def web(session: nox.Session) -> None:
         return
     if not _is_same(built, committed):
         session.error("The committed page is not what dashboard/ builds: run nox -s web -- --build, and commit it")
-    session.run("python", "-m", "pytest", "tests/web", *session.posargs)
+    session.run("python", "-m", "pytest", *ALL_CORES, "tests/web", *session.posargs)
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -1,229 +1,134 @@
-/** The dashboard's API, typed (docs/dashboard-api.md). */
+/** The dashboard's API, one function for each thing that the page asks (docs/dashboard-api.md). */
 import type { Series } from "../lib/series/series";
 import { FrameDecoder } from "../lib/series/series";
 import { secondsOf } from "../lib/values";
+import type { Address, Answered, Body, Query as Fields } from "./request";
+import { ask, filled, get, queryText, send, sent } from "./request";
 import type {
-  ProjectInfo,
-  Attribute,
-  Query,
-  Table,
-  Panel,
-  RunDetails,
-  ConfigItem,
-  RunAttribute,
+  Change,
+  Changes,
   Diff,
   Logs,
-  Texts,
-  Source,
-  Changes,
+  ProjectInfo,
+  Query,
+  RunDetails,
   SeriesAsk,
+  Source,
+  Table,
+  Texts,
 } from "./types";
 
+export { ApiError } from "./request";
 export type * from "./types";
 
-/** What the server said was wrong, and what to do. */
-export class ApiError extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string,
-    readonly hint: string,
-    /** The place of the fault in a filter. */
-    readonly column: number | null,
-  ) {
-    super(message);
-  }
-}
+const IN_PROJECT = "/api/ui/p/{project}/-";
+const IN_RUN = `${IN_PROJECT}/run/{run_id}` as const;
+const ONE_VIEW = `${IN_PROJECT}/views/{name}` as const;
 
-const ROOT = "/api/ui";
-const encode = (text: string): string => encodeURIComponent(text);
-/** Where the API of a project is; a project's name may hold slashes, which stay as they are. */
-export const projectUrl = (project: string): string => `${ROOT}/p/${project.split("/").map(encode).join("/")}/-`;
-const runUrl = (project: string, run: string): string => `${projectUrl(project)}/run/${encode(run)}`;
-
-async function answered(response: Response): Promise<Response> {
-  if (response.ok || response.status === 304) return response;
-  let error: { code?: string; message?: string; hint?: string; column?: number } = {};
-  try {
-    error = ((await response.json()) as { error?: typeof error }).error ?? {};
-  } catch {
-    error = {};
-  }
-  throw new ApiError(
-    response.status,
-    error.code ?? "unknown",
-    error.message ?? `The server answered ${response.status} ${response.statusText}`,
-    error.hint ?? "",
-    error.column ?? null,
-  );
-}
-
-/** One request. A server that can't be reached raises ApiError with status 0. */
-async function ask(url: string, init: RequestInit = {}, isAgain = false): Promise<Response> {
-  let response: Response;
-  try {
-    response = await fetch(url, init);
-  } catch (problem) {
-    if (problem instanceof DOMException && problem.name === "AbortError") throw problem;
-    throw new ApiError(0, "unreachable", "The server can't be reached", "Is `goodseed serve` still running?", null);
-  }
-  try {
-    return await answered(response);
-  } catch (problem) {
-    if (!(problem instanceof ApiError) || problem.code !== "no_token" || isAgain || !init.method) throw problem;
-    // The server has started anew, and has another token: its page brings it, and the change is asked for once more.
-    await fetch(location.pathname, { cache: "no-store", headers: { Accept: "text/html" } });
-    return ask(url, init, true);
-  }
-}
-
-const json = async <T>(url: string, init?: RequestInit): Promise<T> => (await (await ask(url, init)).json()) as T;
-const send = (method: string, body: unknown, signal?: AbortSignal): RequestInit => ({
-  method,
-  headers: { "Content-Type": "application/json" },
-  body: JSON.stringify(body),
-  ...(signal ? { signal } : {}),
-});
-
-function query(fields: Record<string, string | number | readonly string[] | undefined>): string {
-  const parts = new URLSearchParams();
-  for (const [name, value] of Object.entries(fields)) {
-    if (value === undefined || value === "") continue;
-    if (typeof value === "object") for (const one of value) parts.append(name, one);
-    else parts.set(name, String(value));
-  }
-  const text = parts.toString();
-  return text ? `?${text}` : "";
-}
+/** Where the API of a project is. */
+export const projectUrl = (project: string): string =>
+  filled(`${IN_PROJECT}/attrs`, { project }).replace(/\/attrs$/, "");
 
 /** What the server sends as ISO 8601 is reckoned with in seconds here. */
 const TIMES = ["sys/creation_time", "sys/modification_time", "sys/closed_time"];
 
-function withSeconds<T extends object>(row: T, names: readonly (keyof T)[]): T {
-  for (const name of names) if (name in row) row[name] = secondsOf(row[name]) as T[typeof name];
-  return row;
+/** The same with times as seconds. */
+function withSeconds<T extends object, N extends string>(
+  row: T,
+  names: readonly N[],
+): Omit<T, N> & Record<N, number | null> {
+  const times = names.filter((name) => name in row).map((name) => [name, secondsOf((row as Record<N, unknown>)[name])]);
+  return { ...row, ...(Object.fromEntries(times) as Record<N, number | null>) };
 }
 
-const runSeconds = (run: RunDetails): RunDetails => withSeconds(run, ["created", "modified", "closed"]);
+const runSeconds = (run: Answered<typeof IN_RUN>): RunDetails => withSeconds(run, ["created", "modified", "closed"]);
+
+type InProject<P extends string> = Fields<Extract<Address<"get">, `${typeof IN_PROJECT}${P}`>>;
+type InRun<P extends string> = InProject<`/run/{run_id}${P}`>;
 
 export const api = {
-  projects: async (): Promise<ProjectInfo[]> => {
-    const all = await json<ProjectInfo[]>(`${ROOT}/projects`);
-    return all.map((one) => withSeconds(one, ["updated"]));
-  },
+  projects: async (): Promise<ProjectInfo[]> =>
+    (await get("/api/ui/projects", {})).map((one) => withSeconds(one, ["updated"])),
 
   attributes: (
     project: string,
-    fields: { q?: string; kind?: string; prefix?: string; limit?: number; cursor?: string },
+    fields: InProject<"/attrs">,
     signal?: AbortSignal,
-  ): Promise<{ items: Attribute[]; total: number; next: string | null }> =>
-    json(`${projectUrl(project)}/attrs${query(fields)}`, signal ? { signal } : {}),
+  ): Promise<Answered<`${typeof IN_PROJECT}/attrs`>> => get(`${IN_PROJECT}/attrs`, { project }, fields, signal),
 
-  hardware: (project: string, runs: readonly string[]): Promise<{ runs: Record<string, Record<string, string[]>> }> =>
-    json(`${projectUrl(project)}/hardware${query({ runs })}`),
+  hardware: (project: string, runs: readonly string[]): Promise<Answered<`${typeof IN_PROJECT}/hardware`>> =>
+    get(`${IN_PROJECT}/hardware`, { project }, { runs }),
 
   runs: async (project: string, body: Query, signal?: AbortSignal): Promise<Table> => {
-    const table = await json<Table>(`${projectUrl(project)}/runs/query`, send("POST", body, signal));
+    const table = await send("post", `${IN_PROJECT}/runs/query`, { project }, body, signal);
     for (const name of TIMES) if (table.columns[name]) table.columns[name] = table.columns[name].map(secondsOf);
     return table;
   },
 
   bulk: (
     project: string,
-    ids: readonly string[],
-    op: string,
-    value?: string | null,
-  ): Promise<{ done: string[]; failed: { id: string; code: string; message: string }[] }> =>
-    json(`${projectUrl(project)}/runs/bulk`, send("POST", value === undefined ? { ids, op } : { ids, op, value })),
+    body: Body<`${typeof IN_PROJECT}/runs/bulk`, "post">,
+  ): Promise<Answered<`${typeof IN_PROJECT}/runs/bulk`, "post">> =>
+    send("post", `${IN_PROJECT}/runs/bulk`, { project }, body),
 
-  run: async (project: string, id: string): Promise<RunDetails> => runSeconds(await json(runUrl(project, id))),
+  run: async (project: string, run: string): Promise<RunDetails> =>
+    runSeconds(await get(IN_RUN, { project, run_id: run })),
 
-  change: async (
-    project: string,
-    id: string,
-    fields: Partial<Pick<RunDetails, "name" | "description" | "tags" | "color" | "archived" | "trashed">> & {
-      /** Those that the editor was shown: only the difference is applied. */
-      tags_before?: string[];
-    },
-  ): Promise<RunDetails> => runSeconds(await json(runUrl(project, id), send("PATCH", fields))),
+  change: async (project: string, run: string, fields: Change): Promise<RunDetails> =>
+    runSeconds(await send("patch", IN_RUN, { project, run_id: run }, fields)),
 
-  config: (
-    project: string,
-    id: string,
-    fields: { prefix?: string; q?: string; limit?: number; cursor?: string; full?: number },
-  ): Promise<{ items: ConfigItem[]; total: number; next: string | null }> =>
-    json(`${runUrl(project, id)}/config${query(fields)}`),
+  config: (project: string, run: string, fields: InRun<"/config">): Promise<Answered<`${typeof IN_RUN}/config`>> =>
+    get(`${IN_RUN}/config`, { project, run_id: run }, fields),
 
-  runAttributes: (
-    project: string,
-    id: string,
-    fields: { q?: string; kind?: string; limit?: number; cursor?: string },
-  ): Promise<{ items: RunAttribute[]; total: number; next: string | null }> =>
-    json(`${runUrl(project, id)}/attrs${query(fields)}`),
+  runAttributes: (project: string, run: string, fields: InRun<"/attrs">): Promise<Answered<`${typeof IN_RUN}/attrs`>> =>
+    get(`${IN_RUN}/attrs`, { project, run_id: run }, fields),
 
   moment: async (
     project: string,
-    id: string,
+    run: string,
     path: string,
     step: number,
   ): Promise<{ step: number; time: number | null }> =>
-    withSeconds(await json(`${runUrl(project, id)}/moment${query({ path, step: String(step) })}`), ["time"]),
+    withSeconds(await get(`${IN_RUN}/moment`, { project, run_id: run }, { path, step }), ["time"]),
 
-  panels: (project: string, id: string): Promise<{ panels: Panel[] }> => json(`${runUrl(project, id)}/panels`),
+  panels: (project: string, run: string): Promise<Answered<`${typeof IN_RUN}/panels`>> =>
+    get(`${IN_RUN}/panels`, { project, run_id: run }),
 
-  diff: (project: string, runs: readonly string[], base: string, prefix = "", q = ""): Promise<Diff> =>
-    json(`${projectUrl(project)}/diff`, send("POST", { runs, base, prefix, q })),
+  diff: (project: string, runs: readonly string[], base: string): Promise<Diff> =>
+    send("post", `${IN_PROJECT}/diff`, { project }, { runs, base }),
 
-  logs: (
-    project: string,
-    id: string,
-    fields: {
-      stream?: string;
-      from?: number;
-      limit?: number;
-      q?: string;
-      cursor?: string;
-      namespace?: string;
-      around_ms?: number;
-      full?: 1;
-    },
-    signal?: AbortSignal,
-  ): Promise<Logs> => json(`${runUrl(project, id)}/logs${query(fields)}`, signal ? { signal } : {}),
+  logs: (project: string, run: string, fields: InRun<"/logs">, signal?: AbortSignal): Promise<Logs> =>
+    get(`${IN_RUN}/logs`, { project, run_id: run }, fields, signal),
 
-  texts: async (
-    project: string,
-    id: string,
-    fields: { path: readonly string[]; until?: string; step?: readonly string[]; q?: string },
-  ): Promise<Texts> => {
-    const texts = await json<Texts>(`${runUrl(project, id)}/texts${query(fields)}`);
+  texts: async (project: string, run: string, fields: InRun<"/texts">): Promise<Texts> => {
+    const texts = await get(`${IN_RUN}/texts`, { project, run_id: run }, fields);
     return { ...texts, rows: texts.rows.map((row) => withSeconds(row, ["time"])) };
   },
 
-  source: (project: string, id: string): Promise<Source> => json(`${runUrl(project, id)}/source`),
+  source: (project: string, run: string): Promise<Source> => get(`${IN_RUN}/source`, { project, run_id: run }),
+
+  /** The text at an address that the server has given. */
   text: async (url: string): Promise<string> => (await ask(url)).text(),
 
-  views: (project: string): Promise<{ views: { name: string; updated: number }[] }> =>
-    json(`${projectUrl(project)}/views`),
-  view: (project: string, name: string): Promise<{ query?: string }> =>
-    json(`${projectUrl(project)}/views/${encode(name)}`),
-  saveView: (project: string, name: string, value: { query: string }): Promise<unknown> =>
-    json(`${projectUrl(project)}/views/${encode(name)}`, send("PUT", value)),
+  views: (project: string): Promise<Answered<`${typeof IN_PROJECT}/views`>> => get(`${IN_PROJECT}/views`, { project }),
+
+  view: (project: string, name: string): Promise<Answered<typeof ONE_VIEW>> => get(ONE_VIEW, { project, name }),
+
+  saveView: (project: string, name: string, value: { query: string }): Promise<Answered<typeof ONE_VIEW, "put">> =>
+    send("put", ONE_VIEW, { project, name }, value),
+
   removeView: async (project: string, name: string): Promise<void> => {
-    await ask(`${projectUrl(project)}/views/${encode(name)}`, { method: "DELETE" });
+    await ask(filled(ONE_VIEW, { project, name }), { method: "DELETE" });
   },
 
   /** What has changed since `etag`; null where nothing has. */
-  changes: async (
-    project: string,
-    fields: { since?: string; watch?: readonly string[]; paths?: readonly string[]; columns?: readonly string[] },
-    etag: string,
-  ): Promise<Changes | null> => {
-    const response = await ask(`${projectUrl(project)}/changes${query(fields)}`, {
+  changes: async (project: string, fields: InProject<"/changes">, etag: string): Promise<Changes | null> => {
+    const response = await ask(filled(`${IN_PROJECT}/changes`, { project }) + queryText(fields), {
       headers: etag ? { "If-None-Match": etag } : {},
     });
     if (response.status === 304) return null;
     const changes = (await response.json()) as Changes;
-    return { ...changes, runs: changes.runs.map((row) => withSeconds(row, TIMES)) };
+    return { ...changes, runs: changes.runs.map((row) => ({ ...row, ...withSeconds(row, TIMES), id: row.id })) };
   },
 
   /** Series, each given to `take` as soon as it is here. */
@@ -235,8 +140,8 @@ export const api = {
   ): Promise<void> => {
     let offset: number | null = 0;
     while (offset !== null) {
-      const init = send("POST", { ...body, offset }, signal);
-      const response = await ask(`${projectUrl(project)}/series`, {
+      const init = sent("POST", { ...body, offset }, signal);
+      const response = await ask(filled(`${IN_PROJECT}/series`, { project }), {
         ...init,
         headers: { ...(init.headers as Record<string, string>), Accept: "application/x-goodseed-series" },
       });

@@ -58,7 +58,7 @@ export class LogModel {
 
   async *all(): AsyncGenerator<LogLine[]> {
     for (let from = 0; from < Math.max(1, this.total);) {
-      const logs = await api.logs(this.project, this.id, { ...this.fields, from, limit: EXPORT_PAGE, full: 1 });
+      const logs = await api.logs(this.project, this.id, { ...this.fields, from, limit: EXPORT_PAGE, full: true });
       if (!logs.lines.length) return;
       yield logs.lines;
       from = logs.lines.at(-1)![0] + 1;
@@ -67,7 +67,7 @@ export class LogModel {
 
   private take(logs: Logs, isUpdate = false): void {
     for (const line of logs.lines) this.lines.set(line[0], line);
-    for (const n of logs.cut ?? []) this.cut.add(n);
+    for (const n of logs.cut) this.cut.add(n);
     // What came after the end of a page is in the update, unless that was too much for one.
     if (isUpdate && logs.lines.length >= UPDATE_LINES) this.asked.clear();
     [this.total, this.folded, this.streams, this.cursor] = [logs.total, logs.folded, logs.streams, logs.cursor];

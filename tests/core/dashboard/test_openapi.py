@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +19,7 @@ from goodseed.server.http.app import Application
 from goodseed.server.http.listener import Server
 from goodseed.server.http.security import Policy
 from goodseed.server.http.static import Pages
-from goodseed.server.openapi import make_route
+from goodseed.server.openapi import make_document, make_route
 from goodseed.server.routes import RequestError
 from goodseed.server.store import CatalogStore
 
@@ -42,6 +43,28 @@ def served(home: Path) -> Iterator[tuple[str, str]]:
 def test_the_document_is_json() -> None:
     """Every endpoint has a summary, and all that the document says of it is JSON."""
     assert all(route.summary and json.dumps(route.operation) for route in ROUTES)
+
+
+def test_the_docs_list_every_endpoint() -> None:
+    """The table of docs/dashboard-api.md has the addresses and methods of the routes: no more, and no fewer."""
+    table = (Path(__file__).parents[3] / "docs" / "dashboard-api.md").read_text("utf-8").split("\n## ", 1)[0]
+    rows = re.findall(r"^\| `([A-Z, ]+?) +(/api/ui/|…/-/)(\S*)` \|", table, re.MULTILINE)
+    prefixes = {"/api/ui/": "/api/ui/", "…/-/": "/api/ui/p/{project}/-/"}
+    told = {
+        (method, prefixes[prefix] + rest.replace("<id>", "{run_id}").replace("<name>", "{name}"))
+        for methods, prefix, rest in rows
+        for method in methods.split(", ")
+    }
+
+    assert told == {(route.method, route.pattern.replace("{project:path}", "{project}")) for route in ROUTES}
+
+
+def test_the_document_has_every_route() -> None:
+    """The paths and methods of the document are those that are answered."""
+    document = make_document(ROUTES)
+
+    described = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
+    assert described == {(route.method, route.pattern.replace("{project:path}", "{project}")) for route in ROUTES}
 
 
 def _is_sayable(fields: Any) -> bool:

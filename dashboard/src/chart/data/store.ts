@@ -151,7 +151,7 @@ export class SeriesStore {
     this.failed.clear();
   }
 
-  private nextAsk(window: Window): { body: SeriesAsk; keys: string[] } | null {
+  private nextAsk(window: Window): { body: SeriesAsk & Window; keys: string[] } | null {
     const items: { run: string; path: string }[] = [];
     const keys: string[] = [];
     const now = performance.now();
@@ -169,7 +169,7 @@ export class SeriesStore {
     return items.length ? { body: { ...askOf(window), items }, keys } : null;
   }
 
-  private async fetch(body: SeriesAsk, keys: string[], isUpdate: boolean): Promise<void> {
+  private async fetch(body: SeriesAsk & Window, keys: string[], isUpdate: boolean): Promise<void> {
     const { generation } = this;
     this.inFlight++;
     try {
@@ -230,7 +230,12 @@ export class SeriesStore {
   }
 }
 
-const askOf = ({ x, range }: Window): SeriesAsk => ({ x, range, points: POINTS, ...(range ? { edges: true } : {}) });
+const askOf = ({ x, range }: Window): Omit<SeriesAsk, "runs" | "paths" | "items"> & Window => ({
+  x,
+  range,
+  points: POINTS,
+  ...(range ? { edges: true } : {}),
+});
 
 const keyOf = (window: Window, run: string, path: string): string =>
   `${window.x}\n${window.range?.join("~") ?? ""}\n${run}\n${path}`;

@@ -79,7 +79,7 @@ export async function compared(
       rows: [...(await changesOf(project.name, diff, ids)), ...wanted(facts(details, (one) => one.git))],
     },
   ];
-  return { runs, parts, same: diff.same, truncated: diff.truncated ?? false };
+  return { runs, parts, same: diff.same, truncated: diff.truncated };
 }
 
 const hasValue = (row: Row): boolean => row.values.some((v) => v !== null);
@@ -125,7 +125,7 @@ async function changesOf(project: string, diff: Diff, ids: readonly string[]): P
   if (!diff.paths.includes(DIFF)) return [];
   const sources = await Promise.all(ids.map((id) => api.source(project, id)));
   const values = sources.map(
-    ({ files }) => files.map((file) => `${file.path} +${file.add ?? "?"} −${file.del ?? "?"}`).join(", ") || "none",
+    ({ files }) => files.map((file) => `${file.path} +${file.add} −${file.del}`).join(", ") || "none",
   );
   return [{ path: "uncommitted changes", values, sign: null, isOther: true }];
 }

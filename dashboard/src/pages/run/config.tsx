@@ -109,7 +109,7 @@ async function allOf(project: string, id: string, isFull: boolean): Promise<Conf
     const page: Awaited<ReturnType<typeof api.config>> = await api.config(project, id, {
       limit: PAGE,
       ...(cursor ? { cursor } : {}),
-      ...(isFull ? { full: 1 } : {}),
+      ...(isFull ? { full: true } : {}),
     });
     items.push(...page.items);
     cursor = page.next;
@@ -223,7 +223,7 @@ function Value({ item, project, id }: { item: Shown; project: string; id: string
   const text = whole ?? toText(item.value);
   const isShort = whole !== null || (!item.cut && text.length <= LONG);
   const open = async (): Promise<void> => {
-    const { items } = await api.config(project, id, { prefix: item.path, full: 1, limit: 1 });
+    const { items } = await api.config(project, id, { prefix: item.path, full: true, limit: 1 });
     setWhole(toText(items[0]?.value));
   };
   return (

@@ -37,7 +37,7 @@ export function Header({ project, details, reload }: TabProps): JSX.Element {
   const edited: Edited = {
     id: details.id,
     name: details.name ?? "",
-    description: details.description ?? "",
+    description: toText(details.description),
     tags: details.tags,
     color: details.color,
   };
@@ -134,8 +134,7 @@ function Facts({ project, details }: { project: Project; details: RunDetails }):
     ]);
   else if (details.end_reason) facts.push(["Ended", details.end_reason.slice(0, 120)]);
   if (details.created) facts.push(["Started", time(details.created)]);
-  if (details.duration !== null)
-    facts.push([details.state === "running" ? "Elapsed" : "Took", duration(details.duration)]);
+  facts.push([details.state === "running" ? "Elapsed" : "Took", duration(details.duration)]);
   if (progress?.eta_seconds != null && details.state === "running") facts.push(["ETA", duration(progress.eta_seconds)]);
   if (progress?.step != null)
     facts.push([
@@ -157,8 +156,8 @@ function Facts({ project, details }: { project: Project; details: RunDetails }):
   if (details.parent)
     facts.push([
       "Parent",
-      <a class="link" key="p" href={runLink(project.name, details.parent)}>
-        {details.parent}
+      <a class="link" key="p" href={runLink(project.name, toText(details.parent))}>
+        {toText(details.parent)}
       </a>,
     ]);
   return (

@@ -125,7 +125,7 @@ function Note({ project, details, reload }: TabProps): JSX.Element {
         <h2 class="ttl">Note</h2>
         <span class="sp" />
         {text === null && (
-          <button type="button" class="btn gh" onClick={() => setText(details.description ?? "")}>
+          <button type="button" class="btn gh" onClick={() => setText(toText(details.description))}>
             {details.description ? "Edit" : "Add"}
           </button>
         )}

@@ -5,6 +5,7 @@ import type { Source } from "../../api/api";
 import { api } from "../../api/api";
 import type { DiffFile } from "../../lib/diff";
 import { parseDiff } from "../../lib/diff";
+import { toText } from "../../lib/values";
 import { one, setParams } from "../../state/location";
 import type { TabProps } from "../../state/run-page";
 import { Icon } from "../../ui/parts/icons";
@@ -189,14 +190,14 @@ function FileDiff({ file }: { file: DiffFile }): JSX.Element {
 
 function Facts({ source }: { source: Source }): JSX.Element {
   const facts: [string, string | null][] = [
-    ["Commit", source.commit],
-    ["Branch", source.branch],
-    ["Message", source.message],
-    ["Author", source.author],
-    ["Date", source.date],
+    ["Commit", toText(source.commit)],
+    ["Branch", toText(source.branch)],
+    ["Message", toText(source.message)],
+    ["Author", toText(source.author)],
+    ["Date", toText(source.date)],
     ["Command", source.command],
     ["Entry point", source.entrypoint],
-    ["Remotes", source.remotes ? Object.values(source.remotes).join("\n") : null],
+    ["Remotes", Array.isArray(source.remotes) ? source.remotes.join("\n") : toText(source.remotes)],
   ];
   return (
     <>

@@ -26,8 +26,12 @@ export function TextTab({ project, details: { id } }: TabProps): JSX.Element {
   const shown = chosen.length ? chosen : few.length ? few : paths.slice(0, 1);
   const { data, error: fault } = useAnswer(async () => {
     if (!shown.length) return null;
-    const page = await api.texts(project.name, id, { path: shown, until, q: search });
-    const steps = page.rows.map((row) => String(row.step));
+    const page = await api.texts(project.name, id, {
+      path: shown,
+      ...(until ? { until: Number(until) } : {}),
+      q: search,
+    });
+    const steps = page.rows.map((row) => row.step);
     const other =
       base && base !== id && steps.length ? await api.texts(project.name, base, { path: shown, step: steps }) : null;
     return { ...page, shown, other: new Map(other?.rows.map((row) => [row.step, row.values])), hasOther: !!other };

@@ -32,13 +32,13 @@ export function SelectionBar({
   follow(selection.version);
   const ids = selection.all;
   const isTrash = settings.isTrash.value;
-  const bulk = async (op: string, done: string, value?: string, undo?: string): Promise<void> => {
+  const bulk = async (op: Op, done: string, value?: string, undo?: Op): Promise<void> => {
     const chosen = selection.all;
-    const result = await attempt(() => api.bulk(project.name, chosen, op, value));
+    const result = await attempt(() => api.bulk(project.name, changeOf(chosen, op, value)));
     if (!result) return;
     const [failed] = result.failed;
     const back: [string, () => void] | undefined = undo
-      ? ["Undo", () => void attempt(() => api.bulk(project.name, result.done, undo, value)).then(refresh)]
+      ? ["Undo", () => void attempt(() => api.bulk(project.name, changeOf(result.done, undo, value))).then(refresh)]
       : undefined;
     const text = `${done}: ${counted(result.done.length, "run")}`;
     say(
@@ -208,3 +208,9 @@ function TagMenu({ act }: { act: (op: "tag" | "untag", tag: string) => void }): 
     </Menu>
   );
 }
+
+type Op = "archive" | "unarchive" | "trash" | "restore" | "tag" | "untag";
+
+/** What the server is asked to do to many runs. */
+const changeOf = (ids: readonly string[], op: Op, value = ""): Parameters<typeof api.bulk>[1] =>
+  op === "tag" || op === "untag" ? { ids, op, value } : { ids, op };

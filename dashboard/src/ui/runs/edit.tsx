@@ -31,11 +31,13 @@ export function EditDialog(props: {
   const [tags, setTags] = useState(before);
   const [color, setColor] = useState(run.color);
   const save = async (): Promise<void> => {
-    const fields: Parameters<typeof api.change>[2] = {};
-    if (name !== run.name) fields.name = name;
-    if (description !== run.description) fields.description = description;
-    if (tags !== before) [fields.tags, fields.tags_before] = [tagsIn(tags), run.tags];
-    if (color !== run.color) fields.color = color;
+    const fields = {
+      ...(name === run.name ? {} : { name }),
+      ...(description === run.description ? {} : { description }),
+      // Only the difference to what was on the screen is applied.
+      ...(tags === before ? {} : { tags: tagsIn(tags), tags_before: run.tags }),
+      ...(color === run.color ? {} : { color }),
+    };
     if (Object.keys(fields).length && !(await attempt(() => api.change(props.project.name, run.id, fields)))) return;
     props.project.refresh();
     props.onSaved();

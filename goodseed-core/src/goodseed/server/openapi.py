@@ -59,7 +59,8 @@ def make_document(routes: Iterable[Route]) -> dict[str, Any]:
         operation = {name: value for name, value in route.operation.items() if name in _OPERATION_FIELDS}
         operation["parameters"] = [*parameters, *operation.get("parameters", ())]
         # Any request may be too long, or hold what no address may: those are refused before an operation is found.
-        refused = {status: {"$ref": "#/components/responses/Error"} for status in ("400", "414", "431")}
+        too_long = ("400", "413", "414", "431") if "requestBody" in operation else ("400", "414", "431")
+        refused = {status: {"$ref": "#/components/responses/Error"} for status in too_long}
         operation["responses"] = refused | dict(operation.get("responses", {"200": {"description": "Found."}}))
         if route.changes_state:
             operation["security"] = [{"token": []}]
