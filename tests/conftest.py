@@ -6,6 +6,7 @@ import inspect
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,3 +51,15 @@ def _quiet_defaults(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     parameters = list(inspect.signature(goodseed.Run.__init__).parameters.values())
     defaults = tuple(_OFF.get(p.name, p.default) for p in parameters if p.default is not inspect.Parameter.empty)
     monkeypatch.setattr(goodseed.Run.__init__, "__defaults__", defaults)
+
+
+def points(run: goodseed.Run, path: str) -> dict[float, float]:
+    """The points of a series, by step."""
+    run.flush()
+    return {point["step"]: point["y"] for point in run.get_metric_data(path)["raw_points"]}
+
+
+def configs(run: goodseed.Run) -> dict[str, Any]:
+    """The configs of a run, by path."""
+    run.flush()
+    return {row["path"]: row["value"] for row in run.get_configs()}

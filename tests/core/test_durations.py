@@ -40,7 +40,7 @@ def test_to_the_last_sign_of_life(home: Path) -> None:
     """A run that was killed has lived until then, also where it logged nothing and is looked at much later."""
     crash()
     first = listed()
-    time.sleep(1.5)
+    time.sleep(1.5)  # how long a run lasts is what is tested
     second = listed()
 
     assert "crashed" == first["state"]
@@ -54,10 +54,10 @@ def test_without_the_time_in_between(home: Path) -> None:
     crash()
     first = listed()["duration_seconds"]
     pause = time.time()
-    time.sleep(3.0)
+    time.sleep(3.0)  # the pause does not count
     paused = time.time() - pause
     with goodseed.Run(resume_run_id="r", storage="local"):
-        time.sleep(0.1)
+        time.sleep(0.1)  # how long a run lasts is what is tested
         during = listed()
     ended = time.time()
     last = listed()
@@ -71,8 +71,8 @@ def test_without_the_time_in_between(home: Path) -> None:
 def test_of_a_run_that_was_closed_twice(home: Path) -> None:
     """The lives of a run that was closed, resumed and closed again add up."""
     with goodseed.Run(run_id="r", storage="local"):
-        time.sleep(0.2)
-    time.sleep(0.5)
+        time.sleep(0.2)  # how long a run lasts is what is tested
+    time.sleep(0.5)  # the pause does not count
     for _ in range(2):
         with goodseed.Run(resume_run_id="r", storage="local"):
             time.sleep(0.2)

@@ -79,11 +79,9 @@ def test_signal_without_a_handler(home: Path, number: signal.Signals) -> None:
     assert process.stderr is not None
     while "ready" not in process.stderr.readline():
         pass
-    started = time.monotonic()
     process.send_signal(number)
 
     assert (-number, "failed", number.name) == finish(process, home)[:3]
-    assert time.monotonic() - started < 5
     run = goodseed.Run(run_id="r", read_only=True, storage="local")
     (path,) = [path for path in run.get_string_paths() if path.endswith("/stdout")]
     assert ["the last line"] == [point["value"] for point in run.get_string_data(path)]
@@ -116,7 +114,7 @@ def test_signal_in_the_middle_of_a_call_into_c(home: Path) -> None:
     """A process that is stuck in C can be ended as it could without us, and its run says how it ended."""
     process = start(IN_C + "run = open_run()\n" + LOG + READY + "in_c(2**31 - 1)")
     wait_until_ready(process)
-    time.sleep(0.2)
+    time.sleep(0.2)  # no event tells that it is inside C
     process.terminate()
 
     assert (-signal.SIGTERM, "failed", "SIGTERM") == finish(process, home)[:3]
@@ -127,7 +125,7 @@ def test_ones_own_handler_waits_for_c(home: Path) -> None:
     own = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
     process = start(IN_C + "run = open_run()\n" + LOG + own + READY + "while True: in_c(5_000_000)")
     wait_until_ready(process)
-    time.sleep(0.2)
+    time.sleep(0.2)  # no event tells that it is inside C
     process.terminate()
 
     assert (5, "failed", "SystemExit: 5") == finish(process, home)[:3]
@@ -188,7 +186,7 @@ def test_ctrl_c_twice(home: Path) -> None:
     while "ready" not in process.stderr.readline():
         pass
     process.send_signal(signal.SIGINT)
-    time.sleep(0.02)
+    time.sleep(0.02)  # the second one comes while the first is handled
     process.send_signal(signal.SIGINT)
     code, state, _, _ = finish(process, home)
 

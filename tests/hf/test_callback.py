@@ -2,79 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import subprocess
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import configs, points
 
 import goodseed
 
-transformers = pytest.importorskip("transformers")
-torch = pytest.importorskip("torch")
-goodseed_hf = pytest.importorskip("goodseed_hf")
-
-GoodseedCallback = goodseed_hf.GoodseedCallback
+from .training import GoodseedCallback, Rows, arguments, goodseed_hf, make_model, torch, trainer, transformers
 
 pytestmark = pytest.mark.filterwarnings("default")  # what frameworks warn of is their own
-
-
-class Rows(torch.utils.data.Dataset):  # type: ignore[misc]
-    """Sequences whose label is whether their first token is large."""
-
-    def __init__(self, count: int) -> None:
-        generator = torch.Generator().manual_seed(0)
-        self.tokens = torch.randint(0, 32, (count, 8), generator=generator)
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        tokens = self.tokens[index]
-        return {"input_ids": tokens, "attention_mask": torch.ones_like(tokens), "labels": int(tokens[0] > 15)}
-
-
-def make_model(_trial: Any = None) -> Any:
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=32,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=16,
-    )
-    return transformers.BertForSequenceClassification(config)
-
-
-def arguments(directory: Path, **more: Any) -> Any:
-    defaults = {
-        "output_dir": str(directory), "per_device_train_batch_size": 8, "max_steps": 6, "logging_steps": 2, "report_to": "none",
-        "save_strategy": "no", "disable_tqdm": True, "use_cpu": True,
-    }  # fmt: skip
-    return transformers.TrainingArguments(**defaults | more)
-
-
-def trainer(directory: Path, callback: Any, **more: Any) -> Any:
-    callbacks = [] if callback is None else [callback]
-    return transformers.Trainer(
-        make_model(), arguments(directory, **more), train_dataset=Rows(64), eval_dataset=Rows(16), callbacks=callbacks
-    )
-
-
-def points(run: goodseed.Run, path: str) -> dict[float, float]:
-    run.flush()
-    return {point["step"]: point["y"] for point in run.get_metric_data(path)["raw_points"]}
-
-
-def configs(run: goodseed.Run) -> dict[str, Any]:
-    run.flush()
-    return {row["path"]: row["value"] for row in run.get_configs()}
 
 
 def test_whole_log_history_is_in_the_run(tmp_path: Path) -> None:
@@ -147,59 +89,6 @@ def test_callback_class_and_report_to(tmp_path: Path, home: Path) -> None:
     assert len(list(home.rglob("*.sqlite"))) == 3
 
 
-def test_second_training_overwrites_nothing(tmp_path: Path) -> None:
-    """A second train() goes on behind the first."""
-    callback = GoodseedCallback()
-    made = trainer(tmp_path, callback)
-    made.train()
-    made.train()
-    steps = list(points(callback.run, "train/loss"))
-    assert len(steps) == 6
-    assert steps[3:] == [step + 7 for step in steps[:3]]
-
-
-def test_resumed_checkpoint_continues_its_run(tmp_path: Path) -> None:
-    """A new process that resumes a checkpoint goes on in the run that wrote it, over the steps made again."""
-    first = GoodseedCallback(project="p")
-    trainer(tmp_path, first, save_strategy="steps", save_steps=4).train()
-    run_id = first.run.run_id
-    first.close()
-    second = GoodseedCallback(project="p")
-    trainer(tmp_path, second, max_steps=8).train(resume_from_checkpoint=str(tmp_path / "checkpoint-4"))
-    assert second.run.run_id == run_id
-    assert list(points(second.run, "train/loss")) == [2, 4, 6, 8]
-
-
-def test_resumed_while_the_first_has_the_run_open(tmp_path: Path) -> None:
-    """Another Trainer of the same process goes on with the run of the checkpoint, wherever that lies."""
-    first = GoodseedCallback(project="p")
-    trainer(tmp_path / "a", first, max_steps=4, save_strategy="steps", save_steps=4).train()
-    run_id = first.run.run_id
-    second = GoodseedCallback(project="p")
-    made = trainer(tmp_path / "a", second, max_steps=6, logging_steps=1)
-    made.train(resume_from_checkpoint=str(tmp_path / "a" / "checkpoint-4"))
-    assert second.run.run_id == run_id
-    assert list(points(second.run, "train/loss")) == [2, 4, 6]
-    second.close()
-
-
-def test_resumed_second_training_goes_on_where_it_was(tmp_path: Path) -> None:
-    """The steps of a training that began behind another keep their places when one of its checkpoints is resumed."""
-    first = GoodseedCallback(project="p")
-    made = trainer(tmp_path, first, max_steps=4, logging_steps=1)
-    made.train()
-    made.args.save_strategy, made.args.save_steps = transformers.trainer_utils.SaveStrategy.STEPS, 2
-    made.train()
-    before = points(first.run, "train/loss")
-    first.close()
-    second = GoodseedCallback(project="p")
-    trainer(tmp_path, second, max_steps=6, logging_steps=1).train(resume_from_checkpoint=True)
-    found = points(second.run, "train/loss")
-    assert {step: found[step] for step in before} == before
-    assert list(found) == [*before, 10, 11]
-    second.close()
-
-
 def test_callbacks_that_share_a_run_lose_nothing(tmp_path: Path) -> None:
     """A second Trainer with the run of the first goes on behind it; so does one after an interruption."""
     with goodseed.Run() as run:
@@ -223,106 +112,6 @@ def test_callbacks_that_share_a_run_lose_nothing(tmp_path: Path) -> None:
     found = points(callback.run, "train/loss")
     assert {step: found[step] for step in before} == before
     assert len(found) == len(before) + 4
-
-
-def test_secrets_by_any_name_are_masked(tmp_path: Path) -> None:
-    """Keys and passwords in arguments, in lists and in addresses; other words are left as they are."""
-    callback = GoodseedCallback()
-    made = trainer(tmp_path, callback, max_steps=1)
-    made.model.config.secret_key = "hunter2"
-    made.model.config.aws_secret_access_key = "hunter2"
-    made.model.config.wandb_apikey = "hunter2"
-    made.model.config.pwd = "hunter2"
-    made.model.config.remotes = [{"hub_token": "hunter2"}]
-    made.model.config.database = "postgres://me:hunter2@host/db"
-    made.model.config.pad_token = 3
-    made.train()
-    callback.run.flush()
-    found = configs(callback.run)
-    assert not [path for path, value in found.items() if "hunter2" in str(value)]
-    assert found["model/config/database"] == "postgres://me:<masked>@host/db"
-    assert found["model/config/pad_token"] == "3"
-
-
-def test_config_that_cannot_be_told_costs_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A model's own code may raise: that part is named, and the others are stored."""
-
-    class Odd:
-        def to_dict(self) -> Any:
-            raise RuntimeError("no dict")
-
-    callback = GoodseedCallback()
-    made = trainer(tmp_path, None, max_steps=1)
-    made.train()
-    made.model.config = Odd()
-    state, control = made.state, made.control
-    state.global_step = 0
-    callback.on_train_begin(made.args, state, control, model=made.model)
-    assert {"args/learning_rate", "model/parameters"} <= set(configs(callback.run))
-    assert "model/config is not stored: no dict" in caplog.text
-
-
-def test_configs_and_no_secret(tmp_path: Path) -> None:
-    """Arguments, model configuration and sizes are configs; tokens are not readable anywhere."""
-    callback = GoodseedCallback(name="mine")
-    made = trainer(tmp_path, callback, hub_token="hf_SECRETSECRET", learning_rate=0.003)
-    made.train()
-    found = configs(callback.run)
-    assert float(found["args/learning_rate"]) == 0.003
-    assert found["model/config/hidden_size"] == "16"
-    assert int(found["model/parameters"]) == sum(p.numel() for p in made.model.parameters())
-    assert not any("SECRET" in str(value) for value in found.values())
-    assert found["sys/name"] == "mine"
-
-
-def test_run_name_names_the_run(tmp_path: Path) -> None:
-    """The arguments' run_name is the run's name."""
-    callback = GoodseedCallback()
-    trainer(tmp_path, callback, run_name="tiny-bert").train()
-    assert configs(callback.run)["sys/name"] == "tiny-bert"
-
-
-class DictConfig(dict[str, int]):
-    """A configuration that is a mapping."""
-
-    use_cache = False
-
-
-@pytest.mark.parametrize(
-    "config",
-    [None, DictConfig(hidden=3), types.SimpleNamespace(hidden=3, use_cache=False)],
-    ids=["none", "dict", "object"],
-)
-def test_model_configs_of_all_shapes(tmp_path: Path, config: Any) -> None:
-    """A model without a configuration, or with one of its own kind, is trained and tracked."""
-
-    class Plain(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.linear = torch.nn.Linear(8, 2)
-            if config is not None:
-                self.config = config
-
-        def forward(self, input_ids: Any, labels: Any = None, **_: Any) -> Any:
-            logits = self.linear(input_ids.float())
-            return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
-
-    callback = GoodseedCallback()
-    transformers.Trainer(Plain(), arguments(tmp_path), train_dataset=Rows(64), callbacks=[callback]).train()
-    found = configs(callback.run)
-    assert found["model/parameters"] == "18"
-    assert found.get("model/config/hidden") == (None if config is None else "3")
-
-
-def test_peft(tmp_path: Path) -> None:
-    """An adapter's configuration is there, and how little is trained."""
-    peft = pytest.importorskip("peft")
-    model = peft.get_peft_model(make_model(), peft.LoraConfig(r=2, target_modules=["query"]))
-    callback = GoodseedCallback()
-    transformers.Trainer(model, arguments(tmp_path), train_dataset=Rows(64), callbacks=[callback]).train()
-    found = configs(callback.run)
-    assert found["model/peft/default/r"] == "2"
-    assert int(found["model/trainable_parameters"]) < int(found["model/parameters"])
 
 
 def test_one_run_a_trial(tmp_path: Path, home: Path) -> None:
@@ -375,25 +164,6 @@ def test_trials_are_runs_of_their_own(tmp_path: Path) -> None:
             callback.close()
     states = sorted(run["status"] if "status" in run else run["state"] for run in goodseed.list_runs("equal"))
     assert states == ["failed", "finished", "finished"]
-
-
-def test_restart_with_a_smaller_batch_is_one_training(tmp_path: Path) -> None:
-    """A training that begins again after running out of memory takes the place of the first attempt."""
-    callback = GoodseedCallback()
-
-    class OutOfMemory(transformers.TrainerCallback):  # type: ignore[misc]
-        raised = False
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.global_step == 3 and not self.raised:
-                type(self).raised = True
-                raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate")
-
-    made = trainer(tmp_path, callback, auto_find_batch_size=True)
-    made.add_callback(OutOfMemory)
-    made.train()
-    assert OutOfMemory.raised
-    assert list(points(callback.run, "train/loss")) == [2, 4, 6]
 
 
 def test_value_that_cannot_be_stored_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -504,21 +274,6 @@ def test_accelerate_tracker(tmp_path: Path) -> None:
     assert configs(run)["config/nested/a"] == "1"
     accelerator.end_training()
     assert run.is_closed
-
-
-def test_note_in_a_checkpoint_may_be_anything(tmp_path: Path) -> None:
-    """A note that leads nowhere starts a run of its own."""
-    first = GoodseedCallback(project="p")
-    trainer(tmp_path, first, save_strategy="steps", save_steps=4).train()
-    first.close()
-    note = tmp_path / "checkpoint-4" / "goodseed.json"
-    assert json.loads(note.read_text(encoding="utf-8"))["run_id"] == first._held.run.run_id
-    for text in ("{}", "nonsense", '{"project": "../x", "run_id": "../../y"}'):
-        note.write_text(text, encoding="utf-8")
-        other = GoodseedCallback(project="p")
-        trainer(tmp_path, other, max_steps=6).train(resume_from_checkpoint=str(note.parent))
-        assert other.run.run_id != first._held.run.run_id
-        other.close()
 
 
 def test_example_runs(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_keys_users_workspaces_and_projects(make_hub: MakeHub) -> None:
     _, workspaces = hub.ask("GET", "/api/v1/workspaces", key=key)
     listed = hub.command("keys", "list").stdout
     revoked = hub.command("keys", "revoke", key.split("_")[1])
-    time.sleep(1.2)
+    time.sleep(1.2)  # a hub looks for revoked keys once a second
 
     assert [0] * 4 == [one.returncode for one in done], [one.stderr for one in done]
     assert [("lab", "viewer")] == [(item["id"], item["role"]) for item in workspaces]
@@ -207,7 +207,8 @@ def test_a_backup_while_clients_write(make_hub: MakeHub, store: str, tmp_path: P
 
     writer = threading.Thread(target=write)
     writer.start()
-    time.sleep(0.5)
+    while not sent:
+        time.sleep(0.01)
     before = len(sent)
     done = hub.command("backup", str(tmp_path / "backup"))
     is_over.set()

@@ -60,7 +60,7 @@ def room(hub: HubProcess) -> tuple[HubProcess, str, str]:
     hub.ask("POST", f"/api/v1/runs/{run}/configs", {"configs": [{"path": "lr", "type_tag": "float", "value": "0.5"}]})
     hub.ask("POST", f"/api/v1/runs/{run}/status", {"status": "finished"})
     hub.make_run("hidden")
-    time.sleep(1.5)
+    time.sleep(1.5)  # what a page shows may be a second old
     return hub, keys[0], keys[1]
 
 
@@ -216,7 +216,7 @@ def test_changes_are_kept(make_hub: MakeHub, store: str) -> None:
     run = hub.make_run("edited")
     hub.ingest(run, [point("m", 0, 1)])
     hub.ask("POST", f"/api/v1/runs/{run}/status", {"status": "finished"})
-    time.sleep(1.5)
+    time.sleep(1.5)  # what a page shows may be a second old
     browser = Browser(hub, hub.key)
     base = "/api/ui/p/default/default/-"
     change = {"name": "better", "tags": ["a", "b"], "color": "#112233", "description": "words"}

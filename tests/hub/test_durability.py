@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import random
 import sqlite3
@@ -56,7 +57,7 @@ def test_nothing_that_was_answered_is_lost_by_kill_9(make_hub: MakeHub) -> None:
         time.sleep(random.uniform(0.5, 1.0))
         hub.kill()
         hub.start()
-    time.sleep(0.5)
+    time.sleep(0.5)  # the writers go on for a while
     for writer in writers:
         writer.stopped.set()
         writer.join(60)
@@ -73,6 +74,14 @@ def test_nothing_that_was_answered_is_lost_by_kill_9(make_hub: MakeHub) -> None:
         ]
 
 
+def _file_of(connection: sqlite3.Connection) -> str:
+    """The file of an open connection of this thread; empty for any other."""
+    try:
+        return str(connection.execute("PRAGMA database_list").fetchone()[2])
+    except sqlite3.ProgrammingError:
+        return ""
+
+
 def test_a_commit_is_on_the_disk_before_the_answer(tmp_path: Path) -> None:
     """The run file is written with full synchronisation, and nothing waits in memory."""
     from goodseed.columns import Points
@@ -83,7 +92,9 @@ def test_a_commit_is_on_the_disk_before_the_answer(tmp_path: Path) -> None:
     files = RunFiles(tmp_path / "runs" / "r.sqlite")
     writer = RunFileWriter(files, max_series=10)
     writer.write([Change(points=[Points("m", "metric", [0.0], [1.0], [0.0])])])
-    synchronous = writer._connection.execute("PRAGMA synchronous").fetchone()[0]
+    connections = [one for one in gc.get_objects() if isinstance(one, sqlite3.Connection)]
+    (own,) = [one for one in connections if _file_of(one) == str(files.database)]
+    synchronous = own.execute("PRAGMA synchronous").fetchone()[0]
     with sqlite3.connect(files.database) as other:
         count = other.execute("SELECT count(*) FROM metric_points").fetchone()[0]
     other.close()

@@ -257,7 +257,7 @@ def test_clients_that_send_nothing_more_stop_nobody(make_hub: MakeHub) -> None:
     with contextlib.ExitStack() as open_:
         for _ in range(20):
             open_.enter_context(connect(hub)).sendall(head)
-        time.sleep(0.5)
+        time.sleep(0.5)  # the hub takes the connections in
         hub.ingest(run, [point("m", 0, 1)])
     assert [(0, 1.0)] == hub.pairs(run, "m")
 

@@ -53,7 +53,7 @@ def test_a_finished_run_stays_so(make_hub: MakeHub) -> None:
     hub.ask("POST", f"/api/v1/runs/{run}/heartbeat")
     hub.ingest(run, [point("m", 1, 1)])
     wait_for(hub, "over", "finished")
-    time.sleep(1.5)
+    time.sleep(1.5)  # longer than a run may be silent
     found = status(hub, "over"), shown(hub, "over")
     hub.ask("POST", f"/api/v1/runs/{run}/status", {"status": "failed"})
     wait_for(hub, "over", "failed")
@@ -67,7 +67,7 @@ def test_a_heartbeat_long_after_the_end_is_a_resumed_run(make_hub: MakeHub) -> N
     hub = make_hub()
     run = hub.make_run("resumed")
     hub.ask("POST", f"/api/v1/runs/{run}/status", {"status": "finished"})
-    time.sleep(5.5)
+    time.sleep(5.5)  # longer than a late heartbeat takes
     hub.ask("POST", f"/api/v1/runs/{run}/heartbeat")
 
     assert "running" == status(hub, "resumed")
@@ -81,7 +81,7 @@ def test_a_run_that_is_uploaded_later_ended_when_it_says(hub: HubProcess) -> Non
     configs = [{"path": path, "type_tag": "datetime", "value": value} for path, value in times]
     hub.ask("POST", f"/api/v1/runs/{run}/configs", {"configs": configs})
     hub.ask("POST", f"/api/v1/runs/{run}/status", {"status": "finished"})
-    time.sleep(1.5)
+    wait_for(hub, "old", "finished")
     _, answer = hub.ask("GET", "/api/runs?project=default/default")
     found = {item["run_id"]: item["closed_at"] for item in answer["runs"]}
 

@@ -375,7 +375,7 @@ def test_two_hubs_that_write_at_once(postgres: PostgresServer, tmp_path: Path) -
     clients = [threading.Thread(target=send, args=(seed,)) for seed in range(4)]
     for client in clients:
         client.start()
-    time.sleep(0.5)
+    time.sleep(0.5)  # the clients are in the middle of sending
     one.kill()
     for client in clients:
         client.join()

@@ -13,6 +13,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PROJECT = "vision/vit-sweep"
+HOME = f"/p/{PROJECT}"
+RUN = f"{HOME}/-/run/run-05"
 RUNS = 14
 STEPS = 300
 LONG_STEPS = 20_000
@@ -161,6 +165,10 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+_tabs: WeakKeyDictionary[Any, Tab] = WeakKeyDictionary()
+POLL_MS = 50
+
+
 class Tab:
     """A page, what it said in the console, and what it asked of the server."""
 
@@ -169,10 +177,21 @@ class Tab:
         self.root = root
         self.problems: list[str] = []
         self.asked: list[Any] = []
+        self.under_way: set[Any] = set()
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.problems.append(error.stack or str(error)))
-        page.on("request", lambda request: self.asked.append(request))
+        page.on("request", self._ask)
+        for end in ("requestfinished", "requestfailed"):
+            page.on(end, self._end)
+        _tabs[page] = self
         page.set_default_timeout(15_000)
+
+    def _ask(self, request: Any) -> None:
+        self.asked.append(request)
+        self.under_way.add(request)
+
+    def _end(self, request: Any) -> None:
+        self.under_way.discard(request)
 
     def _hear(self, message: Any) -> None:
         # The tests read the canvases back, of which the browser warns.
@@ -248,7 +267,7 @@ def wait_painted(page: Page, card: Any, more_than: int = 200) -> int:
         count = painted(card) if card.locator("canvas.lines").count() else 0
         if count > more_than:
             return count
-        page.wait_for_timeout(50)
+        page.wait_for_timeout(POLL_MS)
     raise AssertionError("The chart stays empty")
 
 
@@ -258,7 +277,7 @@ def wait_repainted(page: Page, card: Any, before: int) -> int:
         count = painted(card)
         if count not in (0, before):
             return count
-        page.wait_for_timeout(50)
+        page.wait_for_timeout(POLL_MS)
     raise AssertionError("The chart stays as it was")
 
 
@@ -267,8 +286,37 @@ def until(page: Page, expression: str) -> None:
     for _ in range(300):
         if page.evaluate(expression):
             return
-        page.wait_for_timeout(50)
+        page.wait_for_timeout(POLL_MS)
     raise AssertionError(f"It never came true that {expression}")
+
+
+def query(page: Page) -> dict[str, list[str]]:
+    """The parameters in the page's address."""
+    return parse_qs(urlsplit(page.url).query)
+
+
+def make_repository(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git repository with one commit of a ``train.py``, which becomes the working directory; returns the script."""
+    folder.mkdir()
+    script = folder / "train.py"
+    script.write_text("lr = 1\n", encoding="utf-8")
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@b.c", "-C", str(folder)]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "The first commit"]):
+        subprocess.run([*git, *command], check=True)
+    monkeypatch.chdir(folder)
+    return script
+
+
+def settled(page: Page) -> None:
+    """Wait until all that was asked for is here, and painted."""
+    for _ in range(600):
+        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        if not _tabs[page].under_way and not page.locator('[aria-busy="true"]').count():
+            # What has just come is painted in the frames that follow.
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestIdleCallback(done)))")
+            if not _tabs[page].under_way:
+                return
+    raise AssertionError(f"Still under way: {[request.url for request in _tabs[page].under_way]}")
 
 
 def move_over(page: Page, card: Any, x: float = 0.5, y: float = 0.5) -> None:

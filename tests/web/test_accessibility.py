@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import PROJECT, Tab
+from .conftest import PROJECT, Tab, settled
 
 HOME = f"/p/{PROJECT}"
 PAGES = {
@@ -38,7 +38,7 @@ def test_axe_finds_nothing(new_tab: Callable[..., Tab], name: str, theme: str) -
     from axe_playwright_python.sync_playwright import Axe
 
     page = new_tab(color_scheme=theme, reduced_motion="reduce").open(PAGES[name])
-    page.wait_for_timeout(900)
+    settled(page)
     if "SCREENSHOTS" in os.environ:
         page.screenshot(path=Path(os.environ["SCREENSHOTS"]) / f"{name}-{theme}.png")
     results = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
@@ -64,11 +64,11 @@ def test_axe_finds_nothing_in_overlays(new_tab: Callable[..., Tab], theme: str) 
     found = []
     for step in steps:
         step()
-        page.wait_for_timeout(400)
+        settled(page)
         results = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
         found += [
             (one["id"], [node["html"][:160] for node in one["nodes"][:3]]) for one in results.response["violations"]
         ]
         page.keyboard.press("Escape")
-        page.wait_for_timeout(100)
+        settled(page)
     assert found == []

@@ -15,7 +15,7 @@ import pytest
 
 import goodseed
 
-from .conftest import Tab, chart, painted, wait_painted
+from .conftest import Tab, chart, settled, wait_painted, wait_repainted
 
 
 def _run(home: Path, name: str) -> goodseed.Run:
@@ -41,12 +41,8 @@ def test_points_arrive_without_fetching_the_history_again(
     for step in range(200, 300):
         run.log_metrics({"loss": math.exp(-step / 100)}, step=step)
     run.flush()
-    for _ in range(100):
-        later = tab.series_asks()[asks:]
-        if later and painted(card) != before:
-            break
-        page.wait_for_timeout(50)
-    assert painted(card) != before
+    wait_repainted(page, card, before)
+    later = tab.series_asks()[asks:]
     assert later
     assert all(ask["since"] for ask in later)
     card.scroll_into_view_if_needed()
@@ -62,7 +58,7 @@ def test_points_arrive_on_other_axes(new_tab: Callable[..., Tab], serve: Any, tm
     for step in range(2_000):
         run.log_metrics({"loss": float(step), "time": step / 100}, step=step)
         if step % 100 == 0:
-            time.sleep(0.02)
+            time.sleep(0.02)  # so that the points have several times
     run.flush()
     tab = new_tab(serve(tmp_path).url)
     page = tab.open(f"/p/p?{where}&f=loss")
@@ -70,10 +66,11 @@ def test_points_arrive_on_other_axes(new_tab: Callable[..., Tab], serve: Any, tm
     wait_painted(page, dialog)
     asks = len(tab.series_asks())
     for part in range(3):
-        for step in range(2_000 + 50 * part, 2_050 + 50 * part):
-            run.log_metrics({"loss": float(step), "time": step / 100}, step=step)
-        run.flush()
-        page.wait_for_timeout(1_200)
+        with page.expect_response("**/series"):
+            for step in range(2_000 + 50 * part, 2_050 + 50 * part):
+                run.log_metrics({"loss": float(step), "time": step / 100}, step=step)
+            run.flush()
+    settled(page)
     later = tab.series_asks()[asks:]
     assert later
     assert all(ask["since"] for ask in later)
@@ -126,10 +123,11 @@ def test_zoom_and_scroll_survive_live_points(new_tab: Callable[..., Tab], serve:
     page = new_tab(serve(tmp_path).url).open("/p/p?z=50~100")
     wait_painted(page, chart(page, "m1"))
     page.locator(".scroll").evaluate("e => e.scrollTo(0, 400)")
-    for step in range(200, 260):
-        run.log_metrics({f"m{i}": math.sin(step / 20 + i) for i in range(20)}, step=step)
-    run.flush()
-    page.wait_for_timeout(2500)
+    with page.expect_response("**/series"):
+        for step in range(200, 260):
+            run.log_metrics({f"m{i}": math.sin(step / 20 + i) for i in range(20)}, step=step)
+        run.flush()
+    settled(page)
     assert page.locator(".scroll").evaluate("e => e.scrollTop") == 400
     assert "z=50~100" in page.url
     run.close()
@@ -152,10 +150,11 @@ def test_memory_does_not_grow_under_live_updates(new_tab: Callable[..., Tab], se
 
     sizes = []
     for part in range(8):
-        for step in range(500 + part * 50, 550 + part * 50):
-            run.log_metrics({f"m{i}": math.sin(step / 20 + i) for i in range(12)}, step=step)
-        run.flush()
-        page.wait_for_timeout(1300)
+        with page.expect_response("**/series"):
+            for step in range(500 + part * 50, 550 + part * 50):
+                run.log_metrics({f"m{i}": math.sin(step / 20 + i) for i in range(12)}, step=step)
+            run.flush()
+        settled(page)
         sizes.append(heap())
     run.close()
     assert sizes[-1] < 60_000_000

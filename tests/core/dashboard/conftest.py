@@ -6,11 +6,13 @@ import json
 import re
 import struct
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import goodseed
 from goodseed.server.dashboard.routes import ROUTES
 from goodseed.server.routes import Request
 from goodseed.server.store import CatalogStore
@@ -97,3 +99,43 @@ def api(home: Path) -> Iterator[Api]:
 
 
 MakeApi = Callable[[Path], Api]
+
+
+_DIFF = """diff --git a/train.py b/train.py
+index 1..2 100644
+--- a/train.py
++++ b/train.py
+@@ -1,3 +1,4 @@
+ import os
+--- a comment
++new = 1
++newer = 2
+ end
+diff --git a/a b.py b/a b.py
+new file mode 100644
+--- /dev/null
++++ b/a b.py
+@@ -0,0 +1 @@
++x
+"""
+
+
+def _seconds(time: str) -> float:
+    assert time.endswith("Z")  # in UTC
+    return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
+
+
+@pytest.fixture
+def page(api: Api) -> Api:
+    with goodseed.Run(project="p", run_id="r", name="otter", storage="local", description="d") as run:
+        run["config"] = {"lr": 0.1, "max_steps": 100, "big": 2**60, "inf": float("inf"), "tags": {"b", "a"}}
+        run["source_code/git/commit_id"] = "abc"
+        run["source_code/git/dirty"] = True
+        run["source_code/diff"] = _DIFF
+        run["monitoring/0/hostname"] = "box"
+        run["monitoring/0/command"] = "python train.py"
+        run["monitoring/0/packages"] = "a==1\nb==2"
+        run.log_metrics({"loss": 1.0}, step=50)
+    with goodseed.Run(project="p", run_id="s", storage="local") as run:
+        run["config"] = {"lr": 0.2, "max_steps": 100.0, "only": None}
+    return api

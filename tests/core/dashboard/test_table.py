@@ -196,7 +196,7 @@ def test_a_running_run_is_seen(table: Api) -> None:
         run.flush()
         table.look()
         first = table.post(_QUERY, {"ids": ["live"], "columns": ["score", "score:max", "sys/state"]})
-        time.sleep(0.02)
+        time.sleep(0.02)  # the file gets another time of change
         run.log_metrics({"score": 9.0}, step=1)
         run.flush()
         table.look()
@@ -241,7 +241,7 @@ def test_running_run_at_rest_changes_nothing(api: Api) -> None:
     run = goodseed.Run(project="p", run_id="r", storage="local")
     run.log_metrics({"loss": 1.0}, step=0)
     assert run.flush()
-    time.sleep(2.2)
+    time.sleep(2.2)  # longer than a run beats
     api.look()
     revisions = set()
     for _ in range(3):
@@ -266,7 +266,7 @@ def test_progress_and_eta(api: Api) -> None:
             run.log_metrics({"loss": 0.0}, step=steps)
     with goodseed.Run(project="p", run_id="live", storage="local") as run:
         run["total_steps"] = 40
-        time.sleep(0.2)
+        time.sleep(0.2)  # the pace of a run needs some time
         run.log_metrics({"loss": 0.0}, step=10)
         run.flush()
 

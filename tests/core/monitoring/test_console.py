@@ -51,7 +51,7 @@ def test_a_line_has_the_time_at_which_it_was_written(sink: Any) -> None:
         before = time.time()
         print("now")
         after = time.time()
-        time.sleep(0.02)
+        time.sleep(0.02)  # what is stored later must not have a later time
 
     assert before <= sink.times[OUT][0] <= after
 

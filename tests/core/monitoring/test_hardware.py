@@ -57,7 +57,7 @@ def test_the_host_is_sampled_at_once_and_in_full_the_second_time() -> None:
     """Memory is known at once, shares of time after a second reading; percentages are in their range."""
     sampler = HostSampler()
     first = sampler()
-    time.sleep(0.05)
+    time.sleep(0.05)  # shares of time are those of a span
     second = sampler()
 
     assert set(first) == ALWAYS

@@ -79,7 +79,7 @@ def test_samples_and_facts_come_by_themselves(sink: Any) -> None:
     wait_for(lambda: "m/packages" in sink.configs and max(step for step, _ in sink.metrics) >= 2)
     monitoring.stop()
     after_the_end = len(sink.metrics)
-    time.sleep(0.12)
+    time.sleep(0.12)  # longer than two samples would take
 
     assert sink.configs["m/platform"] == platform.platform()
     assert len(sink.metrics) == after_the_end

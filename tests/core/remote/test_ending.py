@@ -31,7 +31,7 @@ def test_remote_that_hangs_holds_no_exit(remote: PlainServer, home: Path, how: s
 
     def hang(handler: Any, path: str) -> bool:
         if path.endswith("ingest"):
-            time.sleep(30)
+            time.sleep(30)  # the remote hangs
             handler.close_connection = True
             return True
         return False
@@ -41,7 +41,7 @@ def test_remote_that_hangs_holds_no_exit(remote: PlainServer, home: Path, how: s
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert "ready\n" == process.stdout.readline()
-        time.sleep(1.0)
+        time.sleep(1.0)  # so that an upload is under way
         if how is not None:
             process.send_signal(how)
         _, said = process.communicate(timeout=15)  # it would be 20 s and more

@@ -19,7 +19,7 @@ import goodseed
 
 def hang(handler: Any) -> None:
     """Say nothing for a while, and never an answer."""
-    time.sleep(3)
+    time.sleep(3)  # the remote hangs
     handler.close_connection = True
 
 
@@ -252,7 +252,7 @@ def test_one_request_at_a_time(remote: PlainServer) -> None:
         with lock:
             under_way[0] += 1
             most[0] = max(most[0], under_way[0])
-        time.sleep(0.02)
+        time.sleep(0.02)  # uploads overlap, if they may
         with lock:
             under_way[0] -= 1
         return False

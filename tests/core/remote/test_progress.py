@@ -47,7 +47,7 @@ def test_bar_of_a_close(remote: PlainServer, seconds: float) -> None:
 
     def slow(handler: Any, path: str) -> bool:
         if path.endswith("ingest"):
-            time.sleep(seconds)
+            time.sleep(seconds)  # the remote is slow
         return False
 
     remote.misbehave = slow

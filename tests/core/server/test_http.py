@@ -194,10 +194,9 @@ def test_links_and_pipes_are_no_runs(client: Client, home: Path, tmp_path: Path)
     assert ["a"] == [run["run_id"] for run in client.get("/api/runs").json["runs"]]
 
 
-def test_slow_heads_end(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_heads_end(serve: Serve) -> None:
     """A client that sends its head a byte at a time is cut off when the time for all of it is over."""
-    monkeypatch.setattr(listener, "_HEAD_SECONDS", 0.5)
-    client = serve()
+    client = serve(head_seconds=0.5)
     with socket.create_connection(("127.0.0.1", client.port), timeout=20) as connection:
         with pytest.raises(OSError):
             for byte in b"GET / HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * 1000:

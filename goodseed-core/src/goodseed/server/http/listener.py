@@ -54,15 +54,21 @@ class Server(ThreadingHTTPServer):
     request_queue_size = MAX_CONNECTIONS
 
     def __init__(
-        self, address: tuple[str, int], application: Application, *, max_connections: int = MAX_CONNECTIONS
+        self,
+        address: tuple[str, int],
+        application: Application,
+        *,
+        max_connections: int = MAX_CONNECTIONS,
+        head_seconds: float = _HEAD_SECONDS,
     ) -> None:
-        """Bind to ``address``; port 0 is any free one.
+        """Bind to ``address``; port 0 is any free one. A client has ``head_seconds`` to send the head of a request.
 
         Raises:
             OSError: The address is taken, or not one of this machine.
         """
         self.application: Final = application
         self.connections: Final = Connections(max_connections)
+        self.head_seconds: Final = head_seconds
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         super().__init__(address, _Handler)
@@ -120,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             while not self.close_connection:
                 self._wait(True)
-                if not self.rfile.begin(idle_seconds=_IDLE_SECONDS, head_seconds=_HEAD_SECONDS):
+                if not self.rfile.begin(idle_seconds=_IDLE_SECONDS, head_seconds=self.server.head_seconds):
                     return
                 self.close_connection = True
                 try:

@@ -1,0 +1,117 @@
+"""What the page changes: names, tags, colours, many runs at once, views."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import goodseed
+from goodseed.server.routes import RequestError
+
+from .conftest import Api
+
+
+def test_a_run_can_be_changed(page: Api) -> None:
+    """Name, description and tags go into the run's file, where everybody reads them; the rest stays as it was."""
+    before = page.get("p/p/-/run/r")
+
+    found = page.ask("PATCH", "p/p/-/run/r", {"name": "new", "tags": ["b", "a"], "description": "", "color": "#FF0000"})
+
+    assert ("new", ["a", "b"], "", "#ff0000") == tuple(found[name] for name in ("name", "tags", "description", "color"))
+    assert (before["modified"], before["duration"]) == (found["modified"], found["duration"])
+    with goodseed.Run(project="p", run_id="r", read_only=True, storage="local") as run:
+        configs = {config["path"]: config["value"] for config in run.get_configs()}
+    assert ("new", '["a", "b"]') == (configs["sys/name"], configs["sys/tags"])
+    assert ["r"] == page.post("p/p/-/runs/query", {"filter": "tag:b"})["ids"]
+
+
+def test_a_run_that_is_written_can_be_changed(api: Api) -> None:
+    """While a process writes it, name, tags and note are changed between two of its transactions; nothing is lost."""
+    with goodseed.Run(project="p", run_id="live", name="mine", tags=["a"], storage="local") as run:
+        for step in range(20_000):
+            run.log_metrics({"y": float(step)}, step=step)
+            if step % 4_000 == 0:
+                api.ask("PATCH", "p/p/-/run/live", {"name": f"yours {step}", "tags": ["a", "b"], "color": "#00ff00"})
+        run["sys/tags"].add(["c"])
+    api.look()
+    found = api.ask("GET", "p/p/-/run/live")
+
+    assert ("yours 16000", ["a", "b", "c"], "#00ff00") == (found["name"], found["tags"], found["color"])
+    with goodseed.Run(project="p", run_id="live", read_only=True, storage="local") as read:
+        assert 20_000 == len(read.get_metric_data("y")["raw_points"])
+
+
+def test_many_runs_can_be_changed(page: Api) -> None:
+    """One change for many runs tells which it was made for."""
+    tagged = page.post("p/p/-/runs/bulk", {"ids": ["r", "s", "none"], "op": "tag", "value": "x"})
+    page.post("p/p/-/runs/bulk", {"ids": ["r"], "op": "untag", "value": "x"})
+    page.post("p/p/-/runs/bulk", {"ids": ["r", "s"], "op": "archive"})
+    page.post("p/p/-/runs/bulk", {"ids": ["s"], "op": "unarchive"})
+    page.post("p/p/-/runs/bulk", {"ids": ["s"], "op": "trash"})
+
+    assert (["r", "s"], ["none"]) == (tagged["done"], [failure["id"] for failure in tagged["failed"]])
+    found = page.post(
+        "p/p/-/runs/query", {"trashed": "all", "columns": ["sys/id", "sys/tags", "sys/archived", "sys/trashed"]}
+    )
+    rows = sorted(zip(*found["columns"].values(), strict=True))
+    assert [("r", [], True, False), ("s", ["x"], False, True)] == rows
+    assert [] == page.post("p/p/-/runs/query", {})["ids"]
+    assert ["r"] == page.post("p/p/-/runs/query", {"filter": "archived:true"})["ids"]
+    page.post("p/p/-/runs/bulk", {"ids": ["s"], "op": "restore"})
+    assert ["s"] == page.post("p/p/-/runs/query", {})["ids"]
+
+
+def test_views(page: Api, home: Path) -> None:
+    """A view comes back as it was put, also in another server; its name can lead nowhere."""
+    view = {"panels": [{"type": "line", "y": ["loss"]}], "ö": None}
+    page.ask("PUT", "p/p/-/views/my view", view)
+    second = Api(home / "projects")
+    try:
+        assert view == second.get("p/p/-/views/my view")
+        assert ["my view"] == [found["name"] for found in second.get("p/p/-/views")["views"]]
+    finally:
+        second.close()
+    page.ask("DELETE", "p/p/-/views/my view")
+    with pytest.raises(RequestError) as caught:
+        page.get("p/p/-/views/my view")
+
+    assert 404 == caught.value.status
+    for name in (".hidden", "..", "a" * 101, "a\nb"):
+        with pytest.raises(RequestError):
+            page.ask("PUT", f"p/p/-/views/{name}", view)
+    with pytest.raises(RequestError):
+        page.ask("PUT", "p/p/-/views/large", {"x": "y" * 300_000})
+
+
+def test_a_settings_file_of_somebody_else_harms_nothing(page: Api, home: Path) -> None:
+    """What is no sound settings file counts as empty."""
+    path = home / "projects/p/.goodseed-dashboard.json"
+    for content in ("no json", json.dumps([1]), json.dumps({"runs": 3, "views": {"a": 1, "b": {"content": 3}}})):
+        path.write_text(content, encoding="utf-8")
+
+        assert {"views": []} == page.get("p/p/-/views")
+    page.ask("PUT", "p/p/-/views/v", {})
+    assert ["v"] == [view["name"] for view in page.get("p/p/-/views")["views"]]
+
+
+def test_colours_stay_when_older_runs_come_in(api: Api) -> None:
+    """A run that comes later, with an older date, takes a place behind all others, also for later servers."""
+    for name in ("a", "b"):
+        goodseed.Run(project="p", run_id=name, storage="local").close()
+    columns = {"columns": ["sys/id", "sys/ordinal"]}
+    api.look()
+    before = api.post("p/p/-/runs/query", columns)["columns"]
+    with goodseed.Run(project="p", run_id="old", storage="local", created_at="2020-01-01") as run:
+        assert run.path is not None
+    api.look()
+    now = api.post("p/p/-/runs/query", columns)["columns"]
+    later = Api(run.path.parents[2])
+    try:
+        again = later.post("p/p/-/runs/query", columns)["columns"]
+    finally:
+        later.close()
+
+    ordinals = [dict(zip(found["sys/id"], found["sys/ordinal"], strict=True)) for found in (before, now, again)]
+    assert [{"a": 0, "b": 1}, {"a": 0, "b": 1, "old": 2}, {"a": 0, "b": 1, "old": 2}] == ordinals
