@@ -21,10 +21,12 @@ from goodseed_hub.wire.loose import loose_points
 from goodseed_hub.wire.protobuf import decode_points
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from goodseed.storage.kinds import Kind, StoredValue
     from goodseed_hub.limits import Limits
+
+    _Columns = tuple[str, list[float], list[float | str], list[float]]  # path, steps, values, times in milliseconds
 
 __all__ = ["Ingest", "places", "read_points"]
 
@@ -146,15 +148,15 @@ def _check_value(kind: Kind, value: StoredValue, limits: Limits) -> None:
 
 def _read_all(points: list[_Point], limits: Limits) -> Ingest | None:
     """Take them all, quickly; None where one of them is not as it should be."""
-    metrics: dict[str, Points] = {}
-    texts: dict[str, Points] = {}
+    metrics: dict[str, _Columns] = {}
+    texts: dict[str, _Columns] = {}
     max_characters = limits.max_text_bytes // 4
     for point in points:
         path, step, time_ms, value = point.path, point.step, point.timestampMs, point.number
-        kind, columns = NUMBERS, metrics
+        columns = metrics
         if value.__class__ is not float:
             if value is None:
-                value, kind, columns = point.text, TEXTS, texts
+                value, columns = point.text, texts
                 if value is None or len(value) > max_characters:
                     return None
             else:
@@ -171,13 +173,18 @@ def _read_all(points: list[_Point], limits: Limits) -> Ingest | None:
                 plain = check_attribute_path(path)
             except GoodseedError:
                 return None
-            column = columns.setdefault(plain, Points(plain, kind.name, [], [], []))
+            column = columns.setdefault(plain, (plain, [], [], []))
             columns[path] = column
-        column.steps.append(step + 0.0)  # type: ignore[attr-defined]  # -0.0 and 0.0 are one step
-        column.values.append(value)  # type: ignore[attr-defined]
-        column.times.append(time_ms / 1000.0)  # type: ignore[attr-defined]
-    # A path with slashes before it stands for the same points as the path without.
-    return Ingest([column for columns in (metrics, texts) for path, column in columns.items() if path == column.path])
+        column[1].append(step + 0.0)  # -0.0 and 0.0 are one step
+        column[2].append(value)
+        column[3].append(time_ms)
+    return Ingest([*_points(NUMBERS, metrics), *_points(TEXTS, texts)])
+
+
+def _points(kind: Kind, columns: dict[str, _Columns]) -> Iterator[Points]:
+    for name, (path, steps, values, times_ms) in columns.items():
+        if name == path:  # a name with slashes before it has the points of the one without
+            yield Points(path, kind.name, steps, values, [ms / 1000.0 for ms in times_ms])
 
 
 def _read_each(points: Iterable[Any], limits: Limits) -> Ingest:
