@@ -26,6 +26,7 @@ def test_run_opened_resumed_closed(machine: Machine) -> None:
     assert machine.configs()["acme/verdict"] == "it failed"
 
 
+@pytest.mark.slow
 def test_hanging_plugin_costs_ten_seconds(machine: Machine) -> None:
     """A plugin that never returns is left behind by name: the run goes on, and ends well."""
     machine.install(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
 from conftest import MakeHub
 from hub_process import HubProcess, point
 
@@ -62,6 +63,7 @@ def test_a_finished_run_stays_so(make_hub: MakeHub) -> None:
     assert (("finished", "finished"), 400) == (found, bad)
 
 
+@pytest.mark.slow
 def test_a_heartbeat_long_after_the_end_is_a_resumed_run(make_hub: MakeHub) -> None:
     """The reference's client never says that a run goes on: its heartbeat does."""
     hub = make_hub()

@@ -46,6 +46,7 @@ def test_axe_finds_nothing(new_tab: Callable[..., Tab], name: str, theme: str) -
     assert found == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_in_overlays(new_tab: Callable[..., Tab], theme: str) -> None:
     """Menus, the palette, dialogs and a chart alone hold to the same."""

@@ -66,6 +66,7 @@ def test_scatter_point_opens_its_run(tab: Tab) -> None:
     raise AssertionError("No point was found")
 
 
+@pytest.mark.slow
 def test_compare_finds_what_differs_in_many_metrics_and_in_the_code(
     new_tab: Callable[..., Tab], serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,6 +133,7 @@ def test_zoom_and_scroll_survive_live_points(new_tab: Callable[..., Tab], serve:
     run.close()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_under_live_updates(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
     """Minutes of updates leave no more behind than the points themselves: the heap is about what it was."""
     run = _run(tmp_path, "live")

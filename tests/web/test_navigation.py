@@ -64,6 +64,7 @@ def test_ticked_runs_stay_ticked(tab: Tab) -> None:
     assert page.locator(".tfoot b").inner_text() == "1"
 
 
+@pytest.mark.slow
 def test_the_next_run_is_found_beyond_the_first_page(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
     """`j` on the page of a run follows the list, however far down the run is."""
     for number in range(230):

@@ -198,6 +198,7 @@ def test_the_line_of_a_point_is_in_view_and_samples_of_other_seconds_say_so(
     assert dialog.locator("dd").all_inner_texts() == ["12 9s before", "34"]
 
 
+@pytest.mark.slow
 def test_every_line_of_a_long_log_is_reached(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
     """More lines than a browser can lay out: both ends, the way between them, a search; and long lines whole in the file."""
     lines = 600_000

@@ -228,6 +228,7 @@ def test_grouped_table_has_aggregates(tab: Tab) -> None:
     assert any("n 7" in text and "±" in text for text in texts)
 
 
+@pytest.mark.slow
 def test_rows_outside_the_view_are_not_there(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path) -> None:
     """Of many rows only those in view are in the page, and scrolling finds the others."""
     for number in range(260):

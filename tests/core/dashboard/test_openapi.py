@@ -82,6 +82,7 @@ def _is_sayable(fields: Any) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # what schemathesis warns of is its own
 def test_schemathesis_finds_nothing(served: tuple[str, str]) -> None:
     """Whatever is asked, the status and the shape are documented ones, and no answer is a 5xx."""

@@ -9,10 +9,10 @@ import * as settings from "../../state/settings";
 import { FullScreenChart } from "../../ui/charts/card";
 import { chartKeys } from "../../ui/charts/keys";
 import { MomentDialog } from "../../ui/charts/moment";
+import { useMetrics, useRunCharts } from "../../ui/charts/own-charts";
 import { Sections } from "../../ui/charts/sections";
 import { Toolbar } from "../../ui/charts/toolbar";
 import { useKeys } from "../../ui/parts/keys";
-import { useMetrics, useRunCharts } from "./own-charts";
 
 export const RunCharts = (props: TabProps): JSX.Element => <ChartsTab {...props} isSystem={false} />;
 export const SystemCharts = (props: TabProps): JSX.Element => <ChartsTab {...props} isSystem />;

@@ -13,10 +13,10 @@ import type { TabProps } from "../../state/run-page";
 import { runVersion } from "../../state/run-page";
 import { ChartCard, FullScreenChart } from "../../ui/charts/card";
 import { MomentDialog } from "../../ui/charts/moment";
+import { useMetrics, useRunCharts } from "../../ui/charts/own-charts";
 import { LogLines } from "../../ui/parts/log-lines";
 import { useAnswer } from "../../ui/parts/parts";
 import { attempt } from "../../ui/parts/say";
-import { useMetrics, useRunCharts } from "./own-charts";
 import { Panels } from "./panels";
 import { Tiles } from "./tiles";
 
