@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from goodseed.storage.cache.file import CACHE_NAME, CacheFile
 from goodseed.storage.cache.rollups import RollupCache
 from goodseed.storage.rollup.buckets import read_buckets
-from goodseed.storage.rollup.changes import ChangeTracker
+from goodseed.storage.rollup.changes import Changes, begin_changes, changes_in, note_changes
 from goodseed.storage.rollup.joined import read_joined
 from goodseed.storage.rollup.kept import Rollup, Rollups
 from goodseed.storage.rollup.nodes import EVERYTHING, Bounds
@@ -66,7 +66,7 @@ def _database(points: list[Point]) -> Iterator[sqlite3.Connection]:
 
 
 def _rollup(connection: sqlite3.Connection, token: str = "t") -> Rollup | None:
-    return Rollups(_NOWHERE).get(connection, ("run", "path"), 1, token, lambda _: None, "")
+    return Rollups(_NOWHERE).get(connection, ("run", "path"), 1, token, None)
 
 
 def _check(window: Window, points: list[Point], limit: int, *, by_time: bool = False) -> None:
@@ -189,11 +189,11 @@ def test_a_rollup_follows_what_is_written(tmp_path: Path, changes: list[tuple[st
         writer.execute("PRAGMA journal_mode = WAL")
         writer.execute("PRAGMA wal_autocheckpoint = 0")
         writer.execute(_TABLE)
+        begin_changes(writer)
         writer.execute("BEGIN")
         _store(writer, list(current.values()))
         _store(writer, [(float(step), 1.0, 0.0) for step in range(3000)], series=2)
         writer.execute("COMMIT")
-        tracker = ChangeTracker(f"{path}-wal")
         rollups = Rollups(_NOWHERE)
         for kind, seed, count in [("append", 0, 1), *changes]:
             draw = random.Random(seed)
@@ -208,11 +208,11 @@ def test_a_rollup_follows_what_is_written(tmp_path: Path, changes: list[tuple[st
             writer.execute("BEGIN")
             _store(writer, new)
             _store(writer, [(draw.randrange(3000) + 0.0, 2.0, 0.0)], series=2)
+            note_changes(writer, [([1], min(steps), max(steps)), ([2], 0.0, 3000.0)])
             writer.execute("COMMIT")
             current.update({point[0]: point for point in new})
-            state = tracker.look()
             reader.execute("BEGIN")
-            rollup = rollups.get(reader, ("run", "y"), 1, None, lambda since: tracker.changed(since, 1), state)
+            rollup = rollups.get(reader, ("run", "y"), 1, None, changes_in(reader))
             window = read_window(reader, 1, rollup, 200, EVERYTHING, by_time=False)
             reader.execute("ROLLBACK")
 
@@ -220,140 +220,72 @@ def test_a_rollup_follows_what_is_written(tmp_path: Path, changes: list[tuple[st
             _check(window, [current[step] for step in sorted(current)], 200)
 
 
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[sqlite3.Connection]:
+    """The connection of a writer that tells what it changes."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute(_TABLE)
+        begin_changes(writer)
+        yield writer
+
+
+def _state(connection: sqlite3.Connection) -> Changes:
+    changes = changes_in(connection)
+    assert changes is not None
+    return changes
+
+
 def test_appending_does_not_read_the_past_again(tmp_path: Path) -> None:
     """Of a run that is being written, only the neighbourhood of what has changed is read anew."""
-    path = tmp_path / "run.sqlite"
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
-        writer.execute("PRAGMA journal_mode = WAL")
-        writer.execute("PRAGMA wal_autocheckpoint = 0")
-        writer.execute(_TABLE)
-        writer.execute("BEGIN")
-        _store(writer, _points(20_000, 3, "even"))
-        writer.execute("COMMIT")
-        for step in (30_000.0, 30_001.0):
-            _store(writer, [(step, 1.0, 0.0)])
-        tracker = ChangeTracker(f"{path}-wal")
-        state = tracker.look()
-        _store(writer, [(40_000.0, 1.0, 0.0)])
+    with _told(tmp_path / "run.sqlite") as writer:
+        note_changes(writer, [([1], 0.0, 20_000.0)])
+        state = _state(writer).state
+        note_changes(writer, [([1, 3, 4], 40_000.0, 40_001.0)])
+        appended = _state(writer).since(state, 1)
+        note_changes(writer, [([1], 5_000.0, 5_000.0)])
+        overwritten = _state(writer).since(state, 1)
 
-        appended = tracker.changed(state, 1)
-        _store(writer, [(5_000.0, 1.0, 0.0)])
-        overwritten = tracker.changed(state, 1)
-        others = tracker.changed(state, 2)
-
-    assert appended is not None
-    assert all(bounds.step_low > 19_000 for bounds in appended)
-    assert overwritten is not None
-    assert any(bounds.step_low <= 5_000 <= bounds.step_high < 6_000 for bounds in overwritten)
-    assert [] == others
+        assert [Bounds(40_000.0, 40_001.0)] == appended == _state(writer).since(state, 4)
+        assert [Bounds(5_000.0, 5_000.0), Bounds(40_000.0, 40_001.0)] == overwritten
+        assert [] == _state(writer).since(state, 2)
+        assert [] == _state(writer).since(_state(writer).state, 1)
 
 
-_ROWS = st.lists(
-    st.tuples(
-        st.sampled_from(["append", "overwrite", "insert", "upload", "remove"]), st.integers(1, 4), st.integers(1, 60)
-    ),
-    min_size=1,
-    max_size=4,
-)
+_TOUCHED = st.tuples(st.lists(st.integers(1, 6), min_size=1, max_size=6, unique=True), st.floats(0, 1e6))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    transactions=st.lists(_ROWS, min_size=2, max_size=12),
-    page_bytes=st.sampled_from([512, 4096]),
-    has_row_ids=st.booleans(),
-    seed=st.integers(0, 2**31),
-)
-def test_every_change_is_told(
-    tmp_path: Path,
-    transactions: list[list[tuple[str, int, int]]],
-    page_bytes: int,
-    has_row_ids: bool,
-    seed: int,
-) -> None:
-    """Whatever transactions do to the points of several series, it is among what is told of any earlier look."""
-    import random
-
-    draw = random.Random(seed)
-    path = tmp_path / f"{os.urandom(6).hex()}.sqlite"
-    current: dict[tuple[int, float], float] = {}
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
-        writer.execute(f"PRAGMA page_size = {page_bytes}")
-        writer.execute("PRAGMA journal_mode = WAL")
-        writer.execute("PRAGMA wal_autocheckpoint = 0")
-        writer.execute(_TABLE.replace("WITHOUT ROWID", "") if has_row_ids else _TABLE)
-        tracker = ChangeTracker(f"{path}-wal")
-        looks: list[tuple[str, dict[tuple[int, float], float]]] = []
-        for actions in [[("append", series, 600) for series in (1, 2, 3, 4)], *transactions]:
-            writer.execute("BEGIN")
-            for kind, series, count in actions:
-                mine = sorted(step for one, step in current if one == series)
-                chosen = draw.sample(mine, min(count, len(mine)))
-                if kind == "append":
-                    chosen = [(mine[-1] if mine else 0.0) + index + 1.0 for index in range(count)]
-                elif kind == "insert":
-                    chosen = [draw.randrange(600) + 0.5 for _ in range(count)]
-                if kind == "upload":
-                    marks = [(series, step) for step in chosen]
-                    writer.executemany("UPDATE metric_points SET uploaded = 1 WHERE series_id = ? AND step = ?", marks)
-                elif kind == "remove":
-                    for step in chosen:
-                        writer.execute("DELETE FROM metric_points WHERE series_id = ? AND step = ?", (series, step))
-                        del current[series, step]
-                else:
-                    points = [(step, draw.gauss(0, 1), draw.random()) for step in chosen]
-                    _store(writer, points, series=series)
-                    current |= {(series, step): y for step, y, _ in points}
-            writer.execute("COMMIT")
-            for state, before in looks[-6:]:
-                for series in (1, 2, 3, 4):
-                    told = tracker.changed(state, series)
-                    keys = {key for key in before.keys() | current.keys() if key[0] == series}
-                    for key in (key for key in keys if before.get(key) != current.get(key)):
-                        assert told is None or any(low <= key[1] <= high for low, high, *_ in told)
-            looks.append((tracker.look(), dict(current)))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(touched=st.lists(_TOUCHED, min_size=1, max_size=4), repeated=st.integers(1, 80))
+def test_every_change_is_told(tmp_path: Path, touched: list[tuple[list[int], float]], repeated: int) -> None:
+    """However many transactions there were since a look, all that they touched is told."""
+    with _told(tmp_path / f"{os.urandom(6).hex()}.sqlite") as writer:
+        looks = []
+        for number in range(repeated):
+            looks.append(_state(writer).state)
+            for ids, step in touched:
+                note_changes(writer, [(ids, step + number, step + number)])
+        for number, state in enumerate(looks):
+            for ids, step in touched:
+                for series in ids:
+                    told = _state(writer).since(state, series)
+                    assert told is not None
+                    assert all(
+                        any(bounds.step_low <= step + later <= bounds.step_high for bounds in told)
+                        for later in (number, repeated - 1)
+                    )
 
 
-def test_what_is_only_moved_or_uploaded_has_not_changed(tmp_path: Path) -> None:
-    """Points that are marked as uploaded, and the neighbours of new ones, are not told to have changed."""
-    path = tmp_path / "run.sqlite"
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
-        writer.execute("PRAGMA journal_mode = WAL")
-        writer.execute("PRAGMA wal_autocheckpoint = 0")
-        writer.execute(_TABLE)
-        for series in (1, 2, 3):
-            _store(writer, [(float(step), 1.0, 0.0) for step in range(1000)], series=series)
-        tracker = ChangeTracker(f"{path}-wal")
-        tracker.look()
-        writer.execute("UPDATE metric_points SET y = 2.0")  # what every page was before is known from here on
-        writer.execute("UPDATE metric_points SET y = 3.0 WHERE series_id = 9")
-        _store(writer, [(1000.0, 1.0, 0.0)], series=3)
-        state = tracker.look()
-        writer.execute("UPDATE metric_points SET uploaded = 1")
-        assert [[], []] == [tracker.changed(state, series) for series in (1, 2)]
-        for step in range(1000, 2000, 50):
-            _store(writer, [(float(step + index), 1.0, 0.0) for index in range(50)], series=1)
-        told = tracker.changed(state, 1)
-        assert told is not None
-        assert (1000.0, 1999.0) == (told[0].step_low, told[-1].step_high)
-        assert [] == tracker.changed(state, 2)
+def test_another_writer_knows_nothing_of_earlier_states(tmp_path: Path) -> None:
+    """After a new beginning, and of a text that is no state, everything counts as changed."""
+    with _told(tmp_path / "run.sqlite") as writer:
+        state = _state(writer).state
+        begin_changes(writer)
 
-
-def test_a_log_that_was_begun_anew_says_nothing_of_the_past(tmp_path: Path) -> None:
-    """After a checkpoint and a new beginning of the log, everything counts as changed."""
-    path = tmp_path / "run.sqlite"
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
-        writer.execute("PRAGMA journal_mode = WAL")
-        writer.execute(_TABLE)
-        tracker = ChangeTracker(f"{path}-wal")
-        _store(writer, [(1.0, 1.0, 0.0)])
-        state = tracker.look()
-        writer.execute("PRAGMA wal_checkpoint(RESTART)")
-        _store(writer, [(2.0, 1.0, 0.0)])
-
-        assert tracker.changed(state, 1) is None
-        assert ChangeTracker(str(tmp_path / "none")).changed("", 1) is None
-        assert tracker.changed("nonsense", 1) is None
+        assert _state(writer).since(state, 1) is None
+        assert _state(writer).since("nonsense", 1) is None
+        writer.execute("DROP TABLE point_changes")
+        assert changes_in(writer) is None
 
 
 @pytest.mark.parametrize("damage", ["none", "deleted", "garbage", "flipped", "directory"])
@@ -363,7 +295,7 @@ def test_what_happens_to_the_cache_harms_nothing(tmp_path: Path, damage: str) ->
     cache = tmp_path / CACHE_NAME
     with _database(points) as connection:
         first = CacheFile(tmp_path)
-        Rollups(RollupCache(first)).get(connection, ("run", "path"), 1, "state", lambda _: None, "")
+        Rollups(RollupCache(first)).get(connection, ("run", "path"), 1, "state", None)
         first.close()
         if damage == "deleted":
             cache.unlink()
@@ -378,7 +310,7 @@ def test_what_happens_to_the_cache_harms_nothing(tmp_path: Path, damage: str) ->
             cache.unlink()
             cache.mkdir()
         second = CacheFile(tmp_path)
-        rollup = Rollups(RollupCache(second)).get(connection, ("run", "path"), 1, "state", lambda _: None, "")
+        rollup = Rollups(RollupCache(second)).get(connection, ("run", "path"), 1, "state", None)
         second.close()
 
         window = read_window(connection, 1, rollup, 100, EVERYTHING, by_time=False)

@@ -141,6 +141,14 @@ class Batch:
             meta = [(_META_KEYS[row[0]], row[2]) for row in configs if row[0] in _META_KEYS]
             connection.executemany("INSERT OR REPLACE INTO run_meta (key, value) VALUES (?, ?)", meta)
 
+    def touched(self) -> Iterator[tuple[Sequence[int], float, float]]:
+        """Which metrics `store` writes, by id, and the lowest and highest step of their points."""
+        for shape, rows in self._rows.items():
+            steps = [row[2] for row in rows]
+            yield shape.series, min(steps), max(steps)
+        for series, (steps, _, _) in self._columns.items():
+            yield (series,), min(steps), max(steps)
+
     def points(self) -> Iterator[Points]:
         """The points that `store` writes, a series at a time, with their values as they were logged."""
         for id_, steps, values, times in self._series():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from goodseed.errors import FileFormatError, RunInUseError
 from goodseed.storage.forks import GatedConnection
 from goodseed.storage.kinds import kinds
+from goodseed.storage.rollup.changes import begin_changes, end_changes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,9 +218,10 @@ def create_series_tables(connection: sqlite3.Connection, kind: Kind) -> None:
 
 
 def create_inbox_table(connection: sqlite3.Connection) -> None:
-    """Make the table that is there while a run is written, empty."""
+    """Make the tables that are there while a run is written, empty."""
     drop_inbox_table(connection)
     connection.execute(_INBOX_TABLE)
+    begin_changes(connection)
     set_drained(connection, 0)
 
 
@@ -239,6 +241,7 @@ def drained_generation(connection: sqlite3.Connection) -> int:
 def drop_inbox_table(connection: sqlite3.Connection) -> None:
     """Remove what is there only while a run is written."""
     connection.execute("DROP TABLE IF EXISTS inbox_shapes")
+    end_changes(connection)
 
 
 def set_drained(connection: sqlite3.Connection, generation: int) -> None:

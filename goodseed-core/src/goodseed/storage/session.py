@@ -24,6 +24,7 @@ from goodseed.storage.life import (
     seconds_of,
     started_seconds,
 )
+from goodseed.storage.rollup.changes import note_changes
 from goodseed.storage.schema import (
     SCHEMA_VERSION,
     check_file,
@@ -187,6 +188,7 @@ class Session:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             batch.store(self._connection)
+            note_changes(self._connection, batch.touched())
             if drained:
                 set_drained(self._connection, drained)
             self._connection.execute("COMMIT")

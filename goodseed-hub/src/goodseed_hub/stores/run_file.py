@@ -13,8 +13,9 @@ from goodseed.paths import make_private_directory
 from goodseed.storage.batch import Batch, Tables, Upsert
 from goodseed.storage.edits import Edited
 from goodseed.storage.inbox.recovery import recover_if_abandoned
-from goodseed.storage.kinds import kind_of, kinds_in
+from goodseed.storage.kinds import NUMBERS, kind_of, kinds_in
 from goodseed.storage.lock import WriterLock
+from goodseed.storage.rollup.changes import begin_changes, note_changes
 from goodseed.storage.schema import (
     check_version,
     connect_writer,
@@ -73,6 +74,7 @@ class RunFileWriter:
             OSError, sqlite3.Error: The disk refuses.
         """
         self._files: Final = files
+        self._notes_changes = False
         self._max_series: Final = max_series
         directory = files.database.parent
         make_private_directory(directory)
@@ -138,6 +140,10 @@ class RunFileWriter:
             batch.store(self._connection)
             for kind, series in columns.items():
                 self._store_points(kind, series)
+            if not self._notes_changes:
+                begin_changes(self._connection)
+            touched = [((id_,), min(points.steps), max(points.steps)) for id_, points in columns.get(NUMBERS, ())]
+            note_changes(self._connection, touched)
             for key, value in meta.items():
                 if value is None:
                     self._connection.execute("DELETE FROM run_meta WHERE key = ?", (key,))
@@ -149,6 +155,7 @@ class RunFileWriter:
                 with contextlib.suppress(sqlite3.Error):  # SQLite has rolled back by itself
                     self._connection.execute("ROLLBACK")
             raise
+        self._notes_changes = True
         self._tables.stored()
         self._checkpoint_if_long()
         return outcomes

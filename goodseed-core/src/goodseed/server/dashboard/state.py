@@ -16,7 +16,6 @@ from goodseed.server.routes import RequestError
 from goodseed.storage.cache.charts import ChartCache
 from goodseed.storage.cache.facts import FactCache
 from goodseed.storage.cache.rollups import RollupCache
-from goodseed.storage.rollup.changes import Changes
 from goodseed.storage.rollup.kept import Rollups
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ class DashboardState:
     Attributes:
         charts: Series as they were sent, also by earlier servers.
         rollups: Of long series.
-        changes: Where points of runs that are being written change.
         series: Short series, as they were last read.
         logs: The order of the lines of logs.
         settings: What users have set beside the runs.
@@ -47,7 +45,6 @@ class DashboardState:
         """Nothing is read yet."""
         self.charts: Final = ChartCache(store.cache)
         self.rollups: Final = Rollups(RollupCache(store.cache))
-        self.changes: Final = Changes()
         self.series: Final = SeriesMemory()
         self.logs: Final = LogOrders()
         self.settings: Final[Settings] = store.settings

@@ -16,9 +16,10 @@ from goodseed.storage.rollup.nodes import EVERYTHING, FANOUT, Bounds, Nodes, agg
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from goodseed.storage.cache.rollups import RollupCache
+    from goodseed.storage.rollup.changes import Changes
 
 __all__ = ["Rollup", "Rollups"]
 
@@ -65,8 +66,7 @@ class Rollups:
         key: tuple[str, str],
         series: int,
         token: str | None,
-        changed: Callable[[str], list[Bounds] | None],
-        state: str,
+        changes: Changes | None,
     ) -> Rollup | None:
         """The rollup of a series, as of the transaction that ``connection`` is in; None for a series of few points.
 
@@ -75,14 +75,13 @@ class Rollups:
             key: The run's file and the path of the series.
             series: Its number in the file.
             token: The state of a file that nobody writes, see `goodseed.storage.cache.token.rest_token`; else None.
-            changed: Tells in which steps of the series anything may have changed since another state; None: anywhere.
-            state: The state that ``changed`` will understand later.
+            changes: What the writer of the run tells; None where it is not known.
         """
         with self._lock:
             known = self._kept.get(key)
             if known is not None:
                 self._kept.move_to_end(key)
-        wanted = token or state
+        wanted = token or (changes.state if changes is not None else "")
         if known is not None and known.token == wanted and token is not None:
             return known
         if known is None and connection.execute(_LONG, (series, _MIN_POINTS)).fetchone() is None:
@@ -91,8 +90,8 @@ class Rollups:
             known = self._load(key, token)
             if known is not None:
                 return self._keep(key, known)
-        rollup = self._renewed(connection, series, known, wanted, changed)
-        if token is not None and not rollup.token.startswith("?"):
+        rollup = self._renewed(connection, series, known, wanted, changes)
+        if token is not None:
             self._cache.put(*key, token, pack_columns(rollup.levels[0].columns()))
         return self._keep(key, rollup)
 
@@ -115,9 +114,9 @@ class Rollups:
         series: int,
         known: Rollup | None,
         state: str,
-        changed: Callable[[str], list[Bounds] | None],
+        changes: Changes | None,
     ) -> Rollup:
-        dirty = None if known is None else changed(known.token)
+        dirty = None if known is None or changes is None else changes.since(known.token, series)
         if known is None or dirty is None:
             return Rollup(_levels(_build(connection, series, EVERYTHING)), state)
         if not dirty:

@@ -1,30 +1,61 @@
-"""Up to where a client has a series."""
+"""Says up to where a client has a series, and what it lacks since."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from goodseed.storage.cache.token import file_token
+from goodseed.storage.lock import is_locked
+from goodseed.storage.rollup.changes import changes_in
 from goodseed.storage.rollup.joined import joined_extent
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from goodseed.storage.rollup.changes import ChangeTracker
+    from goodseed.paths import RunFiles
+    from goodseed.storage.rollup.changes import Changes
 
-__all__ = ["Cursor", "JoinedCursor"]
+__all__ = ["Cursor", "JoinedCursor", "RunState"]
 
 _LAST: Final = "SELECT max(step) FROM metric_points WHERE series_id = ?"
-# A page of the file, which is what is known to have changed, holds fewer points.
+# Points that come in late, or are written once more, are rarely further back.
 _EARLIER: Final = "SELECT step FROM metric_points WHERE series_id = ? ORDER BY step DESC LIMIT 1 OFFSET 1000"
 _MAX_CHARACTERS: Final = 200
+
+
+class RunState(NamedTuple):
+    """How a run is, as of a transaction.
+
+    Attributes:
+        text: Another one once a point may be another. It begins with ``?`` where an equal one proves nothing.
+        changes: What the writer of the run tells; None where nobody of ours writes it.
+    """
+
+    text: str
+    changes: Changes | None
+
+    @classmethod
+    def of(cls, connection: sqlite3.Connection, files: RunFiles, token: str | None, *, is_whole: bool) -> RunState:
+        """The state of a run.
+
+        Args:
+            connection: The run's, in a transaction.
+            files: Where the run lies.
+            token: That of a run at rest, see `goodseed.storage.cache.token.rest_token`.
+            is_whole: All points are in the file.
+        """
+        if token is not None:
+            return cls(token, None)
+        changes = changes_in(connection) if is_whole and is_locked(files.lock) else None
+        return cls(f"?{file_token(files)}" if changes is None else changes.state, changes)
 
 
 class Cursor(NamedTuple):
     """The state of the file and the last step that a client knows.
 
     Attributes:
-        state: Of the file, see `goodseed.storage.rollup.changes.ChangeTracker.look`.
+        state: Of the run, see `RunState`.
         last_step: None without a point.
     """
 
@@ -54,14 +85,14 @@ class Cursor(NamedTuple):
             return None
         return None if last_step is not None and not math.isfinite(last_step) else cls(state, last_step)
 
-    def resume(self, now: Cursor, tracker: ChangeTracker | None, series: int) -> float | None:
+    def resume(self, now: Cursor, changes: Changes | None, series: int) -> float | None:
         """The step from which on the client may lack points; None where that can't be told."""
         if self.last_step is None or now.last_step is None:
             return None
         behind = math.nextafter(self.last_step, math.inf)
-        if self == now and tracker is None:
-            return behind
-        dirty = None if tracker is None else tracker.changed(self.state, series)
+        if self == now and changes is None:
+            return None if self.state.startswith("?") else behind
+        dirty = None if changes is None else changes.since(self.state, series)
         return None if dirty is None else min([behind, *(bounds.step_low for bounds in dirty)])
 
 
@@ -101,15 +132,13 @@ class JoinedCursor(NamedTuple):
             return None
         return None if both is None or math.isnan(step) or math.isnan(high) else cls(both, step, high)
 
-    def resume(
-        self, connection: sqlite3.Connection, tracker: ChangeTracker, pair: tuple[int, int], state: str
-    ) -> JoinedCursor | None:
+    def resume(self, connection: sqlite3.Connection, changes: Changes, pair: tuple[int, int]) -> JoinedCursor | None:
         """The cursor for the points from its step on, which all lie behind its x and are all that the client lacks.
 
         None where that can't be told, or isn't so.
         """
-        now = _end_of_both(connection, pair, state)
-        starts = [self.both.resume(now, tracker, series) for series in pair]
+        now = _end_of_both(connection, pair, changes.state)
+        starts = [self.both.resume(now, changes, series) for series in pair]
         start = min((step for step in starts if step is not None), default=-math.inf)
         if None in starts or start < self.step:
             return None

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.errors import GoodseedError
-from goodseed.server.dashboard.charts.cursors import Cursor
+from goodseed.server.dashboard.charts.cursors import Cursor, RunState
 from goodseed.server.dashboard.fields import texts
 from goodseed.server.dashboard.run.logs import log_cursor
 from goodseed.server.dashboard.state import dashboard_of
@@ -90,11 +90,11 @@ def _positions(
         run_id = entry.run.run_id
         try:
             token = rest_token(entry.run.files)
-            state = token or dashboard.changes.of(entry.run.files).look()
             with dashboard.reading(entry.run) as reader:
                 wanted = paths or [path for (path,) in reader.rows(_FIRST_SERIES)]
                 numbers = {path: reader.metric_id(path) for path in wanted}
                 with reader.transaction() as connection:
+                    state = RunState.of(connection, entry.run.files, token, is_whole=not reader.has_unstored).text
                     series[run_id] = {
                         path: Cursor.at_end(connection, number, state).text
                         for path, number in numbers.items()

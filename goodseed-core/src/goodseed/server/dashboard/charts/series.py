@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from goodseed.errors import FileFormatError, RunNotFoundError
-from goodseed.server.dashboard.charts.cursors import Cursor, JoinedCursor
+from goodseed.server.dashboard.charts.cursors import Cursor, JoinedCursor, RunState
 from goodseed.server.dashboard.charts.format import BINARY, Series, as_frame, as_json, kept, restored
 from goodseed.server.dashboard.fields import Fields
 from goodseed.server.dashboard.state import dashboard_of
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from goodseed.server.dashboard.state import DashboardState
     from goodseed.server.routes import Request, Store
     from goodseed.storage.catalog import RunSummary
-    from goodseed.storage.rollup.changes import ChangeTracker
 
 __all__ = ["query_series"]
 
@@ -215,22 +214,20 @@ def _read_open(
         other = reader.metric_id(wanted.x.removeprefix(_METRIC))
         if other is None:
             return Series(*item, Window(), problem="no_series")
-        tracker = dashboard.changes.of(run.files) if token is None and not reader.has_unstored else None
-        return _read_over(reader, tracker, item, wanted, (number, other))
+        return _read_over(reader, run, item, wanted, (number, other), token)
     by_time = wanted.x != "step"
     origin = run.created_seconds if wanted.x == "time" else 0.0
     bounds = EVERYTHING
     if wanted.range is not None:
         low, high = wanted.range[0] + origin, wanted.range[1] + origin
         bounds = Bounds(-math.inf, math.inf, low, high) if by_time else Bounds(low, high)
-    tracker = dashboard.changes.of(run.files) if token is None and not reader.has_unstored else None
-    state = tracker.look() if tracker is not None else ""
     with reader.transaction() as connection:
+        state, changes = RunState.of(connection, run.files, token, is_whole=not reader.has_unstored)
         if wanted.has_edges and not by_time:
             bounds = _with_edges(connection, number, bounds)
-        cursor = Cursor.at_end(connection, number, token or state)
+        cursor = Cursor.at_end(connection, number, state)
         if (known := Cursor.parse(wanted.since.get(f"{item.run}/{item.path}"))) is not None:
-            start = known.resume(cursor, tracker, number)
+            start = known.resume(cursor, changes, number)
             rest = None if start is None else _rest(connection, number, start, bounds, wanted.points, by_time=by_time)
             if rest is not None:
                 window, low = rest
@@ -241,8 +238,7 @@ def _read_open(
             (run.path, item.path),
             number,
             token,
-            (lambda since: tracker.changed(since, number)) if tracker is not None else (lambda since: None),
-            state,
+            changes,
         )
         window = read_window(connection, number, rollup, wanted.points, bounds, by_time=by_time)
     if origin:
@@ -251,24 +247,24 @@ def _read_open(
 
 
 def _read_over(
-    reader: OpenRun, tracker: ChangeTracker | None, item: Item, wanted: Wanted, pair: tuple[int, int]
+    reader: OpenRun, run: RunSummary, item: Item, wanted: Wanted, pair: tuple[int, int], token: str | None
 ) -> Series:
     """One metric over another. Of a run that grows, only what is behind the known x, if nothing else is new."""
     low, high = wanted.range or (-math.inf, math.inf)
-    state = tracker.look() if tracker is not None else ""
     with reader.transaction() as connection:
+        _, changes = RunState.of(connection, run.files, token, is_whole=not reader.has_unstored)
         known = JoinedCursor.parse(wanted.since.get(f"{item.run}/{item.path}"))
-        if known is not None and tracker is not None:
-            cursor = known.resume(connection, tracker, pair, state)
+        if known is not None and changes is not None:
+            cursor = known.resume(connection, changes, pair)
             if cursor is not None:
                 behind = math.nextafter(cursor.high, math.inf)
                 bounds = (max(low, behind), high)
                 window = read_joined(connection, *pair, wanted.points, bounds, step_low=cursor.step)
                 return Series(*item, window, cursor=cursor.text, start=behind)
         window = read_joined(connection, *pair, wanted.points, (low, high))
-        if tracker is None:
+        if changes is None:
             return Series(*item, window)
-        return Series(*item, window, cursor=JoinedCursor.at_end(connection, pair, state).text)
+        return Series(*item, window, cursor=JoinedCursor.at_end(connection, pair, changes.state).text)
 
 
 def _with_edges(connection: sqlite3.Connection, series: int, bounds: Bounds) -> Bounds:
