@@ -6,16 +6,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from goodseed.storage.rollup.nodes import (
-    Bounds,
-    Nodes,
-    aggregate_cells,
-    cells_of,
-    mean_of,
-    node_between,
-    nodes_of_points,
-    read_points,
-)
+from goodseed.storage.rollup.aggregate import aggregate_cells, node_between, read_points
+from goodseed.storage.rollup.nodes import Bounds, Nodes, cells_of, mean_of, nodes_of_points
 
 if TYPE_CHECKING:
     import sqlite3

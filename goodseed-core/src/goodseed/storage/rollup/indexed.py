@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from goodseed.storage.rollup.nodes import Nodes, mean_of, node_of_count
+from goodseed.storage.rollup.aggregate import node_of_count
+from goodseed.storage.rollup.nodes import Nodes, mean_of
 
 if TYPE_CHECKING:
     import sqlite3

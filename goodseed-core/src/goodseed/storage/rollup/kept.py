@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, final
 
 from goodseed.columns import pack_columns, unpack_columns
 from goodseed.errors import InvalidValueError
-from goodseed.storage.rollup.nodes import EVERYTHING, FANOUT, Bounds, Nodes, aggregate
+from goodseed.storage.rollup.aggregate import aggregate
+from goodseed.storage.rollup.nodes import EVERYTHING, FANOUT, Bounds, Nodes
 
 if TYPE_CHECKING:
     import sqlite3

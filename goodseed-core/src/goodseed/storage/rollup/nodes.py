@@ -1,4 +1,4 @@
-"""Aggregates points that follow one another into nodes, of which all buckets and rollups are made."""
+"""Holds points that follow one another as nodes: how many, their extremes, sum, first and last."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import math
 from array import array
 from bisect import bisect_left, bisect_right
 from operator import le
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-from goodseed.errors import FileFormatError
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = [
@@ -20,42 +17,14 @@ __all__ = [
     "NODE_POINTS",
     "Bounds",
     "Nodes",
-    "aggregate",
-    "aggregate_cells",
     "cells_of",
     "is_sorted",
     "mean_of",
-    "node_between",
-    "node_of_count",
     "nodes_of_points",
-    "read_points",
-    "whole_node",
 ]
 
 NODE_POINTS: Final = 128
 FANOUT: Final = 8
-
-_POINTS: Final = """
-    SELECT step, y, ts FROM metric_points
-    WHERE series_id = ? AND step BETWEEN ? AND ? AND ts BETWEEN ? AND ? ORDER BY step LIMIT ?"""
-_FOLLOWING: Final = """
-    SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ? ORDER BY step LIMIT ?"""
-_STEP_AT: Final = """
-    SELECT step FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1 OFFSET ?"""
-_NODE: Final = """
-    SELECT count(*), max(step), min(y), max(y), total(y), count(y), min(ts), max(ts)
-    FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ?"""
-_COUNTED: Final = """
-    SELECT avg(step), count(*), max(step), min(y), max(y), total(y), count(y), min(ts), max(ts)
-    FROM (SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?)"""
-# abs(y) <= the largest double is true of finite values alone; NULL stands for NaN and makes it NULL.
-_FINITE: Final = """
-    SELECT min(finite), max(finite), total(finite), count(finite), count(CASE WHEN y > 0 AND finite IS NULL THEN 1 END)
-    FROM (
-        SELECT y, CASE WHEN abs(y) <= 1.7976931348623157e308 THEN y END AS finite
-        FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ?
-    )"""
-_TEXTUAL: Final = "A metric of this run holds something that is no number."
 
 
 class Bounds(NamedTuple):
@@ -170,29 +139,6 @@ def is_sorted(column: array[float]) -> bool:
     return all(map(le, column, memoryview(column)[1:]))
 
 
-def read_points(
-    connection: sqlite3.Connection, series: int, bounds: Bounds, limit: int = -1
-) -> tuple[array[float], array[float], array[float]]:
-    """Steps, values and times of the points within ``bounds``, by step; at most ``limit``.
-
-    Raises:
-        FileFormatError: One of them is no number.
-    """
-    steps, values, times = array("d"), array("d"), array("d")
-    cursor = connection.execute(_POINTS, (series, *bounds, limit))
-    try:
-        while rows := cursor.fetchmany(8192):
-            some_steps, some_values, some_times = zip(*rows, strict=True)
-            steps.extend(some_steps)
-            values.extend([math.nan if y is None else y for y in some_values] if None in some_values else some_values)
-            times.extend(some_times)
-    except TypeError as error:
-        raise FileFormatError(_TEXTUAL) from error
-    finally:
-        cursor.close()
-    return steps, values, times
-
-
 def nodes_of_points(steps: array[float], values: array[float], times: array[float]) -> Nodes:
     """A node for each point."""
     count = len(steps)
@@ -216,113 +162,10 @@ def _are_finite(values: array[float]) -> bool:
     return total - total == 0.0 or all(map(math.isfinite, values))
 
 
-def aggregate(
-    connection: sqlite3.Connection, series: int, step_low: float, step_high: float
-) -> Iterator[tuple[float, ...]]:
-    """Nodes of about `NODE_POINTS` points each, by step, their fields in the order of `Nodes.FIELDS`.
-
-    Raises:
-        FileFormatError: One of the points is no number.
-    """
-    start = connection.execute(_FOLLOWING, (series, step_low, step_high, 1)).fetchone()
-    width = 0.0
-    while start is not None:
-        first = start[0]
-        if width <= 0.0:
-            width = _width_at(connection, series, first)
-        node, start = _one_node(connection, series, start, min(first + width, step_high), step_high)
-        count = node[_COUNT]
-        if count > 4 * NODE_POINTS:
-            yield from _halves(connection, series, first, node[1])
-            width = 0.0
-            continue
-        yield node
-        if count < NODE_POINTS // 2:
-            width *= 2.0
-        elif count > 2 * NODE_POINTS:
-            width /= 2.0
-
-
-def _width_at(connection: sqlite3.Connection, series: int, first: float) -> float:
-    """How many steps `NODE_POINTS` points take from here; infinite where there are fewer."""
-    row = connection.execute(_STEP_AT, (series, first, NODE_POINTS - 1)).fetchone()
-    return math.inf if row is None else float(row[0]) - first
-
-
-def _halves(
-    connection: sqlite3.Connection, series: int, step_low: float, step_high: float
-) -> Iterator[tuple[float, ...]]:
-    """Nodes of `NODE_POINTS` points, counted one by one: steps are much denser here than before."""
-    start = connection.execute(_FOLLOWING, (series, step_low, step_high, 1)).fetchone()
-    while start is not None:
-        row = connection.execute(_STEP_AT, (series, start[0], NODE_POINTS - 1)).fetchone()
-        end = step_high if row is None else min(step_high, row[0])
-        node, start = _one_node(connection, series, start, end, step_high)
-        yield node
-
-
-def aggregate_cells(
-    connection: sqlite3.Connection,
-    series: int,
-    step_low: float,
-    step_high: float,
-    origin: float,
-    width: float,
-    *,
-    max_cells: int | None = None,
-) -> Iterator[tuple[float, ...]]:
-    """The same, with a node for each cell of that width that holds a point.
-
-    Args:
-        connection: The run's, in a transaction.
-        series: The series.
-        step_low: The lowest step.
-        step_high: The highest step.
-        origin: Where the first cell begins.
-        width: How wide each cell is.
-        max_cells: How many there may be: the last one holds all that is left.
-
-    Raises:
-        FileFormatError: One of the points is no number.
-    """
-    start = connection.execute(_FOLLOWING, (series, step_low, step_high, 1)).fetchone()
-    count = 0
-    while start is not None:
-        offset = start[0] - origin
-        cell = math.floor(offset / width if math.isfinite(offset) else start[0] / width - origin / width)
-        count = max(count + 1, cell + 1)
-        end = min(step_high, max(start[0], math.nextafter(origin + (cell + 1) * width, -math.inf)))
-        if max_cells is not None and count >= max_cells:
-            end = step_high
-        node, start = _one_node(connection, series, start, end, step_high)
-        yield node
-
-
 def cells_of(low: float, high: float, count: int) -> float:
     """How wide each of ``count`` cells between two numbers is; 0 where they can't be told apart by a double."""
     width = high / count - low / count
     return width if math.isfinite(width) and low + width > low and high - width < high else 0.0
-
-
-def whole_node(connection: sqlite3.Connection, series: int) -> tuple[float, ...] | None:
-    """One node for all points of a series; None without a point."""
-    start = connection.execute(_FOLLOWING, (series, -math.inf, math.inf, 1)).fetchone()
-    return None if start is None else _one_node(connection, series, start, math.inf, math.inf)[0]
-
-
-def node_between(connection: sqlite3.Connection, series: int, first_step: float, last_step: float) -> tuple[float, ...]:
-    """One node for the points from one step to another; there is a point at each of the two."""
-    start = connection.execute(_FOLLOWING, (series, first_step, last_step, 1)).fetchone()
-    return _one_node(connection, series, start, last_step, last_step)[0]
-
-
-def node_of_count(
-    connection: sqlite3.Connection, series: int, first_step: float, count: int
-) -> tuple[tuple[float, ...], float]:
-    """One node for ``count`` points from a step on, at which there is a point, and the mean of their steps."""
-    start = connection.execute(_FOLLOWING, (series, first_step, math.inf, 1)).fetchone()
-    mean_step, *aggregated = connection.execute(_COUNTED, (series, first_step, count)).fetchone()
-    return _completed(connection, series, start, tuple(aggregated), math.inf)[0], mean_step
 
 
 def mean_of(total: float, count: float, low: float, high: float) -> float:
@@ -333,45 +176,3 @@ def mean_of(total: float, count: float, low: float, high: float) -> float:
     if math.isnan(mean):  # the sums of two parts were beyond the largest double, on both sides
         return low / 2 + high / 2
     return min(max(mean, low), high)
-
-
-def _one_node(
-    connection: sqlite3.Connection, series: int, first: tuple[Any, ...], end: float, step_high: float
-) -> tuple[tuple[float, ...], tuple[Any, ...] | None]:
-    """The node of the points from ``first`` to the step ``end``, and the point that follows up to ``step_high``."""
-    aggregated = connection.execute(_NODE, (series, first[0], end)).fetchone()
-    return _completed(connection, series, first, aggregated, step_high)
-
-
-def _completed(
-    connection: sqlite3.Connection,
-    series: int,
-    first: tuple[Any, ...],
-    aggregated: tuple[Any, ...],
-    step_high: float,
-) -> tuple[tuple[float, ...], tuple[Any, ...] | None]:
-    count, last_step, low, high, total, numbers, min_time, max_time = aggregated
-    inside = (series, first[0], last_step)
-    following = connection.execute(_FOLLOWING, (series, last_step, step_high, 2)).fetchall()
-    last = following[0]
-    nan, positive, negative = count - numbers, 0, 0
-    try:
-        if numbers and (high == math.inf or low == -math.inf):
-            low, high, total, finite, positive = connection.execute(_FINITE, inside).fetchone()
-            negative = numbers - finite - positive
-        node = (
-            *(first[0], last_step, _number(first[1]), _number(last[1]), last[2], min_time, max_time),
-            *(math.inf if low is None else low, -math.inf if high is None else high, total),
-            *(count, nan, positive, negative),
-        )
-        array("d", node)
-    except TypeError as error:
-        raise FileFormatError(_TEXTUAL) from error
-    return node, following[1] if len(following) > 1 else None
-
-
-def _number(y: float | None) -> float:
-    return math.nan if y is None else y
-
-
-_COUNT: Final = Nodes.FIELDS.index("count")

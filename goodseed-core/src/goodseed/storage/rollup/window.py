@@ -9,17 +9,8 @@ from dataclasses import dataclass, field
 from operator import sub
 from typing import TYPE_CHECKING, Final
 
-from goodseed.storage.rollup.nodes import (
-    FANOUT,
-    Bounds,
-    Nodes,
-    aggregate_cells,
-    cells_of,
-    is_sorted,
-    mean_of,
-    nodes_of_points,
-    read_points,
-)
+from goodseed.storage.rollup.aggregate import aggregate_cells, read_points
+from goodseed.storage.rollup.nodes import FANOUT, Bounds, Nodes, cells_of, is_sorted, mean_of, nodes_of_points
 
 if TYPE_CHECKING:
     import sqlite3

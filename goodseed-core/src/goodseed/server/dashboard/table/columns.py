@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, final
 from goodseed.errors import FileFormatError, GoodseedError
 from goodseed.storage.cache.facts import Fact
 from goodseed.storage.cache.token import rest_token
-from goodseed.storage.rollup.nodes import Nodes, whole_node
+from goodseed.storage.rollup.aggregate import whole_node
+from goodseed.storage.rollup.nodes import Nodes
 from goodseed.storage.summary import MAX_METRICS
 from goodseed.values import MAX_EXACT_INTEGER, decode_config, json_number
 
