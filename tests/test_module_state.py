@@ -58,6 +58,7 @@ ALLOWED = {
     "goodseed/storage/batch.py:_upsert_statement": "the text of a statement, which depends on nothing",
     "goodseed/storage/forks.py:_gate": "a fork waits for SQLite in all threads",
     "goodseed/storage/forks.py:_watched": "what a forked child must give up",
+    "goodseed/storage/kinds.py:_by_name": "the kinds of series that this process knows, which plugins may add to",
     "goodseed_hf/callback.py:_chosen": "which callback of a trainer logs, where there are several",
     "goodseed_hf/trl.py:_training": "TRL's trainers that are training, for libraries that do not pass them on",
     "goodseed_lightning/handle.py:_handles": "loggers that are unpickled find their run again",

@@ -142,7 +142,11 @@ class RunFileWriter:
                 self._store_points(kind, series)
             if not self._notes_changes:
                 begin_changes(self._connection)
-            touched = [((id_,), min(points.steps), max(points.steps)) for id_, points in columns.get(NUMBERS, ())]
+            touched = [
+                ((id_,), min(points.steps), max(points.steps))
+                for id_, points in columns.get(NUMBERS, ())
+                if points.steps
+            ]
             note_changes(self._connection, touched)
             for key, value in meta.items():
                 if value is None:
