@@ -13,6 +13,7 @@ from goodseed.paths import is_encodable
 from goodseed.plugins import call_first
 
 __all__ = [
+    "MAX_EXACT_INTEGER",
     "NON_FINITE",
     "ConfigValue",
     "as_json_number",

@@ -10,8 +10,9 @@ import zlib
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-from goodseed import columns
 from goodseed.columns import Points, unpack_numbers
+from goodseed.columns import pack as pack_points
+from goodseed.columns import unpack as unpack_points
 from goodseed.errors import FileFormatError
 from goodseed.storage.kinds import NUMBERS, TEXTS
 
@@ -30,7 +31,7 @@ _DOUBLES, _INTEGERS = b"\0", b"\1"
 
 def pack(several: Iterable[Points], level: int) -> bytes:
     """The points of some series, compressed with zlib's ``level``."""
-    return bytes([_VERSION]) + zlib.compress(columns.pack(several), level)
+    return bytes([_VERSION]) + zlib.compress(pack_points(several), level)
 
 
 def unpack(packed: bytes) -> list[Points]:
@@ -44,7 +45,7 @@ def unpack(packed: bytes) -> list[Points]:
         raise FileFormatError(f"A block has the version {packed[:1].hex() or 'none'}; this hub reads up to {_VERSION}.")
     try:
         plain = zlib.decompress(memoryview(packed)[1:])
-        return list(_unpack_first(plain) if version == 1 else columns.unpack(plain))
+        return list(_unpack_first(plain) if version == 1 else unpack_points(plain))
     except (zlib.error, struct.error, ValueError, IndexError, OverflowError) as error:
         raise FileFormatError(f"A block is damaged: {error}.") from error
 

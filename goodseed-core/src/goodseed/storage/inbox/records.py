@@ -26,14 +26,13 @@ import logging
 import struct
 import zlib
 from collections.abc import Callable  # noqa: TC003 - a NamedTuple looks at its annotations
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from goodseed.storage.kinds import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from goodseed.storage.batch import Batch
     from goodseed.storage.kinds import Kind, StoredValue
 
 __all__ = [
@@ -136,7 +135,26 @@ def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def replay(buffer: memoryview, start: int, generation: int, batch: Batch) -> int:
+class Replayed(Protocol):
+    """What takes the records that are read back: a `goodseed.storage.batch.Batch`."""
+
+    def add_shape(self, number: int, paths: Sequence[str]) -> None:
+        """The paths that ``number`` stands for from now on."""
+
+    def add_point(self, number: int, time: float, step: float, value: float) -> bool:
+        """One point in the only series of a shape; False when the shape is unknown."""
+
+    def add_row(self, number: int, body: memoryview) -> bool:
+        """One point in each series of a shape; False when the shape is unknown, or not of that width."""
+
+    def add_value(self, kind: Kind, path: str, value: StoredValue, step: float, time: float) -> None:
+        """One point in a series of another kind than numbers."""
+
+    def add_configs(self, rows: Sequence[Sequence[str]]) -> None:
+        """Configs as (path, type tag, value, time of the change)."""
+
+
+def replay(buffer: memoryview, start: int, generation: int, batch: Replayed) -> int:
     """Add the records of one segment to ``batch``, up to the first that is not whole.
 
     Args:
@@ -212,7 +230,7 @@ def _same(one: float, other: float) -> bool:
     return one == other or (one != one and other != other)
 
 
-def _replay_sealed(kind: int, record: memoryview, batch: Batch) -> bool:
+def _replay_sealed(kind: int, record: memoryview, batch: Replayed) -> bool:
     body = record[_BODY:]
     if _SEALED.unpack_from(record)[1] != crc32(body):
         return False
