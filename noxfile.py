@@ -130,8 +130,8 @@ def typing(session: nox.Session) -> None:
     session.run("mypy", "--strict", "goodseed-hub/src/goodseed_hub", env={"MYPYPATH": "goodseed-hub/src"})
     for source in ("goodseed-hf/src", "goodseed-keras/src", "goodseed-lightning/src", "examples/plugin/src"):
         # The frameworks have types of their own making, or none, and take minutes to install.
-        loose = ["--ignore-missing-imports", "--allow-untyped-decorators"]
-        session.run("mypy", *loose, source, env={"MYPYPATH": source})
+        lenient = ["--ignore-missing-imports", "--allow-untyped-decorators"]
+        session.run("mypy", *lenient, source, env={"MYPYPATH": source})
 
 
 @nox.session

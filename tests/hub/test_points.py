@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from goodseed_hub.errors import ApiError
 from goodseed_hub.limits import Limits, MemoryGate, RateLimiter
 from goodseed_hub.wire.bodies import decompress
-from goodseed_hub.wire.loose import loose_points
+from goodseed_hub.wire.lenient_json import loose_points
 from goodseed_hub.wire.points import Ingest, read_points
 
 LIMITS = Limits()

@@ -1,1 +1,1 @@
-"""The remote's wire protocol, from the client's side; `docs/remote-protocol.md` has it."""
+"""The client side of the wire protocol, as `docs/remote-protocol.md` describes it."""

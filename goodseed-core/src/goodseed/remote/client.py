@@ -1,4 +1,4 @@
-"""Typed calls of the wire protocol: what is asked, what counts as an answer, and which error each refusal becomes."""
+"""Makes typed calls of the wire protocol, checks answers, and turns refusals into errors."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Client:
 
         Raises:
             AuthenticationError: The run is to be written, and the key may only view the workspace.
-            RunNotFoundError: The run is to be read, and there is none.
+            RunNotFoundError: The run is to be read and does not exist.
         """
         times = {"created_at": wanted.created_at, "modified_at": wanted.modified_at}
         body = {

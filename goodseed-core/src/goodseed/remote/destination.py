@@ -1,4 +1,4 @@
-"""Where runs are copied to: a Goodseed server, or what a plugin offers for another kind of address."""
+"""Defines where runs are copied to: a Goodseed server, or a plugin's destination."""
 
 from __future__ import annotations
 

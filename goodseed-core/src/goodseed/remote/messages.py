@@ -1,4 +1,4 @@
-"""Types of what calls to a remote take and return."""
+"""Defines the types that calls to a remote take and return."""
 
 from __future__ import annotations
 

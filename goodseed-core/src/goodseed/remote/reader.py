@@ -1,4 +1,4 @@
-"""A run at the remote, read by the same methods as one on this machine."""
+"""Reads a run of the remote with the same methods as a local one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RemoteRun:
         """Find a run. Asking for its id would make it where there is none, so the list of runs is asked first.
 
         Raises:
-            RunNotFoundError: There is none.
+            RunNotFoundError: There is no such run.
             AuthenticationError, ProjectNotFoundError, RemoteError: The remote fails or refuses.
         """
         workspace, name = split_project(client, project)

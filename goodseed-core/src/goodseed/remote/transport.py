@@ -1,4 +1,4 @@
-"""HTTP to one remote: one connection, no redirects, bounded in time and size."""
+"""Sends HTTP requests to one remote: one connection, no redirects, bounded in time and size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points as the wire protocol has them: packed columns, or JSON objects, made a series at a time."""
+"""Encodes points for the wire protocol: packed columns, or JSON objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON as the API writes it: NaN and infinities as strings, and points quickly."""
+"""Encodes JSON for the API: NaN and infinities as strings, and points fast."""
 
 from __future__ import annotations
 

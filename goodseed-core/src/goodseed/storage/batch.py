@@ -1,4 +1,4 @@
-"""What the writer puts into the file in one transaction."""
+"""Collects what the writer stores in one transaction."""
 
 from __future__ import annotations
 

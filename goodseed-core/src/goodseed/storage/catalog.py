@@ -124,7 +124,7 @@ class Catalog:
         """The run ``run_id`` of ``project``; of two with these names the one whose place says so.
 
         Raises:
-            RunNotFoundError: There is none.
+            RunNotFoundError: There is no such run.
         """
         found = [run for run in self.runs(project) if run.run_id == run_id]
         if not found:

@@ -1,4 +1,4 @@
-"""What people change in a run on its page, and how it goes together with what the run's script writes.
+"""Merges what people edit on a run's page with what the run's script writes.
 
 A script and a page know of one another only through the run's configs. So neither writes a whole set of tags that it
 read some time ago: both say what is added and what is removed, and whoever writes the file applies that to what is

@@ -1,4 +1,4 @@
-"""What ``fork()`` means for what this process reads and writes: the child owns none of it."""
+"""Keeps ``fork()`` from catching a thread inside SQLite, and child processes from using their parent's connections."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_ROWS: Final = 256  # read ahead of whoever iterates: rows may be large
 
 
 class ForkAware(Protocol):
-    """Something that a forked child must not go on with."""
+    """Something that a forked child must not use any more."""
 
     def after_fork_in_child(self) -> None:
         """Own nothing any more; take no lock."""

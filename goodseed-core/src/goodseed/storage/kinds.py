@@ -1,4 +1,4 @@
-"""The table of the kinds of series: how each is logged, stored, sent, read back and shown.
+"""Defines the kinds of series: how each is logged, stored, sent, read back and shown.
 
 Whatever deals with points loops over `kinds`, or looks a kind up by its name: a new kind is one more entry here, and
 needs no change elsewhere. CONTRIBUTING.md shows how to add one.

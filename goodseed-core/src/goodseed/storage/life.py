@@ -1,4 +1,4 @@
-"""How long a run has lived: to its last sign of life, without the time between its end and its resumption."""
+"""Computes how long a run has lived: to its last sign of life, without the time between end and resumption."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MODIFICATION: Final = "SELECT value FROM configs WHERE path = 'sys/modification
 
 
 def seconds_of(text: object, fallback: float) -> float:
-    """An ISO 8601 time in seconds since the epoch; ``fallback`` for what is none."""
+    """An ISO 8601 time in seconds since the epoch; ``fallback`` for anything else."""
     if not isinstance(text, str):
         return fallback
     try:

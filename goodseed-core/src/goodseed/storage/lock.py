@@ -1,4 +1,4 @@
-"""Who is alive: an operating-system lock on a file beside the run, dropped by the kernel when its process dies."""
+"""Tells which runs are being written: an OS lock on a file beside the run, dropped when its process dies."""
 
 from __future__ import annotations
 

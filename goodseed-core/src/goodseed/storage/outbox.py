@@ -1,4 +1,4 @@
-"""What of a run still waits to be uploaded, and marking it as uploaded."""
+"""Reads what of a run still waits for upload, and marks it as uploaded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 UPLOADED: Final = 1
-REFUSED: Final = 2  # the remote will not have it: it is kept here alone, and not sent again
+REFUSED: Final = 2  # the remote refuses it: it stays here, and is not sent again
 
 _WORTH_THE_INDEX: Final = 100_000
 # A config that was changed since it was read is another: it stays pending.

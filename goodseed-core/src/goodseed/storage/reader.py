@@ -1,4 +1,4 @@
-"""Typed, read-only queries over one run file, also while it is being written."""
+"""Reads one run file with typed queries, also while it is being written."""
 
 from __future__ import annotations
 

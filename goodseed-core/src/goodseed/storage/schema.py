@@ -1,4 +1,4 @@
-"""The run file: its tables, how a connection to it is opened, and how an older one becomes a newer one.
+"""Defines the run file's tables, opens connections to it, and migrates older files.
 
 `docs/file-format.md` describes the tables for those who read them without Goodseed.
 """
@@ -130,7 +130,7 @@ def connect_read_only(path: Path, *, is_at_rest: bool, busy_seconds: float = 5.0
             check_same_thread=False,
             factory=GatedConnection,
         )
-        # A hostile file may hold a view without end in the place of a table.
+        # A hostile file may hold an endless view in place of a table.
         connection.set_progress_handler(_Deadline(_FIRST_QUERY_SECONDS), _STEPS_BETWEEN_LOOKS)
         try:
             check_version(connection, path)
@@ -161,7 +161,7 @@ def check_file(path: Path) -> None:
     """Make sure that ``path`` is a run file that this version can write, without changing it.
 
     Raises:
-        FileFormatError: It is none.
+        FileFormatError: It is no run file.
     """
     connect_read_only(path, is_at_rest=False).close()
 

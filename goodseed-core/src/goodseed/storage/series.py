@@ -1,4 +1,4 @@
-"""The numbers that stand for paths: the ids of series in the file, and the shapes of a session's inbox."""
+"""Maps paths to the ids of series, and the numbers of an inbox's shapes to paths."""
 
 from __future__ import annotations
 

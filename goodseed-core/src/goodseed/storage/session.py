@@ -1,4 +1,4 @@
-"""The writer's connection to the run file, and all that is done through it."""
+"""Does everything that the writer does through its one connection to the run file."""
 
 from __future__ import annotations
 

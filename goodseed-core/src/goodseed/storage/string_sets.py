@@ -1,4 +1,4 @@
-"""Sets of strings, such as tags, as the run file holds them, and changes to them.
+"""Stores sets of strings, such as tags, and changes to them.
 
 Whoever adds a tag says so, and does not write the set that it read some time ago: meanwhile somebody may have changed
 it on the run's page, or in another process. Whoever writes the file applies the change to what is there.
@@ -37,7 +37,7 @@ def strings_text(strings: Iterable[str]) -> str:
 
 
 def apply_changes(connection: sqlite3.Connection, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-    """The configs ``rows`` with whole sets in the place of changes, inside the caller's transaction."""
+    """The configs ``rows`` with whole sets in place of changes, inside the caller's transaction."""
     if not any(row[1] in (ADDED, REMOVED) for row in rows):
         return rows
     result = []

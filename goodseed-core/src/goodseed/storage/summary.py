@@ -1,4 +1,4 @@
-"""What a list of runs says of one of them."""
+"""Reads what a list of runs shows of one run."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
 
 
 def _utc(text: str | None) -> str | None:
-    """The time in UTC; None for a text that is none."""
+    """The time in UTC; None for any other text."""
     try:
         return None if text is None else as_utc(text)
     except (ValueError, OverflowError):

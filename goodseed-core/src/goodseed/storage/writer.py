@@ -1,4 +1,4 @@
-"""The thread that moves the inbox into the run file."""
+"""Moves the inbox into the run file, on a thread."""
 
 from __future__ import annotations
 

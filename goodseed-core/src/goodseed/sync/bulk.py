@@ -1,4 +1,4 @@
-"""Uploading very many metric points of a file that nobody writes: other processes read and encode, this one sends.
+"""Uploads very many metric points of a file at rest: other processes read and encode, this one sends.
 
 What any remote takes goes this way. All else, and what a remote refuses, is left waiting for `Uploader`, which takes it
 apart.

@@ -1,4 +1,4 @@
-"""Making a run file out of what the remote holds."""
+"""Makes a run file of what the remote holds."""
 
 from __future__ import annotations
 

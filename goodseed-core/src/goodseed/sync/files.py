@@ -1,4 +1,4 @@
-"""Uploading a run file that nobody writes, and making one out of what the remote holds."""
+"""Uploads a run file that nobody writes, and downloads one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far an upload is, on a terminal."""
+"""Shows the progress of an upload on a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One pass over what waits to be uploaded: requests, and what to do about those that the remote refuses."""
+"""Makes one pass over what waits for upload, and handles what the remote refuses."""
 
 from __future__ import annotations
 

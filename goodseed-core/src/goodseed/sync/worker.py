@@ -1,4 +1,4 @@
-"""The thread that copies a live run to the remote: registers it, uploads what waits, says that it lives."""
+"""Copies a live run to the remote on a thread: registers it, uploads, and reports that it is alive."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class SyncWorker:
         """Register the run, and wait at most that long for the remote's verdict on the key and the project.
 
         Raises:
-            AuthenticationError, ProjectNotFoundError: The remote will not have the run.
+            AuthenticationError, ProjectNotFoundError: The remote refuses the run.
         """
         with signals_kept_out():
             self._thread.start()

@@ -1,1 +1,1 @@
-"""Where the runs' data is kept: in run files, or in PostgreSQL."""
+"""Keeps the runs' data in run files or in PostgreSQL."""

@@ -1,4 +1,4 @@
-"""What a store takes, and what it promises."""
+"""Defines what a store takes and promises, and lets concurrent changes share a commit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from goodseed.storage.edits import Edited, Edits
     from goodseed_hub.registry.directory import RunRecord
 
-__all__ = ["Change", "GroupCommit", "Outcome", "RunStore", "Seat", "admitted", "first_meta", "merged", "resolved"]
+__all__ = [
+    "Change",
+    "GroupCommit",
+    "Outcome",
+    "RunStore",
+    "WaitingChange",
+    "admitted",
+    "first_meta",
+    "merged",
+    "resolved",
+]
 
 
 @dataclass(slots=True)
@@ -80,7 +90,7 @@ class RunStore(Protocol):
         """The run's file, with all that was stored before this call.
 
         Raises:
-            RunNotFoundError: There is none.
+            RunNotFoundError: There is no such run.
         """
 
     def config(self, run: RunRecord, path: str) -> str | None:
@@ -103,7 +113,7 @@ class RunStore(Protocol):
 
 
 @final
-class Seat:
+class WaitingChange:
     """A change that waits for its group."""
 
     __slots__ = ("change", "error", "is_done", "outcome")
@@ -120,7 +130,7 @@ class _Queue:
 
     def __init__(self) -> None:
         self.lock: Final = threading.Lock()
-        self.waiting: Final[deque[Seat]] = deque()
+        self.waiting: Final[deque[WaitingChange]] = deque()
         self.users = 0
 
 
@@ -140,40 +150,40 @@ class GroupCommit:
 
     def write(self, run: RunRecord, change: Change) -> Outcome:
         """Store ``change``, in the order of the calls; raises what the commit raised."""
-        seat = Seat(change)
+        waiting = WaitingChange(change)
         with self._lock:
             queue = self._queues.get(run.id)
             if queue is None:
                 queue = self._queues[run.id] = _Queue()
             queue.users += 1
-            queue.waiting.append(seat)
+            queue.waiting.append(waiting)
         try:
             with queue.lock:
-                if not seat.is_done:
+                if not waiting.is_done:
                     self._commit_all(run, queue)
         finally:
             with self._lock:
                 queue.users -= 1
                 if not queue.users:
                     del self._queues[run.id]
-        if seat.error is not None:
-            raise seat.error
-        return seat.outcome
+        if waiting.error is not None:
+            raise waiting.error
+        return waiting.outcome
 
     def _commit_all(self, run: RunRecord, queue: _Queue) -> None:
         with self._lock:
             group = list(queue.waiting)
             queue.waiting.clear()
         try:
-            outcomes = self._commit(run, [seat.change for seat in group])
-            for seat, outcome in zip(group, outcomes, strict=True):
-                seat.outcome = outcome
+            outcomes = self._commit(run, [waiting.change for waiting in group])
+            for waiting, outcome in zip(group, outcomes, strict=True):
+                waiting.outcome = outcome
         except BaseException as error:  # noqa: BLE001 - handed to each waiting caller
-            for seat in group:
-                seat.error = error
+            for waiting in group:
+                waiting.error = error
         finally:
-            for seat in group:
-                seat.is_done = True
+            for waiting in group:
+                waiting.is_done = True
 
 
 def first_meta(run: RunRecord) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Turning a run's segments, one a request, into blocks, one a series and some thousand points."""
+"""Turns a run's segments, one a request, into blocks, one a series and some thousand points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run files made of what the database holds, for everything that reads run files."""
+"""Makes run files of what the database holds, for everything that reads run files."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Copies:
         """The run's file, as far as it was copied.
 
         Raises:
-            RunNotFoundError: There is none.
+            RunNotFoundError: There is no such run.
         """
         return self._files.files(run)
 

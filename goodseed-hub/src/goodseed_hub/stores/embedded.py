@@ -1,4 +1,4 @@
-"""The store that needs nothing set up: one run file per run, under the data directory."""
+"""Stores one run file per run under the data directory; needs nothing set up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store for more than one machine: PostgreSQL holds the data, and run files are copies made for reading."""
+"""Stores the data in PostgreSQL for several machines; run files are copies for reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run file that the hub writes: the same tables as the client's, each commit on the disk itself."""
+"""Writes run files for the hub: the client's tables, each commit synced to the disk."""
 
 from __future__ import annotations
 

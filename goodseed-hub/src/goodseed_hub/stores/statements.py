@@ -1,4 +1,4 @@
-"""Every statement of the PostgreSQL store. Each names the run: the tables distribute by it."""
+"""Lists every statement of the PostgreSQL store. Each names the run, by which the tables distribute."""
 
 from __future__ import annotations
 

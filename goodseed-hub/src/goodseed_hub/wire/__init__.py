@@ -1,1 +1,1 @@
-"""The wire protocol as the hub reads it: bodies, points, configs."""
+"""Reads the wire protocol's bodies: points and configs."""

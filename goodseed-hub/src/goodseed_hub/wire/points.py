@@ -1,4 +1,4 @@
-"""The points of an ingest: single bad ones are dropped and named, all others are taken."""
+"""Reads the points of an ingest: bad ones are dropped and named, all others are taken."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from goodseed.storage.kinds import NUMBERS, TEXTS, kind_of, kinds
 from goodseed.values import MAX_EXACT_INTEGER, NON_FINITE, as_step
 from goodseed_hub.errors import ApiError
 from goodseed_hub.stores.base import merged
-from goodseed_hub.wire.loose import loose_points
+from goodseed_hub.wire.lenient_json import loose_points
 from goodseed_hub.wire.protobuf import decode_points
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def read_points(body: bytes, content_type: str, limits: Limits) -> Ingest:
     """The points in a plain body.
 
     Raises:
-        ApiError: The body is none of an ingest, or holds too many points.
+        ApiError: The body is no ingest request, or holds too many points.
     """
     if _type(content_type) == PACKED:
         return _read_packed(body, limits)

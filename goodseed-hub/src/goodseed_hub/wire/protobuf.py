@@ -1,4 +1,4 @@
-"""Points in protobuf: field 1 repeated; each 1 path, 2 step, 3 timestamp_ms, 4 number, 5 text."""
+"""Parses points in protobuf: field 1 repeated; each 1 path, 2 step, 3 timestamp_ms, 4 number, 5 text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The specification's JSON API: each endpoint a plain function of a store and a request."""
+"""Implements the specification's JSON API: each endpoint is a function of a store and a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the specification's endpoints."""
+"""Describes the specification's endpoints for the OpenAPI document."""
 
 from __future__ import annotations
 

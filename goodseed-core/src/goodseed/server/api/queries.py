@@ -1,4 +1,4 @@
-"""What the JSON API reads of a run beyond what `RunReader` offers: long series, a piece at a time."""
+"""Reads long series of a run for the JSON API, a piece at a time."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class IndexWindow:
 
 
 class _Deadline:
-    """Ends a query that takes too long: a hostile file may hold a view without end in the place of a table."""
+    """Ends a query that takes too long: a hostile file may hold an endless view in place of a table."""
 
     def __init__(self) -> None:
         self.at = 0.0

@@ -1,1 +1,1 @@
-"""The dashboard's own API, divided as its page is: handlers over a store, without HTTP."""
+"""The dashboard's API, divided as its page is: handlers over a store, without HTTP."""

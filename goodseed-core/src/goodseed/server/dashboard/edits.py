@@ -1,4 +1,4 @@
-"""Changing runs: their names, notes, tags and trash marks, and what is kept beside them."""
+"""Answers edits of runs: names, notes, tags, trash, and settings beside the runs."""
 
 from __future__ import annotations
 

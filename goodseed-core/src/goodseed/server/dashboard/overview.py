@@ -1,4 +1,4 @@
-"""The lists of projects and of their attributes."""
+"""Answers lists of projects and of their attributes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the endpoints of a project and of all projects."""
+"""Describes the endpoints of a project and of all projects for the OpenAPI document."""
 
 from __future__ import annotations
 

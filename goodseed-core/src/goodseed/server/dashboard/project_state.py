@@ -108,7 +108,7 @@ class ProjectState:
         """One run.
 
         Raises:
-            RequestError: There is none.
+            RequestError: There is no such run or project.
         """
         entry = self._by_id.get(run_id)
         if entry is None:

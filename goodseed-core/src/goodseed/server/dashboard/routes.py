@@ -1,4 +1,4 @@
-"""The addresses of the dashboard's API, as docs/dashboard-api.md describes it."""
+"""Lists the addresses of the dashboard's API, as docs/dashboard-api.md describes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the endpoints of one run."""
+"""Describes the endpoints of one run for the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of which the OpenAPI document of the dashboard consists: kinds of values, objects, parameters, answers."""
+"""Defines the schemas that the dashboard's OpenAPI document is made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users set beside the runs: colours, the archive, views. One small JSON file a project, in its directory."""
+"""Stores what users set beside the runs (colours, archive, views): one JSON file a project, in its directory."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class DashboardState:
             name: The project.
 
         Raises:
-            RequestError: There is none.
+            RequestError: There is no such run or project.
         """
         runs = store.runs(name)
         if not runs:
@@ -89,7 +89,7 @@ class DashboardState:
         """The run that a request names, and its project, as of now.
 
         Raises:
-            RequestError: There is none.
+            RequestError: There is no such run or project.
         """
         name, run_id = request.parameters["project"], request.parameters["run_id"]
         project = self.project(store, name)

@@ -1,4 +1,4 @@
-"""Times as the page's API has them: ISO 8601, in UTC."""
+"""Formats times for the dashboard's API: ISO 8601 in UTC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saved views of a project: what the dashboard makes of them is its own."""
+"""Stores saved views of a project, whose content only the page interprets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a request to an answer, without sockets: routes, permissions, errors, and what HTTP adds to an answer."""
+"""Turns requests into answers, without sockets: routes, permissions, errors and headers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What may be deleted at any time: answers that took long to find."""
+"""Keeps answers that took long to find, in a file that may be deleted at any time."""

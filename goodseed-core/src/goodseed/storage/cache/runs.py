@@ -69,7 +69,7 @@ class IndexEntry(NamedTuple):
     Attributes:
         relative_path: The file, from the root.
         token: Its token at that time, or a text that is no file's, if it has to be read again.
-        content: The run, or why it is none.
+        content: The run, or why it is no run.
     """
 
     relative_path: str
@@ -119,7 +119,7 @@ class RunIndex:
         return [ProjectSummary(os.fsdecode(name), *rest) for name, *rest in self._rows(_PROJECTS)]
 
     def update(self, entries: Iterable[IndexEntry], removed: Iterable[str] = ()) -> None:
-        """Store ``entries`` in the place of what was there about these files, and forget those ``removed``."""
+        """Store ``entries`` in place of what was there about these files, and forget those ``removed``."""
         gone = [(os.fsencode(path),) for path in removed]
         with self._file.connection(_BUSY_SECONDS) as connection:
             connection.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""The crash-proof inbox: memory shared with the kernel, into which every log call writes before it returns.
+"""Takes every log call into memory shared with the kernel, which survives the death of the process.
 
 A log call packs one record and hands it to ``mmap.write``: one call into C, which no other thread and no signal handler
 can interrupt, so that callers need no lock. What is written stays when the process is killed, because the pages are the
@@ -251,7 +251,7 @@ class Inbox:
                     return False
 
     def _renew(self, full: Handle, size: int, deadline: float) -> bool:
-        """Put a segment with room in place of ``full``; False when there is none to be had."""
+        """Put a segment with room in place of ``full``; False when no room is left."""
         if self._is_crowded():  # back-pressure: as long as the writer gives segments back, it is worth waiting for
             self._wake.set()
             wait_until(lambda: self._active is not full or self.is_stuck or not self._is_crowded(), _PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""Shows readers what is in the inbox and can't be brought into the file: the disk is full, or may not be written.
+"""Shows readers what is in the inbox while it can't be stored: the disk is full, or may not be written.
 
 Everything happens in the temporary schema of the reader's own connection, which SQLite keeps in memory. Tables there
 hide those of the same name in the file: small ones are copied, and points become a view of both.

@@ -1,4 +1,4 @@
-"""What a log call puts into the inbox: the layout of a record, and how it is read back.
+"""Defines the records that log calls put into the inbox, and reads them back.
 
 Every record starts with one 64-bit word: its length in bytes (28 bits), its kind (4 bits), and the low 32 bits of its
 segment's generation, so that what an earlier use of the segment left behind is never taken for a record.

@@ -1,4 +1,4 @@
-"""What a killed process left in its inbox goes into the file before anybody reads it."""
+"""Stores what a killed process left in its inbox, before anybody reads the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inbox's file: segments of shared memory, given out, sealed, and used again.
+"""Manages the inbox's file: segments of shared memory that are handed out, sealed and used again.
 
 A segment starts with a header of 64 bytes: the magic number, its size, its generation (they count up from 1 through the
 life of the file), and, once sealed, how many bytes were used. Segments follow one another without gaps.

@@ -1,4 +1,4 @@
-"""Waking and waiting that a signal's handler may do too: `threading.Event` takes a lock that can't be taken twice."""
+"""Waits and wakes without locks, which signal handlers could not take twice."""
 
 from __future__ import annotations
 

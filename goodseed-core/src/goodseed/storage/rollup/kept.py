@@ -155,7 +155,7 @@ def _of_rows(rows: list[tuple[float, ...]]) -> Nodes:
 
 
 def _rebuilt(connection: sqlite3.Connection, series: int, base: Nodes, bounds: Bounds) -> Nodes:
-    """``base`` with new nodes in the place of all that touch ``bounds``, and for what has come between them."""
+    """``base`` with new nodes in place of all that touch ``bounds``, and for what has come between them."""
     start = bisect_left(base.last_step, bounds.step_low)
     stop = max(start, bisect_right(base.first_step, bounds.step_high))
     if start and start == len(base):  # what is appended fills the last node up

@@ -102,7 +102,7 @@ class Nodes:
         return Nodes(array("d", [column[index] for index in indexes]) for column in self.columns())
 
     def merged(self, start: int, stop: int) -> tuple[float, ...]:
-        """One node in the place of those from one index up to another."""
+        """One node in place of those from one index up to another."""
         part = slice(start, stop)
         return (
             *(min(self.first_step[part]), max(self.last_step[part])),

@@ -167,7 +167,7 @@ def _refined(
     *,
     by_time: bool,
 ) -> Nodes:
-    """The same with finer nodes in the place of those that are wider than a bucket."""
+    """The same with finer nodes in place of those that are wider than a bucket."""
     starts, ends = (nodes.min_time, nodes.max_time) if by_time else (nodes.first_step, nodes.last_step)
     origin = min(starts)
     width = cells_of(origin, max(ends), points)

@@ -1,4 +1,4 @@
-"""Series as they are sent: JSON, or frames of packed columns."""
+"""Encodes series as JSON, or as frames of packed columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``…/changes``: what has changed since a page last asked."""
+"""Answers ``…/changes``: what has changed since a page last asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Series of runs that nobody writes, as they were last read, in a bounded memory."""
+"""Keeps the last read series of runs that nobody writes, in bounded memory."""
 
 from __future__ import annotations
 

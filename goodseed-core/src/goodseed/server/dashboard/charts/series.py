@@ -1,4 +1,4 @@
-"""``POST …/series``: points of many series of many runs, one series after the other."""
+"""Answers ``POST …/series``: points of many series of many runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's console: all processes, both streams, by page, from the end, by time, and with a search."""
+"""Answers a run's console: all processes, both streams, by page, from the end, by time, with a search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a point of a metric was logged: ties charts by step to logs, which know only time."""
+"""Tells when a point of a metric was logged, which ties charts by step to logs by time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What plugins show on the page of a run."""
+"""Shows plugins' panels on the page of a run."""
 
 from __future__ import annotations
 

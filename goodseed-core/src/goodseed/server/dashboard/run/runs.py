@@ -1,4 +1,4 @@
-"""One run: what it is, its configs, its series; and how several differ."""
+"""Answers one run's facts, configs and series, and how several runs differ."""
 
 from __future__ import annotations
 

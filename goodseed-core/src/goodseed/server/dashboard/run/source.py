@@ -1,4 +1,4 @@
-"""A run's source code: the facts that git told, and what was not committed."""
+"""Answers a run's source code: facts of git, and the uncommitted changes."""
 
 from __future__ import annotations
 

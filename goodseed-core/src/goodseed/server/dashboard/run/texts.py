@@ -1,4 +1,4 @@
-"""The values of a run's string series, side by side by step, the latest first."""
+"""Answers the values of a run's string series side by side by step, the latest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The value of any column for any run."""
+"""Computes the value of any column for any run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values of a project's runs by column: configs and aggregates of metrics, read from each run once."""
+"""Reads the values of a project's runs by column, from each run once: configs and aggregates of metrics."""
 
 from __future__ import annotations
 

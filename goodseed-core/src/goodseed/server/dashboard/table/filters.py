@@ -1,4 +1,4 @@
-"""The filter language: from a text to a tree of conditions, or to the place of the fault in it."""
+"""Parses the filter language into a tree of conditions, or tells the place of the error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which runs pass a filter: each condition as a function of a run."""
+"""Evaluates filters: each condition becomes a function of a run."""
 
 from __future__ import annotations
 

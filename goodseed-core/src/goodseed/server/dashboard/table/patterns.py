@@ -1,4 +1,4 @@
-"""Regular expressions from outside. What could take much longer than its text is long, a process of its own does."""
+"""Matches regular expressions from outside; a process of its own runs those that could take long."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def compile_pattern(text: str, column: int, fault: Callable[[int, str, str], Exc
         place: Any = getattr(error, "pos", None)
         message = f"The regular expression can't be read: {getattr(error, 'msg', error)}"
         raise fault(column + (place or 0), message, "") from error
-    hint = "Put plain text in the place of some of its repetitions."
+    hint = "Put plain text in place of some of its repetitions."
     return Pattern(compiled, lambda: fault(column, "The regular expression takes too long", hint))
 
 

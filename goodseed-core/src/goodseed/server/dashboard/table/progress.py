@@ -1,4 +1,4 @@
-"""How far a run is, and when it will be done."""
+"""Estimates how far a run is, and when it will be done."""
 
 from __future__ import annotations
 

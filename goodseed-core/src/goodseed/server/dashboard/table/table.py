@@ -1,4 +1,4 @@
-"""``…/runs/query``: the table of runs, filtered, sorted, grouped and by page."""
+"""Answers ``…/runs/query``: the table of runs, filtered, sorted, grouped and by page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The points of a JSON body of which some may be bad, one after the other: no body makes the hub hold all of it."""
+"""Parses the points of a JSON body one after the other, skipping bad ones, in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["loose_points"]
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _MARK: Final = re.compile(r'["{}\[\]]')
 _MAX_STRINGS: Final = 32  # of one point: its members' names and texts
-_MAX_DIGITS: Final = 400  # a number with more is none that a double can hold; Python refuses those with 4,300
+_MAX_DIGITS: Final = 400  # a number with more does not fit into a double; Python refuses those with 4,300
 
 
 def _integer(digits: str) -> int | None:
