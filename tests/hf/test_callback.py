@@ -192,7 +192,7 @@ def test_given_run_is_left_open(tmp_path: Path) -> None:
 
 _SCRIPT = """
 import sys; sys.path.insert(0, {here!r})
-import test_callback as t
+import training as t
 from goodseed_hf import GoodseedCallback
 from pathlib import Path
 callback = GoodseedCallback(project="p", storage="local", goodseed_home={home!r})

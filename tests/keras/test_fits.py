@@ -14,7 +14,7 @@ from tests.conftest import configs, points
 
 import goodseed
 
-from .training import GoodseedCallback, keras, model
+from .training import Broken, GoodseedCallback, keras, model
 
 pytestmark = pytest.mark.filterwarnings("default")  # what frameworks warn of is their own
 
@@ -110,11 +110,6 @@ def test_deepcopy_gives_each_copy_a_run() -> None:
     assert other.run.project == "p"
 
 
-class Broken(keras.callbacks.Callback):
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        raise RuntimeError("boom")
-
-
 @pytest.mark.parametrize(("callbacks", "state"), [([Broken()], "failed"), ([], "finished")], ids=["failed", "finished"])
 def test_failed_fit_fails_its_run(digits: Any, callbacks: list[Any], state: str) -> None:
     """A fit that ended with an exception ends its run as failed, one that went well as finished."""
@@ -134,7 +129,7 @@ def test_failure_that_the_script_catches_fails_its_run(tmp_path: Path, after: st
     script = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 import numpy as np
-import test_callback as t
+import training as t
 callback = t.GoodseedCallback(project="p", run_id="r", storage="local", goodseed_home={str(tmp_path)!r})
 model = t.model()
 try:

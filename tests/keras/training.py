@@ -11,6 +11,13 @@ goodseed_keras = pytest.importorskip("goodseed_keras")
 GoodseedCallback = goodseed_keras.GoodseedCallback
 
 
+class Broken(keras.callbacks.Callback):  # type: ignore[misc]
+    """Raises at the end of the first epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        raise RuntimeError("boom")
+
+
 def model(**compiled: Any) -> Any:
     keras.utils.set_random_seed(7)
     made = keras.Sequential(
