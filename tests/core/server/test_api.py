@@ -253,3 +253,13 @@ def test_invalid_text_is_replaced(client: Client) -> None:
     texts = client.get("/api/runs/ws/p/a/string_series?tail=1").json["string_series"]
 
     assert ["\ufffdA"] == [point["value"] for point in texts]
+
+
+def test_a_text_among_the_numbers_is_refused(client: Client) -> None:
+    """A window over a metric with a value that is no number says that the file is damaged."""
+    path = log("a")
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE metric_points SET y = 'many' WHERE step = (SELECT max(step) FROM metric_points)")
+    connection.close()
+
+    assert 422 == client.get("/api/runs/ws/p/a/metrics?path=loss&pointCount=1").status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from goodseed.errors import FileFormatError
 from goodseed.storage.rollup.nodes import NODE_POINTS, Bounds, Nodes
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-__all__ = ["aggregate", "aggregate_cells", "node_between", "node_of_count", "read_points", "whole_node"]
+__all__ = ["Extent", "aggregate", "aggregate_cells", "extent_of_count", "node_between", "read_points", "whole_node"]
 
 
 _POINTS: Final = """
@@ -27,8 +27,8 @@ _NODE: Final = """
     SELECT count(*), max(step), min(y), max(y), total(y), count(y), min(ts), max(ts)
     FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ?"""
 _COUNTED: Final = """
-    SELECT avg(step), count(*), max(step), min(y), max(y), total(y), count(y), min(ts), max(ts)
-    FROM (SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?)"""
+    SELECT avg(step), max(step), min(y), max(y), total(y), count(y)
+    FROM (SELECT step, y FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?)"""
 # abs(y) <= the largest double is true of finite values alone; NULL stands for NaN and makes it NULL.
 _FINITE: Final = """
     SELECT min(finite), max(finite), total(finite), count(finite), count(CASE WHEN y > 0 AND finite IS NULL THEN 1 END)
@@ -38,6 +38,25 @@ _FINITE: Final = """
     )"""
 _TEXTUAL: Final = "A metric of this run holds something that is no number."
 _COUNT: Final = Nodes.FIELDS.index("count")
+
+
+class Extent(NamedTuple):
+    """What the points of one bucket of the JSON API amount to: less than a node, and so made faster.
+
+    Attributes:
+        mean_step: The mean of their steps.
+        last_step: The last of them.
+        low: The lowest finite value; infinity without one. `high` likewise.
+        total: The sum of the finite values.
+        finite: How many of them are finite.
+    """
+
+    mean_step: float
+    last_step: float
+    low: float
+    high: float
+    total: float
+    finite: float
 
 
 def read_points(
@@ -157,13 +176,20 @@ def node_between(connection: sqlite3.Connection, series: int, first_step: float,
     return _one_node(connection, series, start, last_step, last_step)[0]
 
 
-def node_of_count(
-    connection: sqlite3.Connection, series: int, first_step: float, count: int
-) -> tuple[tuple[float, ...], float]:
-    """One node for ``count`` points from a step on, at which there is a point, and the mean of their steps."""
-    start = connection.execute(_FOLLOWING, (series, first_step, math.inf, 1)).fetchone()
-    mean_step, *aggregated = connection.execute(_COUNTED, (series, first_step, count)).fetchone()
-    return _completed(connection, series, start, tuple(aggregated), math.inf)[0], mean_step
+def extent_of_count(connection: sqlite3.Connection, series: int, first_step: float, count: int) -> Extent:
+    """The extent of ``count`` points from a step on, at which there is a point.
+
+    Raises:
+        FileFormatError: One of them is no number.
+    """
+    mean_step, last_step, low, high, total, numbers = connection.execute(
+        _COUNTED, (series, first_step, count)
+    ).fetchone()
+    try:
+        low, high, total, finite, _ = _of_finite(connection, (series, first_step, last_step), low, high, total, numbers)
+        return Extent(*array("d", (mean_step, last_step, low, high, total, finite)))
+    except TypeError as error:
+        raise FileFormatError(_TEXTUAL) from error
 
 
 def _one_node(
@@ -185,15 +211,11 @@ def _completed(
     inside = (series, first[0], last_step)
     following = connection.execute(_FOLLOWING, (series, last_step, step_high, 2)).fetchall()
     last = following[0]
-    nan, positive, negative = count - numbers, 0, 0
     try:
-        if numbers and (high == math.inf or low == -math.inf):
-            low, high, total, finite, positive = connection.execute(_FINITE, inside).fetchone()
-            negative = numbers - finite - positive
+        low, high, total, finite, positive = _of_finite(connection, inside, low, high, total, numbers)
         node = (
             *(first[0], last_step, _number(first[1]), _number(last[1]), last[2], min_time, max_time),
-            *(math.inf if low is None else low, -math.inf if high is None else high, total),
-            *(count, nan, positive, negative),
+            *(low, high, total, count, count - numbers, positive, numbers - finite - positive),
         )
         array("d", node)
     except TypeError as error:
@@ -203,3 +225,22 @@ def _completed(
 
 def _number(y: float | None) -> float:
     return math.nan if y is None else y
+
+
+def _of_finite(
+    connection: sqlite3.Connection, inside: tuple[Any, ...], low: Any, high: Any, total: float, numbers: int
+) -> tuple[Any, Any, float, int, int]:
+    """The lowest, the highest, the sum and the count of the finite values, and how many are positive infinity.
+
+    Args:
+        connection: The run's, in a transaction.
+        inside: The series, the first and the last step.
+        low: The lowest value; None without one, as with ``high``.
+        high: The highest value.
+        total: The sum of the values.
+        numbers: How many values are not NaN.
+    """
+    finite, positive = numbers, 0
+    if numbers and (high == math.inf or low == -math.inf):
+        low, high, total, finite, positive = connection.execute(_FINITE, inside).fetchone()
+    return math.inf if low is None else low, -math.inf if high is None else high, total, finite, positive

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from goodseed.storage.rollup.aggregate import node_of_count
-from goodseed.storage.rollup.nodes import Nodes, mean_of
+from goodseed.storage.rollup.aggregate import extent_of_count
+from goodseed.storage.rollup.nodes import mean_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -75,24 +75,16 @@ def iterate_point_buckets(
     step = last_step = start
     for done in range(0, count, size):
         held = min(size, count - done)
-        row, step = node_of_count(connection, series, start, held)
-        node = dict(zip(Nodes.FIELDS, row, strict=True))
-        last_step = node["last_step"]
+        step, last_step, low, high, total, finite = extent_of_count(connection, series, start, held)
         if not done and step != begin[0]:
             yield _single(*begin)
-        yield _aggregate(node, step, point_at(start, held // 2)[2])
+        mean = mean_of(total, finite, low, high)
+        low, high = (low, high) if finite else (math.nan, math.nan)
+        yield PointBucket(step, mean, low, high, point_at(start, held // 2)[2], is_aggregate=True)
         if done + held < count:
             start = point_at(last_step, 1)[0]
     if step != last_step:
         yield _single(*point_at(last_step, 0))
-
-
-def _aggregate(node: dict[str, float], step: float, time_seconds: float) -> PointBucket:
-    finite = node["count"] - node["nan"] - node["positive"] - node["negative"]
-    if not finite:
-        return PointBucket(step, math.nan, math.nan, math.nan, time_seconds, is_aggregate=True)
-    mean = mean_of(node["total"], finite, node["low"], node["high"])
-    return PointBucket(step, mean, node["low"], node["high"], time_seconds, is_aggregate=True)
 
 
 def _single(step: float, y: float | None, time_seconds: float) -> PointBucket:
