@@ -48,6 +48,7 @@ _LENGTH: Final = struct.Struct("<I")
 _DOUBLE_BYTES: Final = 8
 _MAX_NAME_BYTES: Final = 1 << 16
 _MAX_EXACT: Final = float(2**53)
+_ORDER: Final = "<" if sys.byteorder == "big" else "@"  # "<" is slower where the machine's own order is the same
 _DOUBLES, _SHUFFLED, _DIFFERENCES, _TEXTS, _BYTES = range(5)
 
 
@@ -114,26 +115,31 @@ def unpack(body: bytes, max_points: int | None = None) -> Iterator[Points]:
         if not points or not series or (max_points is not None and count > max_points):
             limit = "" if max_points is None else f" and at most {max_points:,}"
             raise InvalidValueError(f"Packed points have at least one point{limit}, and no empty series.")
-        names = [(cursor.name() if version > 1 else _KIND_OF_VERSION_1, cursor.name()) for _ in range(series)]
-        steps = cursor.numbers(points, version)
-        are_seconds = version > 1 and cursor.next_byte != _DIFFERENCES
-        times = cursor.numbers(points, version)
+        if version == 1:
+            paths = [cursor.name() for _ in range(series)]
+            steps, times, *columns = cursor.doubles(points, 2 + series)
+            seconds = [ms / 1000.0 for ms in times]
+            for path, values in zip(paths, columns, strict=True):
+                yield Points(path, _KIND_OF_VERSION_1, steps, values, seconds)
+            continue
+        names = [(cursor.name(), cursor.name()) for _ in range(series)]
+        steps = cursor.numbers(points)
+        are_seconds = cursor.next_byte != _DIFFERENCES
+        times = cursor.numbers(points)
         if not are_seconds:
             times = [ms / 1000.0 for ms in times]
-        if version == 1:
-            for kind, path in names:
-                yield Points(path, kind, steps, cursor.numbers(points, version), times)
-            continue
-        values = cursor.column(points * series)
+        column = cursor.column(points * series)
         for at, (kind, path) in enumerate(names):
-            yield Points(path, kind, steps, values[at * points : (at + 1) * points], times)
+            yield Points(path, kind, steps, column[at * points : (at + 1) * points], times)
 
 
 def pack_numbers(numbers: Sequence[float | None], code: str = "d") -> bytes:
     """The numbers as little-endian doubles, or floats with the ``code`` ``"f"``; None is NaN."""
     try:
+        if code == "d" and not isinstance(numbers, array):  # half the time of making an array of them
+            return struct.pack(f"{_ORDER}{len(numbers)}d", *numbers)
         packed: array[float] = array(code, numbers)  # type: ignore[arg-type]
-    except TypeError:
+    except (TypeError, struct.error):
         packed = array(code, [math.nan if number is None else float(number) for number in numbers])
     return _little(packed)
 
@@ -237,21 +243,31 @@ class _Cursor:
         return None if self.is_at_end else self._body[self._at]
 
     def take(self, size: int) -> bytes:
-        end = self._at + size
-        if end > len(self._body):
+        start = self._at
+        self._skip(size)
+        return self._body[start : self._at]
+
+    def _skip(self, size: int) -> None:
+        if self._at + size > len(self._body):
             raise InvalidValueError("Invalid packed points: the body ends too early.")
-        part, self._at = self._body[self._at : end], end
-        return part
+        self._at += size
 
     def name(self) -> str:
-        (length,) = _LENGTH.unpack(self.take(_LENGTH.size))
+        start = self._at + _LENGTH.size
+        length = int.from_bytes(self._body[self._at : start], "little")
         if length > _MAX_NAME_BYTES:
             raise InvalidValueError(f"Invalid packed points: a path of {length:,} bytes is too long.")
-        return _text(self.take(length))
+        self._skip(_LENGTH.size + length)
+        return _text(self._body[start : self._at])
 
-    def numbers(self, count: int, version: int) -> list[float]:
-        if version == 1:
-            return unpack_numbers(self.take(count * _DOUBLE_BYTES)).tolist()
+    def doubles(self, count: int, columns: int) -> list[list[float]]:
+        """So many columns of ``count`` doubles each."""
+        start, size = self._at, count * _DOUBLE_BYTES
+        self._skip(size * columns)
+        layout = struct.Struct(f"{_ORDER}{count}d")
+        return [list(layout.unpack_from(self._body, at)) for at in range(start, self._at, size)]
+
+    def numbers(self, count: int) -> list[float]:
         numbers = self.column(count)
         if not isinstance(numbers[0], float):
             raise InvalidValueError("Invalid packed points: steps and times must be numbers.")

@@ -114,7 +114,8 @@ def _read_packed(body: bytes, limits: Limits) -> Ingest:
                 steps = points.steps
                 _check_packed(steps, points.times)
             _check_values(points, limits)
-            found.append(points._replace(path=check_attribute_path(points.path)))
+            path = check_attribute_path(points.path)
+            found.append(points if path == points.path else points._replace(path=path))
     except (GoodseedError, ValueError, OverflowError) as error:
         raise ApiError.bad_request(str(error), "Ingest.Invalid") from error
     return Ingest(merged(found))
