@@ -80,15 +80,17 @@ run["lr"].log(0.1, step=1)
 
 
 def test_every_point_is_told_once(machine: Machine) -> None:
-    """However they are logged, from several threads and in overlapping shapes, and texts as well."""
+    """However they are logged, from several threads and in overlapping shapes, and texts as well: as floats and texts."""
     machine.install(
         """
 from collections import Counter
-from goodseed.hookspecs import hookimpl
+from goodseed.hookspecs import StoredPoints, hookimpl
 seen = Counter()
 @hookimpl
 def goodseed_points_stored(run, points):
     for series in points:
+        assert isinstance(series, StoredPoints)
+        assert all(isinstance(value, str if series.kind == "string" else float) for value in series.values)
         assert len(series.steps) == len(series.values) == len(series.times)
         seen[series.kind, series.path] += len(series.steps)
 @hookimpl
@@ -101,7 +103,7 @@ def goodseed_run_closed(run, status):
 import threading
 def work(k):
     for step in range(2000):
-        run.log_metrics({"a": 1, f"b{k}": 2}, step=k * 10000 + step)
+        run.log_metrics({"a": 1, f"b{k}": float("nan")}, step=k * 10000 + step)
         run[f"c{k}"].log(step, step=step)
     run["text"].log("hello", step=k)
 threads = [threading.Thread(target=work, args=(k,)) for k in range(2)]

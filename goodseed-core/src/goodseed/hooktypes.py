@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
-
-from goodseed.columns import Points
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import argparse
@@ -77,8 +75,22 @@ class Run(Protocol):
         """The points of a string series."""
 
 
-# What a hook is told of one series: points that are in the run file now, in the order in which they were logged.
-StoredPoints: TypeAlias = Points
+class StoredPoints(NamedTuple):
+    """Points of one series that are in the run file now, in the order in which they were logged.
+
+    Attributes:
+        path: The attribute path of the series.
+        kind: ``"metric"`` or ``"string"``.
+        steps: The steps.
+        values: As many numbers, of which NaN is one, or texts.
+        times: As many times of logging, in seconds since the epoch.
+    """
+
+    path: str
+    kind: Literal["metric", "string"]
+    steps: Sequence[float]
+    values: Sequence[float | str]
+    times: Sequence[float]
 
 
 class Importer(NamedTuple):

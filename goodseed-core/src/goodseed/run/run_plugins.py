@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from goodseed.hooktypes import StoredPoints
 from goodseed.plugins import call_each, implementations
 from goodseed.storage.inbox.waiting import Done, Wake, wait_until
 
@@ -52,7 +53,7 @@ class RunPlugins:
 
     def stored(self, batch: Batch) -> None:
         """Points are in the file; called by the writer's thread, which waits for nothing."""
-        points = list(batch.points())
+        points = [StoredPoints(*series) for series in batch.points()]  # type: ignore[arg-type]
         count = sum(len(series.steps) for series in points)
         if not count:
             return
