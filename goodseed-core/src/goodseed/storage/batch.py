@@ -109,7 +109,10 @@ class Batch:
 
     def add_value(self, kind: Kind, path: str, value: StoredValue, step: float, time: float) -> None:
         """One point in a series of another kind than numbers, as it is stored."""
-        self._values.setdefault(kind, []).append((self._tables.ids[kind.name][path], step, value, round(time, 3)))
+        rows = self._values.get(kind)
+        if rows is None:
+            rows = self._values[kind] = []
+        rows.append((self._tables.ids[kind.name][path], step, value, round(time, 3)))
         self.size += 1
 
     def add_configs(self, rows: Sequence[Sequence[str]]) -> None:

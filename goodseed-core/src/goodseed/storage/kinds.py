@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from goodseed.values import as_json_number, json_number
+from goodseed.values import as_json_number, as_number, as_text, json_number
 
 if TYPE_CHECKING:
     import sqlite3
@@ -96,15 +96,11 @@ class Kind:
 
 
 def _number(path: str, value: Any) -> StoredValue:
-    from goodseed.values import as_number
-
     number = as_number(path, value)
     return None if math.isnan(number) else number
 
 
 def _text(path: str, value: Any) -> StoredValue:
-    from goodseed.values import as_text
-
     return as_text(value)
 
 

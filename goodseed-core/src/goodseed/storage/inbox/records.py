@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from goodseed.storage.kinds import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from goodseed.storage.kinds import Kind, StoredValue
 
@@ -114,8 +114,8 @@ def shape_record(number: int, paths: Sequence[str]) -> bytes:
 def value_record(kind: Kind, path: str, value: StoredValue, step: float, time: float, high: int = 0) -> bytes:
     """One point in a series of a kind whose values are texts or bytes."""
     name = path.encode()
-    content = value.encode() if isinstance(value, str) else value
-    return _sealed(kind.record, _VALUE_HEAD.pack(len(name), time, step) + name + content, high)  # type: ignore[operator]
+    content = value if value.__class__ is bytes else value.encode()  # type: ignore[union-attr]
+    return _sealed(kind.record, _VALUE_HEAD.pack(len(name), time, step) + name + content, high)
 
 
 def config_record(rows: Sequence[tuple[str, str, str, str]]) -> bytes:
@@ -171,6 +171,7 @@ def replay(buffer: memoryview, start: int, generation: int, batch: Replayed) -> 
     end = len(buffer)
     unpack_point = _POINT_RECORD.unpack_from
     add_point = batch.add_point
+    kind_of_record = {kind.record: kind for kind in kinds()}
     while offset + 8 <= end:
         word = unpack_word(buffer, offset)[0]
         if word >> 32 != high:
@@ -187,7 +188,7 @@ def replay(buffer: memoryview, start: int, generation: int, batch: Replayed) -> 
                 break
             if not add_point(shape, time, step, value):
                 break
-        elif not _replay_sealed(kind, buffer[offset : offset + size], batch):
+        elif not _replay_sealed(kind, buffer[offset : offset + size], batch, kind_of_record):
             break
         offset += size
     return offset
@@ -230,7 +231,7 @@ def _same(one: float, other: float) -> bool:
     return one == other or (one != one and other != other)
 
 
-def _replay_sealed(kind: int, record: memoryview, batch: Replayed) -> bool:
+def _replay_sealed(kind: int, record: memoryview, batch: Replayed, kind_of_record: Mapping[int, Kind]) -> bool:
     body = record[_BODY:]
     if _SEALED.unpack_from(record)[1] != crc32(body):
         return False
@@ -244,10 +245,10 @@ def _replay_sealed(kind: int, record: memoryview, batch: Replayed) -> bool:
         return True
     length, time, step = _VALUE_HEAD.unpack_from(body)
     path, content = str(body[_VALUE_HEAD.size :][:length], "utf-8"), body[_VALUE_HEAD.size + length :]
-    for series in kinds():
-        if series.record == kind:
-            batch.add_value(series, path, str(content, "utf-8") if series.form is str else bytes(content), step, time)
-            return True
+    series = kind_of_record.get(kind)
+    if series is not None:
+        batch.add_value(series, path, str(content, "utf-8") if series.form is str else bytes(content), step, time)
+        return True
     _logger.warning(
         "goodseed: a point of %r at step %s is of a kind that this process does not know (record %d); it is left out.",
         path,
