@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import goodseed
+from goodseed.server.store import CatalogStore
 from goodseed.storage.catalog import Catalog
 
 from .conftest import age, run_ids, write_run
@@ -298,3 +299,27 @@ def test_progress(root: Path) -> None:
         catalog.runs(on_progress=lambda done, total: calls.append((done, total)))
 
     assert ((5, 5), []) == (first, calls)
+
+
+def test_a_run_made_anew_has_its_own_series(root: Path) -> None:
+    """A run that takes the place of one with the same id, time and number of series shows its own, not the other's."""
+    found = []
+    for path in ("old", "new"):
+        for file in (root / "digits" / "runs").glob("again.sqlite*"):
+            file.unlink()
+        with goodseed.Run(
+            project="digits",
+            run_id="again",
+            created_at="2026-01-01T00:00:00Z",
+            storage="local",
+            capture_stdout=False,
+            capture_stderr=False,
+            capture_hardware_metrics=False,
+            git_ref=False,
+        ) as run:
+            run.log_metrics({path: 1.0}, step=0)
+        store = CatalogStore(root)
+        found += [store.series_paths(run).metrics for run in store.runs("digits")]
+        store.close()
+
+    assert [("old",), ("new",)] == found

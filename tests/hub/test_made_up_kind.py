@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,18 @@ def test_hub_that_does_not_know_it(hub: HubProcess, vectors: Kind, tmp_path: Pat
     }
 
 
-def test_names_and_numbers_are_its_own(vectors: Kind) -> None:
-    """A kind that would share another's name or numbers is refused."""
-    with pytest.raises(ValueError, match="'vector' shares"):
-        register(VECTOR)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"name": "A b"},
+        {"name": "x", "record": 16},
+        {"name": "x", "record": 5},
+        {"name": "x", "code": 77, "record": 15},
+    ],
+    ids=["same", "name", "record-too-high", "record-taken", "field"],
+)
+def test_names_and_numbers_are_its_own(vectors: Kind, change: dict[str, Any]) -> None:
+    """A kind with an invalid name or number, or with what another one has, is refused."""
+    with pytest.raises(ValueError, match="kind"):
+        register(replace(VECTOR, **change))

@@ -90,7 +90,7 @@ class _Guarded:
     def sample(self) -> dict[str, float]:
         try:
             numbers = {str(name): float(number) for name, number in self._sampler().items()}
-        except Exception:
+        except Exception:  # a plugin's sampler may raise anything
             self.failures += 1
             if not self._is_reported:
                 self._is_reported = True

@@ -97,7 +97,7 @@ class Monitoring:
             self._store_facts({"hostname": self._hostname, "pid": os.getpid(), "tid": self._tid, **process_facts()})
             if self._options.is_any:
                 self._thread.start()
-        except Exception:
+        except Exception:  # a training runs without monitoring
             _logger.warning("goodseed: monitoring could not start.", exc_info=True)
 
     def is_concerned(self) -> bool:
@@ -127,7 +127,7 @@ class Monitoring:
                 step = self._sink.next_step(path)
             self._next_traceback_step = step + 1
             self._sink.log_strings({path: text}, step, at_seconds=time.time())
-        except Exception:
+        except Exception:  # a traceback is worth less than the end of the run
             _logger.warning("goodseed: a traceback could not be stored.", exc_info=True)
 
     def stop(self) -> None:
@@ -139,7 +139,7 @@ class Monitoring:
         self._thread.stop(_JOIN_SECONDS)
         try:
             self._console.stop()
-        except Exception:
+        except Exception:  # the run closes all the same
             _logger.warning("goodseed: the last console lines could not be stored.", exc_info=True)
         self._opener.leave()
 
@@ -166,7 +166,7 @@ class Monitoring:
     def _drain(self) -> None:
         try:
             self._console.drain()
-        except Exception:
+        except Exception:  # the next round tries again
             _logger.warning("goodseed: console lines could not be stored.", exc_info=True)
 
     def _store_slow_facts(self) -> None:

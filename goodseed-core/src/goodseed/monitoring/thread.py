@@ -104,7 +104,7 @@ class MonitoringThread:
     def _call(self, task: Task) -> None:
         try:
             task.call()
-        except Exception:
+        except Exception:  # the other tasks go on
             if task.name not in self._reported:
                 self._reported.add(task.name)
                 _logger.warning("goodseed: monitoring could not %s (reported once).", task.name, exc_info=True)

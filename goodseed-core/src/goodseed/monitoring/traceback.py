@@ -139,7 +139,7 @@ class ExceptionWatch:
         for callback in self._subscribers:
             try:
                 callback(exc_type, exc, tb, thread)
-            except Exception:
+            except Exception:  # the process ends as it would without us
                 _logger.warning("goodseed: an exception could not be recorded.", exc_info=True)
 
     def look(self) -> None:

@@ -113,7 +113,7 @@ class _DestinationClient(Client):
             return call(*arguments, **named)
         except GoodseedError:
             raise
-        except Exception as error:
+        except Exception as error:  # a plugin's destination may raise anything
             raise RemoteError(f"{self._url}: {type(error).__name__}: {error}") from error
 
 

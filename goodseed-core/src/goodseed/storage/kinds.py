@@ -1,16 +1,18 @@
-"""Defines the kinds of series: how each is logged, stored, sent, read back and shown.
+"""Defines the kinds of series: how each is logged, stored, sent and read back.
 
-Whatever deals with points loops over `kinds`, or looks a kind up by its name: a new kind is one more entry here, and
-needs no change elsewhere. CONTRIBUTING.md shows how to add one.
+Whatever logs, stores, sends or reads points loops over `kinds`, or looks a kind up by its name: a new kind is one more
+entry here. The dashboard shows numbers as charts and texts as tables. CONTRIBUTING.md shows how to add a kind.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from goodseed.errors import InvalidValueError
 from goodseed.values import as_json_number, as_number, as_text, json_number
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["NUMBERS", "TEXTS", "Kind", "StoredValue", "kind_of", "kinds", "kinds_in", "register", "registered"]
 
 StoredValue: TypeAlias = "float | str | bytes | None"
+_NAME: Final = re.compile("[a-z][a-z0-9_]*")
+_RECORDS: Final = range(4, 16)  # what an inbox record has room for, but for the layouts of its own
+_TAKEN_RECORDS: Final = (5,)
 _SQL_TYPES: Final = {float: "REAL", str: "TEXT NOT NULL", bytes: "BLOB NOT NULL"}
 
 
@@ -43,8 +48,7 @@ class Kind:
         from_json: The stored value that JSON says; raises `ValueError` with a sentence where it says none.
         is_basic: It is the specification's: every run file has its tables, every remote takes and gives it.
         is_packed: A remote with packed points takes it as columns; other remotes, and other kinds, as JSON.
-        has_buckets: There are rollups of it, and the remote's answers may be buckets of many points.
-        shown_as: What the dashboard makes of it; ``"nothing"`` for a kind that it leaves out.
+        has_buckets: The remote's answers may be buckets of many points; true of `NUMBERS` alone.
     """
 
     name: str
@@ -62,7 +66,6 @@ class Kind:
     is_basic: bool = False
     is_packed: bool = True
     has_buckets: bool = False
-    shown_as: Literal["chart", "text", "nothing"] = "nothing"
 
     @property
     def series_table(self) -> str:
@@ -125,7 +128,6 @@ NUMBERS: Final = Kind(
     from_json=as_json_number,
     is_basic=True,
     has_buckets=True,
-    shown_as="chart",
 )
 TEXTS: Final = Kind(
     name="string",
@@ -142,9 +144,8 @@ TEXTS: Final = Kind(
     from_json=_text_from_json,
     is_basic=True,
     is_packed=False,  # a page of texts is most often one point, of which JSON costs no more
-    shown_as="text",
 )
-_by_name: Final = {kind.name: kind for kind in (NUMBERS, TEXTS)}
+_by_name: Final[dict[str, Kind]] = {}
 
 
 def kinds() -> tuple[Kind, ...]:
@@ -171,13 +172,22 @@ def register(kind: Kind) -> None:
     """Add ``kind`` to the table.
 
     Raises:
-        ValueError: Another kind has its name, or one of the numbers that say which kind a record is.
+        InvalidValueError: Its name or record number is invalid, or another kind has its name, code, record, field or
+            endpoint.
     """
+    if not _NAME.fullmatch(kind.name):
+        raise InvalidValueError(f"Invalid kind {kind.name!r}: use small letters, digits and '_'.")
+    if kind is not NUMBERS and (kind.record not in _RECORDS or kind.record in _TAKEN_RECORDS):
+        raise InvalidValueError(
+            f"Invalid record number {kind.record} of the kind {kind.name!r}: use one from {_RECORDS.start} to "
+            f"{_RECORDS.stop - 1} that is not {_TAKEN_RECORDS[0]}."
+        )
     for other in kinds():
-        if kind.name == other.name or kind.code == other.code or kind.record in (other.record, 1, 2, 3, 5):
-            raise ValueError(
-                f"The kind {kind.name!r} shares its name, code or record with {other.name!r}: choose others."
-            )
+        for attribute in ("name", "code", "record", "field", "endpoint", "row_field"):
+            if getattr(kind, attribute) == getattr(other, attribute):
+                raise InvalidValueError(
+                    f"The kinds {kind.name!r} and {other.name!r} have the same {attribute}: choose another."
+                )
     _by_name[kind.name] = kind
 
 
@@ -189,3 +199,7 @@ def registered(kind: Kind) -> Iterator[Kind]:
         yield kind
     finally:
         del _by_name[kind.name]
+
+
+for _kind in (NUMBERS, TEXTS):
+    register(_kind)

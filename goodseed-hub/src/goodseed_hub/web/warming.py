@@ -102,7 +102,7 @@ class Warming:
             return
         try:
             action(subject)
-        except Exception as error:
+        except Exception as error:  # reading ahead is a favour: whoever asks reads it then
             if not self._is_reported:
                 self._is_reported = True
                 _logger.warning("goodseed: a run could not be read ahead: %s (reported once).", error, exc_info=error)

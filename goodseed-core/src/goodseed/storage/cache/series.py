@@ -92,5 +92,9 @@ class SeriesCache:
 
 
 def _token(run: RunSummary) -> str:
-    """Series are told by the summary, which the file's state is known for: no file is looked at for each request."""
-    return f"{run.created_at} {run.metric_count} {run.text_count}"
+    """Series are told by the summary, which was read under the file's own token: no file is looked at for each request.
+
+    A live run changes all the time, and its series only with their number.
+    """
+    ended = "" if run.state == "running" else f"{run.modified_at} {run.closed_at} {run.config_count}"
+    return f"{run.created_at} {run.metric_count} {run.text_count} {ended}"
