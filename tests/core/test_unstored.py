@@ -141,23 +141,28 @@ def test_a_directory_that_must_not_be_written(abandoned: None, home: Path) -> No
     assert before == sorted(path.name for path in runs.iterdir())
 
 
-def test_what_found_no_room_is_kept_elsewhere(home: Path, tmp_path: Path) -> None:
-    """A run that closes while its disk is full leaves everything in an inbox elsewhere, which can be moved back."""
+@pytest.mark.parametrize(("paths", "end"), [(["acc"], "closed"), (["loss", "acc"], "terminated")])
+def test_what_found_no_room_is_kept_elsewhere(home: Path, tmp_path: Path, paths: list[str], end: str) -> None:
+    """A run that ends while its disk is full leaves everything in an inbox elsewhere, which can be moved back.
+
+    Records of one path fill the inbox's segments to the last byte.
+    """
+    ending = "run.close()" if end == "closed" else "os.kill(os.getpid(), signal.SIGTERM)"
     code = (
-        "import goodseed, resource, sqlite3\n"
+        "import goodseed, os, resource, signal, sqlite3\n"
         f"run = goodseed.Run(**{OPTIONS!r}, **{QUIET!r})\n"
         "run.flush()\n"
         "lock = sqlite3.connect(run.path, isolation_level=None); lock.execute('BEGIN IMMEDIATE')\n"
         "unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)[1]\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, unlimited))\n"
-        "for step in range(20_000): run.log_metrics({'loss': step, 'acc': -step}, step=step)\n"
+        f"for step in range(20_000): run.log_metrics(dict.fromkeys({paths!r}, -step), step=step)\n"
         "run['lr'] = 0.5\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))\n"
-        "run.close()\n"
+        f"{ending}\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
@@ -170,4 +175,4 @@ def test_what_found_no_room_is_kept_elsewhere(home: Path, tmp_path: Path) -> Non
 
     assert str(kept) in done.stderr
     assert [-step for step in range(20_000)] == [point["y"] for point in points]
-    assert ("0.5", "finished") == (configs["lr"], configs["sys/state"])
+    assert ("0.5", "finished" if end == "closed" else "failed") == (configs["lr"], configs["sys/state"])

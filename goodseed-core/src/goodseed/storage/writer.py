@@ -40,6 +40,7 @@ _LONGEST_BACKOFF_SECONDS: Final = 5.0
 _DELETED_CHECK_SECONDS: Final = 2.0
 _BEAT_SECONDS: Final = 1.0
 _LAST_WAIT_SECONDS: Final = 1.0  # for what SQLite is in the middle of when the deadline comes
+_HOPELESS: Final = 0.8  # of the time, when all is kept elsewhere: the rest is for saying so before the process ends
 
 
 @dataclass(slots=True)
@@ -113,7 +114,6 @@ class RunWriter:
         self._ending: _Ending | None = None
         self._stored_at = 0.0
         self._is_stored = False
-        self._kept_in: Path | None = None
         self._is_foreign = False
         self._is_logging_over = False
         self._last_configs: Sequence[tuple[str, str, str, str]] = ()
@@ -220,17 +220,22 @@ class RunWriter:
             elif not is_patient:  # a close goes on, and now the process is to end
                 self._ending = replace(self._ending, is_patient=False, timeout_seconds=timeout_seconds)
         self._wake.set()
-        give_up = time.monotonic() + timeout_seconds + _LAST_WAIT_SECONDS
+        since = None if is_patient else time.monotonic()
+        self._await_end(timeout_seconds / 2, since)
+        if not self._done.is_set:
+            self.inbox.rescue()  # the writer's thread hangs
+        is_hopeless = not is_patient and self.inbox.kept_in is not None
+        self._await_end(timeout_seconds * _HOPELESS if is_hopeless else timeout_seconds + _LAST_WAIT_SECONDS, since)
+        unkept = 0 if self._is_stored else self.inbox.unkept
+        return CloseReport(self._is_stored, self.inbox.dropped + unkept, self.inbox.kept_in)
+
+    def _await_end(self, seconds: float, since: float | None) -> None:
+        """Wait until the writer's thread has ended, that long since then, or since it last stored anything."""
         wait_until(
-            lambda: (
-                self._done.is_set
-                or time.monotonic()
-                >= (self._stored_at + timeout_seconds + _LAST_WAIT_SECONDS if is_patient else give_up)
-            ),
+            lambda: self._done.is_set or time.monotonic() >= (self._stored_at if since is None else since) + seconds,
             None,
             self._done,
         )
-        return CloseReport(self._is_stored, self.inbox.dropped, self._kept_in)
 
     # -- forks ----------------------------------------------------------------------------------------------------
 
@@ -296,6 +301,8 @@ class RunWriter:
                 self.inbox.is_stuck = True
                 self._warn("storage", error)
                 self._answer(error)
+                if ending:
+                    self.inbox.rescue()  # at once: there is no telling how long this process lives
                 if ending and time.monotonic() >= self._stored_at + ending.timeout_seconds:
                     return
                 backoff = min(_LONGEST_BACKOFF_SECONDS, max(_INTERVAL_SECONDS, backoff * 2))
@@ -337,7 +344,7 @@ class RunWriter:
         except sqlite3.Error as error:
             self._warn("storage", error)
         if not self._is_stored:
-            self._kept_in = self.inbox.rescue()
+            self.inbox.rescue()
         self.inbox.dispose(remove=self._is_stored)
         self._lock.release()
         self._answer(OSError("The run was closed before."))

@@ -7,6 +7,7 @@ kernel's. `RunWriter` seals the segments, stores what they hold, and gives them 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time as clock
 from collections import deque
@@ -29,6 +30,7 @@ from goodseed.storage.inbox.records import (
     renumbered,
     row_record,
     shape_record,
+    starts_record,
     unpack_word,
     value_record,
 )
@@ -68,6 +70,8 @@ class Inbox:
 
     Attributes:
         dropped: How many records found no room on disk or in memory, and are lost.
+        kept_in: Where `rescue` has put a copy of what was not stored by then.
+        unkept: How many records in memory `rescue` found no room for.
         is_stuck: The writer can't store anything just now, and says so here.
     """
 
@@ -94,7 +98,9 @@ class Inbox:
         self._shape_numbers: Final = count(1)
         self._no_room_until = 0.0
         self._is_closed = False
-        self.dropped = 0
+        self._drained = 0
+        self.dropped = self.unkept = 0
+        self.kept_in: Path | None = None
         self.is_stuck = False
         self._chain: deque[Segment] = deque([self._file.take(0)])
         self._active: Handle = _handle(self._chain[0])
@@ -320,6 +326,7 @@ class Inbox:
             for segment in segments:
                 self._chain.remove(segment)
                 self._file.give_back(segment)
+                self._drained = max(self._drained, segment.generation)
             if not self._chain and not self._is_closed:
                 segment = self._file.take(0)
                 self._chain.append(segment)
@@ -347,40 +354,53 @@ class Inbox:
             for segment in self._chain:
                 segment.seal()
 
-    def rescue(self) -> Path | None:
+    def rescue(self) -> None:
         """Copy what is not stored to a directory for temporary files, where some of it is in memory only.
 
-        Returns:
-            An inbox to be moved to the place of this one; None where the file holds everything, or the copy has no room
-            either: what is in memory is then counted as lost.
+        Only after `close`: nothing is added then, and what is copied once is not copied again. The copy's generations
+        start with the one after what is stored, so that whoever stores it finds no gap.
         """
+        import shutil
         import tempfile
 
         with self._lock:
-            chain = sorted((segment for segment in self._chain if segment.used > HEADER_BYTES), key=_order)
-        if all(segment.offset is not None for segment in chain):
-            return None
-        first = min(
-            (segment.generation for segment in chain if segment.generation), default=self._file.next_generation()
+            chain = sorted((segment for segment in self._chain if _holds_records(segment)), key=_order)
+            self.unkept = 0
+            if self.kept_in is not None or all(segment.offset is not None for segment in chain):
+                return
+            directory = None
+            try:
+                directory = Path(tempfile.mkdtemp(prefix="goodseed-"))
+                part = directory / "part"
+                with part.open("wb") as copy:
+                    for generation, segment in enumerate(chain, self._drained + 1):
+                        content = bytearray(segment.memory[:])
+                        end, _ = renumbered(content, HEADER_BYTES, segment.generation, generation)
+                        content[:HEADER_BYTES] = segment_header(segment.size, generation, end)
+                        copy.write(content)
+                kept_in = directory / self._file.path.name
+                part.replace(kept_in)
+            except OSError:
+                self._count_unkept(chain)
+                if directory is not None:
+                    shutil.rmtree(directory, ignore_errors=True)
+                return
+            self.kept_in = kept_in
+
+    def _count_unkept(self, chain: Sequence[Segment]) -> None:
+        in_memory = (segment for segment in chain if segment.offset is None)
+        self.unkept = sum(
+            renumbered(bytearray(segment.memory[:]), HEADER_BYTES, segment.generation, 0)[1] for segment in in_memory
         )
-        in_memory = 0
-        parts: list[bytes] = []
-        for generation, segment in enumerate(chain, first):
-            content, records = renumbered(segment.memory[:], HEADER_BYTES, generation)
-            content[:HEADER_BYTES] = segment_header(segment.size, generation, segment.used)
-            in_memory += records if segment.offset is None else 0
-            parts.append(bytes(content))
-        try:
-            path = Path(tempfile.mkdtemp(prefix="goodseed-")) / self._file.path.name
-            path.write_bytes(b"".join(parts))
-        except OSError:
-            self.dropped += in_memory
-            return None
-        return path
 
     def dispose(self, *, remove: bool) -> None:
-        """Close the file, and remove it when nothing in it is needed."""
+        """Close the file, and remove it, and what `rescue` copied, when nothing in it is needed."""
         self._file.close(remove=remove)
+        if remove and self.kept_in is not None:
+            with contextlib.suppress(OSError):  # it does no harm there
+                self.kept_in.unlink()
+                self.kept_in.parent.rmdir()
+            self.kept_in = None
 
     def after_fork_in_child(self) -> None:
         """Refuse everything: the memory is the parent's."""
@@ -395,6 +415,10 @@ class Inbox:
 
 def _order(segment: Segment) -> int:
     return segment.order
+
+
+def _holds_records(segment: Segment) -> bool:
+    return starts_record(segment.memory, HEADER_BYTES, segment.generation)
 
 
 def _handle(segment: Segment) -> Handle:

@@ -32,6 +32,7 @@ from goodseed.storage.kinds import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from mmap import mmap
 
     from goodseed.storage.kinds import Kind, StoredValue
 
@@ -47,6 +48,7 @@ __all__ = [
     "replay",
     "row_record",
     "shape_record",
+    "starts_record",
     "unpack_word",
     "value_record",
 ]
@@ -194,19 +196,27 @@ def replay(buffer: memoryview, start: int, generation: int, batch: Replayed) -> 
     return offset
 
 
-def renumbered(content: bytes, start: int, generation: int) -> tuple[bytearray, int]:
-    """A segment whose records say that they are of another generation, and how many there are."""
-    copy, offset, count = bytearray(content), start, 0
-    high = unpack_word(content, start)[0] >> 32
-    while offset + 8 <= len(copy):
-        word = unpack_word(copy, offset)[0]
-        size = word & MAX_RECORD_BYTES
-        if word >> 32 != high or size < _BODY:
-            break
-        _WORD.pack_into(copy, offset, (generation & 0xFFFFFFFF) << 32 | word & 0xFFFFFFFF)
-        offset += size
-        count += 1
-    return copy, count
+def starts_record(buffer: bytearray | mmap, offset: int, generation: int) -> bool:
+    """Whether a record of that generation begins there; it is not proved to be whole."""
+    if offset + 8 > len(buffer):
+        return False
+    word: int = unpack_word(buffer, offset)[0]
+    return word >> 32 == generation & 0xFFFFFFFF and word & MAX_RECORD_BYTES >= _BODY
+
+
+def renumbered(content: bytearray, start: int, before: int, after: int) -> tuple[int, int]:
+    """Let the records of generation ``before`` say that they are of ``after``.
+
+    Returns:
+        The offset behind the last record, and how many there are.
+    """
+    offset, found = start, 0
+    while starts_record(content, offset, before):
+        word = unpack_word(content, offset)[0]
+        _WORD.pack_into(content, offset, (after & 0xFFFFFFFF) << 32 | word & 0xFFFFFFFF)
+        offset += word & MAX_RECORD_BYTES
+        found += 1
+    return offset, found
 
 
 def first_time(buffer: memoryview, start: int, generation: int) -> float | None:

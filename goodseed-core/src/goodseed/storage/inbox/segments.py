@@ -39,7 +39,7 @@ class Segment:
         size: Its length in bytes.
         order: Which use of a segment this is, counted over all of them.
         generation: The same, counted over those in the file; 0 for one that is in memory only.
-        used: How many bytes were, once sealed; 0 before.
+        used: How many bytes were, once sealed; 0 before. A caller in the middle of sealing may write one record more.
         memory: The mapping; its position is where the next record goes.
     """
 
@@ -52,10 +52,11 @@ class Segment:
 
     def seal(self) -> None:
         """Let no further record in: a write at the end of a mapping fails. Does nothing the second time."""
-        if self.is_sealed:
+        if self.used:  # one that is full to its last byte is sealed by nobody yet
             return
-        self.used = self.memory.tell()
+        end = self.memory.tell()
         self.memory.seek(self.size)
+        self.used = end
         self.memory[:HEADER_BYTES] = segment_header(self.size, self.generation, self.used)
 
     @property
@@ -106,10 +107,6 @@ class SegmentFile:
     def total_bytes(self) -> int:
         """What the segments take, on disk and in memory."""
         return self._end + self._memory_bytes
-
-    def next_generation(self) -> int:
-        """A generation behind all those that are used; it is used now."""
-        return next(self._generations)
 
     @property
     def has_free(self) -> bool:
