@@ -176,3 +176,28 @@ def test_what_found_no_room_is_kept_elsewhere(home: Path, tmp_path: Path, paths:
     assert str(kept) in done.stderr
     assert [-step for step in range(20_000)] == [point["y"] for point in points]
     assert ("0.5", "finished" if end == "closed" else "failed") == (configs["lr"], configs["sys/state"])
+
+
+def test_what_was_kept_elsewhere_is_stored_later(home: Path, tmp_path: Path) -> None:
+    """What a full disk made a run keep elsewhere can be moved back also after others have opened, and resumed, the run."""
+    code = (
+        "import goodseed, os, resource, signal, sqlite3\n"
+        f"run = goodseed.Run(**{OPTIONS!r}, **{QUIET!r})\n"
+        "run.log_metrics({'loss': 1.0, 'acc': 1.0}, step=-1)\n"
+        "run.flush()\n"
+        "lock = sqlite3.connect(run.path, isolation_level=None); lock.execute('BEGIN IMMEDIATE')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))\n"
+        "for step in range(10_000): run.log_metrics({'loss': step, 'acc': -step}, step=step)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.getrlimit(resource.RLIMIT_FSIZE)[1],) * 2)\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False, env={**os.environ, "TMPDIR": str(tmp_path)})
+    (kept,) = tmp_path.glob("goodseed-*/r.sqlite-inbox")
+    before = len(read("acc"))
+    with goodseed.Run(project="p", resume_run_id="r", storage="local", **QUIET) as run:
+        run.log_metrics({"new": 1.0}, step=0)
+    kept.replace(home / "projects" / "p" / "runs" / "r.sqlite-inbox")
+
+    assert before < 10_001
+    assert [float(-step) for step in range(-1, 10_000)] == [value for _, value in read("acc")]
+    assert [(0.0, 1.0)] == read("new")

@@ -290,9 +290,10 @@ class RunWriter:
                 is_all = self._store_all(session, ending)
                 if ending:
                     session.write_end(ending.status, ending.meta, ending.configs)
-                    if is_all:
-                        session.finish()
                     self._is_stored = is_all
+                    if is_all:
+                        self.inbox.dispose(remove=True)  # before the tables that say how much of it is stored
+                        session.finish()
                     return
                 backoff = 0.0
                 self.inbox.is_stuck = False

@@ -34,7 +34,14 @@ from goodseed.storage.inbox.records import (
     unpack_word,
     value_record,
 )
-from goodseed.storage.inbox.segments import HEADER_BYTES, FoundSegment, Segment, SegmentFile, segment_header
+from goodseed.storage.inbox.segments import (
+    HEADER_BYTES,
+    FoundSegment,
+    Segment,
+    SegmentFile,
+    segment_header,
+    whole_granules,
+)
 from goodseed.storage.inbox.waiting import wait_until
 from goodseed.storage.kinds import NUMBERS, TEXTS
 from goodseed.values import as_number, as_step
@@ -358,7 +365,8 @@ class Inbox:
         """Copy what is not stored to a directory for temporary files, where some of it is in memory only.
 
         Only after `close`: nothing is added then, and what is copied once is not copied again. The copy's generations
-        start with the one after what is stored, so that whoever stores it finds no gap.
+        start with the one after what is stored, so that whoever stores it finds no gap. It begins with all shapes, so
+        that it can be read also by who finds the file closed, and knows none of them.
         """
         import shutil
         import tempfile
@@ -373,7 +381,8 @@ class Inbox:
                 directory = Path(tempfile.mkdtemp(prefix="goodseed-"))
                 part = directory / "part"
                 with part.open("wb") as copy:
-                    for generation, segment in enumerate(chain, self._drained + 1):
+                    copy.write(self._shapes_segment(self._drained + 1))
+                    for generation, segment in enumerate(chain, self._drained + 2):
                         content = bytearray(segment.memory[:])
                         end, _ = renumbered(content, HEADER_BYTES, segment.generation, generation)
                         content[:HEADER_BYTES] = segment_header(segment.size, generation, end)
@@ -386,6 +395,14 @@ class Inbox:
                     shutil.rmtree(directory, ignore_errors=True)
                 return
             self.kept_in = kept_in
+
+    def _shapes_segment(self, generation: int) -> bytes:
+        shapes = [(shape.number, [check_attribute_path(path) for path in keys]) for keys, shape in self._shapes.items()]
+        shapes += [(number, [path]) for path, number in self._points.items()]
+        content = bytearray(HEADER_BYTES) + b"".join(shape_record(number, paths) for number, paths in sorted(shapes))
+        end, _ = renumbered(content, HEADER_BYTES, 0, generation)
+        content[:HEADER_BYTES] = segment_header(whole_granules(end), generation, end)
+        return bytes(content.ljust(whole_granules(end), b"\0"))
 
     def _count_unkept(self, chain: Sequence[Segment]) -> None:
         in_memory = (segment for segment in chain if segment.offset is None)

@@ -15,10 +15,12 @@ from goodseed.storage.lock import WriterLock, is_locked
 from goodseed.storage.schema import (
     check_version,
     connect_writer,
+    create_inbox_table,
     drained_generation,
     drop_inbox_table,
     has_inbox_table,
     migrate,
+    set_drained,
 )
 from goodseed.times import utc_text
 
@@ -80,12 +82,16 @@ def recover(connection: sqlite3.Connection, files: RunFiles) -> int:
         sqlite3.Error: The file can't be written; the inbox stays.
     """
     migrate(connection, check_version(connection, files.database))
+    segments = list(read_segments(files.inbox))
+    if not has_inbox_table(connection):  # the file was closed: the inbox is one that was kept elsewhere
+        connection.execute("BEGIN IMMEDIATE")
+        create_inbox_table(connection)
+        set_drained(connection, segments[0].generation - 1 if segments else 0)
+        connection.execute("COMMIT")
     tables = Tables(connection)
     drained = drained_generation(connection)
-    if has_inbox_table(connection):
-        tables.shapes.load(connection)
+    tables.shapes.load(connection)
     found = 0
-    segments = list(read_segments(files.inbox))
     if not segments and files.inbox.stat().st_size:
         _logger.warning("goodseed: %s is no inbox, or damaged; what it held is lost.", files.inbox)
     for segment in segments:
@@ -102,11 +108,12 @@ def recover(connection: sqlite3.Connection, files: RunFiles) -> int:
         if _is_damaged(segment, end):
             _logger.warning("goodseed: %s is damaged; what was logged after the damage is lost.", files.inbox)
             break
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    files.inbox.unlink(missing_ok=True)  # before these tables: without them, it would seem to hold what is not stored
     connection.execute("BEGIN IMMEDIATE")
     drop_inbox_table(connection)
     connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-    files.inbox.unlink(missing_ok=True)
     return found
 
 

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["HEADER_BYTES", "FoundSegment", "Segment", "SegmentFile", "read_headers", "read_segments", "segment_header"]
+__all__ = [
+    "HEADER_BYTES",
+    "FoundSegment",
+    "Segment",
+    "SegmentFile",
+    "read_headers",
+    "read_segments",
+    "segment_header",
+    "whole_granules",
+]
 
 HEADER_BYTES: Final = 64
 GRANULE_BYTES: Final = 1 << 16  # what every system accepts as the offset of a mapping
@@ -68,6 +77,11 @@ class Segment:
     def is_empty(self) -> bool:
         """Whether it holds no record."""
         return self.memory.tell() == HEADER_BYTES
+
+
+def whole_granules(size: int) -> int:
+    """The least size of a segment that holds so many bytes."""
+    return -(-size // GRANULE_BYTES) * GRANULE_BYTES
 
 
 def segment_header(size: int, generation: int, used: int) -> bytes:
@@ -128,7 +142,7 @@ class SegmentFile:
                 continue
             return self._map(*extent)
         usual = _CROWDED_LARGEST_BYTES if self.total_bytes >= _CROWDED_BYTES else self._next_size
-        size = max(usual, -(-needed // GRANULE_BYTES) * GRANULE_BYTES)
+        size = max(usual, whole_granules(needed))
         before = self._end
         try:
             segment = self._map(self._extend(size), size)
