@@ -42,7 +42,7 @@ class Kind:
         field: The field of a point's value in the JSON that is sent.
         endpoint: The last part of the address from which the remote's points are read.
         row_field: The field of a point's value for a plugin's destination.
-        to_stored: What is stored of a value that is logged; raises `GoodseedError` for one that can't be.
+        to_stored: What is stored of a value that is logged; raises `GoodseedError` for any other value.
         from_stored: The value that was logged, out of what is stored.
         to_json: What JSON says of a stored value: a number or a text, as the hub takes no lists in a point.
         from_json: The stored value that JSON says; raises `ValueError` with a sentence where it says none.

@@ -33,7 +33,7 @@ def seconds_of(text: object, fallback: float) -> float:
 
 
 def last_sign(connection: sqlite3.Connection, heard_seconds: float = 0.0) -> float:
-    """When the run that nobody closed was last heard of, in seconds since the epoch.
+    """When a run that was not closed last gave a sign of life, in seconds since the epoch.
 
     Args:
         connection: To its file.

@@ -34,7 +34,7 @@ class WriterLock:
     __slots__ = ("_descriptor", "_path", "found_seconds")
 
     found_seconds: float
-    """When whoever held the lock before was last heard of; 0.0 where nobody was."""
+    """The last sign of life of the previous holder, in seconds since the epoch; 0.0 without one."""
 
     def __init__(self, path: Path) -> None:
         """Take the lock at ``path``.
