@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from goodseed.storage.kinds import Kind
 
 __all__ = [
+    "CHECKPOINT_BYTES",
     "SCHEMA_VERSION",
     "check_file",
     "check_version",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION: Final = 2
+CHECKPOINT_BYTES: Final = 16 << 20  # a write-ahead log of that length is moved into the database, and started anew
 _CACHED_STATEMENTS: Final = 64
 _FIRST_QUERY_SECONDS: Final = 10.0
 _STEPS_BETWEEN_LOOKS: Final = 100_000
@@ -99,6 +101,8 @@ def connect_writer(
         # NORMAL: a commit survives the death of the process; `RunWriter.flush` makes it survive that of the machine.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")  # the writer does it between transactions
+        # A log that starts anew is cut to less than what asks for a checkpoint: its file's size says that it is due.
+        connection.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_BYTES - 1}")
     except BaseException:
         connection.close()
         raise

@@ -26,6 +26,7 @@ from goodseed.storage.life import (
 )
 from goodseed.storage.rollup.changes import note_changes
 from goodseed.storage.schema import (
+    CHECKPOINT_BYTES,
     SCHEMA_VERSION,
     check_file,
     check_version,
@@ -52,7 +53,6 @@ _logger: Final = logging.getLogger("goodseed")
 BATCH_POINTS: Final = 260_000  # transactions this large write each page of the table once; some 25 MB of memory
 _HURRIED_BATCH_POINTS: Final = 30_000
 _BUSY_SECONDS: Final = 0.5  # callers may be waiting, none of them for a second
-_CHECKPOINT_BYTES: Final = 16 << 20
 _COPIED_PAGES: Final = 1_000  # between two looks for a fork
 _MODIFIED_EVERY_SECONDS: Final = 5.0
 _WORTH_PACKING_BYTES: Final = 256 << 10
@@ -70,7 +70,8 @@ class Session:
 
     Attributes:
         modification_time: What ``sys/modification_time`` is to say; None for the time of the last change.
-        is_wal_held: A reader's snapshot keeps the write-ahead log from being started anew, and it is long already.
+        wal_held: How long the write-ahead log is, in lengths at which it is to be started anew, as long as a reader's
+            snapshot keeps it from that; else 0.
         on_stored: Told each batch that is committed; None for nobody.
     """
 
@@ -117,7 +118,7 @@ class Session:
         self._identity = os.stat(files.database)
         self._modified_at = 0.0
         self.modification_time: str | None = None
-        self.is_wal_held = False
+        self.wal_held = 0.0
         self._are_tables_synced = not is_new
         self.on_stored: Callable[[Batch], None] | None = None
 
@@ -157,7 +158,9 @@ class Session:
         return self._connection
 
     def drain(self, inbox: Inbox) -> bool:
-        """Store one transaction's worth of what the inbox holds; False when it holds nothing.
+        """Store one transaction's worth of what the inbox holds; False when that was all that it held by now.
+
+        What is logged meanwhile waits: a writer that hurried after it would write each page for a few points.
 
         Raises:
             sqlite3.Error: It could not be stored, and is still in the inbox.
@@ -178,7 +181,7 @@ class Session:
         # A segment in memory has no number that would mean anything after the process's death.
         self._commit(batch, max(segment.generation for segment in segments[:taken]))
         inbox.give_back(segments[:taken])
-        return True
+        return taken < len(segments)
 
     def _commit(self, batch: Batch, drained: int) -> None:
         now = time.monotonic()
@@ -210,13 +213,23 @@ class Session:
             with contextlib.suppress(sqlite3.Error):  # SQLite has rolled back by itself
                 self._connection.execute("ROLLBACK")
 
-    def checkpoint_if_long(self) -> None:
-        """Move the write-ahead log into the database once it is long; a reader may hold it up, and nothing waits."""
-        if self._wal_bytes() < _CHECKPOINT_BYTES:
-            self.is_wal_held = False
-            return
-        _, in_log, moved = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        self.is_wal_held = moved < in_log
+    def checkpoint_if_long(self, *, may_wait: bool = False) -> None:
+        """Move the write-ahead log into the database once it is long; a reader may hold it up.
+
+        Args:
+            may_wait: Give readers half a second to end theirs, where they have held a log up that is twice as long:
+                a page that polls always has one open, but none for that long.
+
+        Raises:
+            sqlite3.Error: The disk refuses.
+        """
+        length = self._wal_bytes() / CHECKPOINT_BYTES
+        self.wal_held = 0.0
+        if length >= 1.0:
+            mode = "RESTART" if may_wait and length >= 2.0 else "PASSIVE"
+            _, in_log, moved = self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+            if moved < in_log:
+                self.wal_held = length
 
     def _wal_bytes(self) -> int:
         try:

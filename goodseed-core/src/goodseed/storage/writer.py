@@ -35,7 +35,8 @@ __all__ = ["CloseReport", "RunWriter"]
 _logger: Final = logging.getLogger("goodseed")
 _INTERVAL_SECONDS: Final = 0.25
 _OPEN_SECONDS: Final = 60.0
-_HELD_INTERVAL_SECONDS: Final = 5.0
+_HELD_SECONDS: Final = 5.0  # between two transactions, times the length of the log that a reader holds
+_LONGEST_HELD_SECONDS: Final = 60.0
 _LONGEST_BACKOFF_SECONDS: Final = 5.0
 _DELETED_CHECK_SECONDS: Final = 2.0
 _BEAT_SECONDS: Final = 1.0
@@ -277,12 +278,15 @@ class RunWriter:
                 beaten_at = now
                 self._lock.beat()
             is_urgent = (
-                ending or self._requests or self.inbox.is_large or now - self._stored_at >= _HELD_INTERVAL_SECONDS
+                ending
+                or self._requests
+                or self.inbox.is_large
+                or now - self._stored_at >= min(_LONGEST_HELD_SECONDS, _HELD_SECONDS * session.wal_held)
             )
             try:
-                if session.is_wal_held and not is_urgent:
+                if session.wal_held and not is_urgent:
                     session.checkpoint_if_long()  # most readers hold it up for some milliseconds
-                    if session.is_wal_held:
+                    if session.wal_held:
                         continue  # every commit makes the log longer: fewer and larger ones make it less so
                 if now - checked_at >= _DELETED_CHECK_SECONDS or ending:
                     checked_at = now
@@ -318,7 +322,7 @@ class RunWriter:
         session.on_stored = self._on_stored
         while is_more:
             is_more = session.drain(self.inbox)
-            session.checkpoint_if_long()
+            session.checkpoint_if_long(may_wait=ending is None and not is_more)
             self._stored_at = time.monotonic()
             if is_more and self._stored_at >= give_up:
                 return False
