@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from goodseed.errors import RunNotFoundError
 from goodseed.paths import make_private_directory
-from goodseed.server.dashboard.settings import FILE_NAME
+from goodseed.server.settings import FILE_NAME
 from goodseed.storage.forks import GatedConnection
 from goodseed.storage.reader import RunReader
 from goodseed.storage.scan import scan

@@ -13,7 +13,7 @@ from goodseed.values import json_number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from goodseed.server.api.queries import Batch
+    from goodseed.server.queries import Batch
 
 __all__ = ["Chunks", "json_text", "points_as_json", "time_as_iso"]
 

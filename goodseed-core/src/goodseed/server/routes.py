@@ -11,7 +11,7 @@ from goodseed.errors import GoodseedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from goodseed.server.api.queries import ServedRun
+    from goodseed.server.queries import ServedRun
     from goodseed.storage.cache.file import CacheFile
     from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import ProjectSummary, RunSummary

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import GoodseedError, RunNotFoundError
 from goodseed.paths import RUN_SUFFIX, check_project, check_run_id
-from goodseed.server.api.queries import ServedRun
-from goodseed.server.dashboard.settings import SettingsFiles
+from goodseed.server.queries import ServedRun
 from goodseed.server.routes import SharedState
+from goodseed.server.settings import SettingsFiles
 from goodseed.storage.cache.series import SeriesCache, SeriesPaths
 from goodseed.storage.catalog import Catalog, ProjectSummary, RunSummary
 from goodseed.storage.edits import edit_run

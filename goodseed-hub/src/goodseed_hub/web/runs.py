@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from goodseed.server.api.queries import ServedRun
+from goodseed.server.queries import ServedRun
 from goodseed.storage.kinds import NUMBERS, kinds
 from goodseed.storage.reader import RunReader
 from goodseed.times import as_utc

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.paths import make_private_directory
-from goodseed.server.dashboard.settings import FILE_NAME, SettingsFiles
+from goodseed.server.settings import FILE_NAME, SettingsFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

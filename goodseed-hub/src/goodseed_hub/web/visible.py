@@ -18,7 +18,7 @@ from goodseed_hub.web.shared_settings import SharedSettings
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from goodseed.server.api.queries import ServedRun
+    from goodseed.server.queries import ServedRun
     from goodseed.server.routes import Settings
     from goodseed.storage.cache.file import CacheFile
     from goodseed.storage.cache.series import SeriesPaths

@@ -17,7 +17,7 @@ from goodseed.values import decode_config, json_number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from goodseed.server.api.queries import Batch, ServedRun
+    from goodseed.server.queries import Batch, ServedRun
     from goodseed.server.routes import Request, Store
     from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import RunSummary
