@@ -14,7 +14,7 @@ from goodseed.server.routes import Answer, RequestError
 from goodseed.storage.edits import Edits
 
 if TYPE_CHECKING:
-    from goodseed.server.dashboard.project_state import ProjectState
+    from goodseed.server.dashboard.project.project_state import ProjectState
     from goodseed.server.dashboard.state import DashboardState
     from goodseed.server.routes import Request, Store
 

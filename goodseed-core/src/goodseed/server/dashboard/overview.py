@@ -7,8 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import limit_of, texts
+from goodseed.server.dashboard.project.columns import finite_numbers, plain_value, shared_path
 from goodseed.server.dashboard.state import dashboard_of
-from goodseed.server.dashboard.table.columns import finite_numbers, plain_value, shared_path
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
@@ -16,7 +16,7 @@ from goodseed.server.routes import Answer, RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from goodseed.server.dashboard.project_state import ProjectState
+    from goodseed.server.dashboard.project.project_state import ProjectState
     from goodseed.server.routes import Request, Store
     from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import ProjectSummary

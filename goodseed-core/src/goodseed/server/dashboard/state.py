@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import RunNotFoundError
 from goodseed.server.dashboard.charts.memory import SeriesMemory
-from goodseed.server.dashboard.project_state import ProjectState
+from goodseed.server.dashboard.project.open_run import OpenRun, OpenRuns
+from goodseed.server.dashboard.project.project_state import ProjectState
 from goodseed.server.dashboard.run.log_order import LogOrders
-from goodseed.server.dashboard.run.open_run import OpenRun, OpenRuns
 from goodseed.server.routes import RequestError
 from goodseed.storage.cache.charts import ChartCache
 from goodseed.storage.cache.facts import FactCache
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from contextlib import AbstractContextManager
 
-    from goodseed.server.dashboard.entry import Entry
+    from goodseed.server.dashboard.project.entry import Entry
     from goodseed.server.routes import Request, Settings, Store
     from goodseed.storage.catalog import RunSummary
 

@@ -17,8 +17,8 @@ from goodseed.server.routes import Answer
 from goodseed.storage.cache.token import rest_token
 
 if TYPE_CHECKING:
-    from goodseed.server.dashboard.entry import Entry
-    from goodseed.server.dashboard.project_state import ProjectState
+    from goodseed.server.dashboard.project.entry import Entry
+    from goodseed.server.dashboard.project.project_state import ProjectState
     from goodseed.server.dashboard.state import DashboardState
     from goodseed.server.routes import Request, Store
 

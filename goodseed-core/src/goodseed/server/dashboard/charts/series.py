@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-    from goodseed.server.dashboard.project_state import ProjectState
-    from goodseed.server.dashboard.run.open_run import OpenRun
+    from goodseed.server.dashboard.project.open_run import OpenRun
+    from goodseed.server.dashboard.project.project_state import ProjectState
     from goodseed.server.dashboard.state import DashboardState
     from goodseed.server.routes import Request, Store
     from goodseed.storage.catalog import RunSummary

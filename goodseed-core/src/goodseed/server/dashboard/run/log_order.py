@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from goodseed.server.dashboard.run.open_run import OpenRun
+    from goodseed.server.dashboard.project.open_run import OpenRun
 
 __all__ = ["REWRITTEN", "LogOrder", "LogOrders", "Stream", "streams_of"]
 

@@ -8,14 +8,14 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import boolean, limit_of, pattern_of
+from goodseed.server.dashboard.project.columns import plain_value
 from goodseed.server.dashboard.run.log_order import REWRITTEN, LogOrder, Stream, streams_of
 from goodseed.server.dashboard.state import dashboard_of
-from goodseed.server.dashboard.table.columns import plain_value
 from goodseed.server.parameters import MAX_INTEGER, integer, text
 from goodseed.server.routes import Answer, RequestError
 
 if TYPE_CHECKING:
-    from goodseed.server.dashboard.run.open_run import OpenRun
+    from goodseed.server.dashboard.project.open_run import OpenRun
     from goodseed.server.routes import Request, Store
 
 __all__ = ["get_logs", "log_cursor"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from goodseed.server.dashboard.project.columns import plain_value
 from goodseed.server.dashboard.state import dashboard_of
-from goodseed.server.dashboard.table.columns import plain_value
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.paths import run_files
-from goodseed.server.dashboard.entry import basic_values
 from goodseed.server.dashboard.fields import Fields, boolean, limit_of
 from goodseed.server.dashboard.overview import words_in
+from goodseed.server.dashboard.project.columns import decoded, plain_value
+from goodseed.server.dashboard.project.entry import basic_values
 from goodseed.server.dashboard.run.source import git_facts
 from goodseed.server.dashboard.state import dashboard_of
-from goodseed.server.dashboard.table.columns import decoded, plain_value
 from goodseed.server.dashboard.table.progress import first_max_steps, progress_of
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
 
 if TYPE_CHECKING:
-    from goodseed.server.dashboard.entry import Entry
-    from goodseed.server.dashboard.project_state import ProjectState
-    from goodseed.server.dashboard.run.open_run import OpenRun
+    from goodseed.server.dashboard.project.entry import Entry
+    from goodseed.server.dashboard.project.open_run import OpenRun
+    from goodseed.server.dashboard.project.project_state import ProjectState
     from goodseed.server.routes import Request, Store
     from goodseed.storage.catalog import RunSummary
 

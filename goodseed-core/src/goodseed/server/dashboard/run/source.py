@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from goodseed.server.dashboard.project.columns import decoded, plain_value
 from goodseed.server.dashboard.state import dashboard_of
-from goodseed.server.dashboard.table.columns import decoded, plain_value
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
 
 if TYPE_CHECKING:
-    from goodseed.server.dashboard.entry import Entry
-    from goodseed.server.dashboard.run.open_run import OpenRun
+    from goodseed.server.dashboard.project.entry import Entry
+    from goodseed.server.dashboard.project.open_run import OpenRun
     from goodseed.server.dashboard.state import DashboardState
     from goodseed.server.routes import Request, Store
 

@@ -6,14 +6,14 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import limit_of, pattern_of, texts
+from goodseed.server.dashboard.project.columns import plain_value
 from goodseed.server.dashboard.state import dashboard_of
-from goodseed.server.dashboard.table.columns import plain_value
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
 
 if TYPE_CHECKING:
-    from goodseed.server.dashboard.run.open_run import OpenRun
+    from goodseed.server.dashboard.project.open_run import OpenRun
     from goodseed.server.routes import Request, Store
 
 __all__ = ["get_texts"]

@@ -1,1 +1,1 @@
-"""The runs table: columns, cells, filters and their patterns."""
+"""The runs table: cells, filters and their patterns."""

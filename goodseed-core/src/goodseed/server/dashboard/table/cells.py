@@ -7,16 +7,16 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
-from goodseed.server.dashboard.table.columns import AGGREGATES
+from goodseed.server.dashboard.project.columns import AGGREGATES
 from goodseed.server.dashboard.table.filters import split_aggregate
 from goodseed.server.dashboard.table.progress import first_max_steps, progress_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from goodseed.server.dashboard.entry import Entry
-    from goodseed.server.dashboard.project_state import ProjectState
-    from goodseed.server.dashboard.table.columns import Picked
+    from goodseed.server.dashboard.project.columns import Picked
+    from goodseed.server.dashboard.project.entry import Entry
+    from goodseed.server.dashboard.project.project_state import ProjectState
 
 __all__ = ["BUILT_IN", "Values"]
 

@@ -22,7 +22,7 @@ from goodseed.server.routes import RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from goodseed.server.dashboard.entry import Entry
+    from goodseed.server.dashboard.project.entry import Entry
     from goodseed.server.dashboard.table.cells import Values
 
 __all__ = ["matcher"]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import Fields, encodable, limit_of, texts
+from goodseed.server.dashboard.project.columns import finite_numbers, plain_value
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.table.cells import Values
-from goodseed.server.dashboard.table.columns import finite_numbers, plain_value
 from goodseed.server.dashboard.table.filters import attributes, parse_filter
 from goodseed.server.dashboard.table.matching import matcher
 from goodseed.server.dashboard.times import TIMES, iso_utc
@@ -20,8 +20,8 @@ from goodseed.server.routes import Answer, RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from goodseed.server.dashboard.entry import Entry
-    from goodseed.server.dashboard.project_state import ProjectState
+    from goodseed.server.dashboard.project.entry import Entry
+    from goodseed.server.dashboard.project.project_state import ProjectState
     from goodseed.server.dashboard.table.filters import Condition
     from goodseed.server.routes import Request, Store
 

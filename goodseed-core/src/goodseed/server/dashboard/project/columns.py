@@ -19,8 +19,8 @@ from goodseed.values import MAX_EXACT_INTEGER, decode_config, json_number
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from goodseed.server.dashboard.entry import Entry
-    from goodseed.server.dashboard.run.open_run import OpenRun, OpenRuns
+    from goodseed.server.dashboard.project.entry import Entry
+    from goodseed.server.dashboard.project.open_run import OpenRun, OpenRuns
     from goodseed.storage.cache.facts import FactCache
 
 __all__ = [

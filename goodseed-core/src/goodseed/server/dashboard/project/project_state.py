@@ -9,8 +9,8 @@ from dataclasses import replace
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final, final
 
-from goodseed.server.dashboard.entry import Entry, basic_values
-from goodseed.server.dashboard.table.columns import Columns
+from goodseed.server.dashboard.project.columns import Columns
+from goodseed.server.dashboard.project.entry import Entry, basic_values
 from goodseed.server.routes import RequestError
 from goodseed.storage.cache.token import file_token
 from goodseed.storage.summary import by_run_id
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Collection
 
-    from goodseed.server.dashboard.run.open_run import OpenRuns
+    from goodseed.server.dashboard.project.open_run import OpenRuns
     from goodseed.server.routes import Settings
     from goodseed.storage.cache.facts import FactCache
     from goodseed.storage.catalog import RunSummary
