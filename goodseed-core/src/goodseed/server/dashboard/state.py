@@ -8,10 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import RunNotFoundError
-from goodseed.server.dashboard.charts.memory import SeriesMemory
 from goodseed.server.dashboard.project.open_run import OpenRun, OpenRuns
 from goodseed.server.dashboard.project.project_state import ProjectState
-from goodseed.server.dashboard.run.log_order import LogOrders
 from goodseed.server.routes import RequestError
 from goodseed.storage.cache.charts import ChartCache
 from goodseed.storage.cache.facts import FactCache
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from goodseed.server.dashboard.project.entry import Entry
-    from goodseed.server.routes import Request, Settings, Store
+    from goodseed.server.routes import Request, Settings, SharedState, Store
     from goodseed.storage.catalog import RunSummary
 
 __all__ = ["DashboardState", "dashboard_of"]
@@ -36,18 +34,16 @@ class DashboardState:
     Attributes:
         charts: Series as they were sent, also by earlier servers.
         rollups: Of long series.
-        series: Short series, as they were last read.
-        logs: The order of the lines of logs.
         settings: What users have set beside the runs.
+        shared: What single rooms of the dashboard keep.
     """
 
     def __init__(self, store: Store) -> None:
         """Nothing is read yet."""
         self.charts: Final = ChartCache(store.cache)
         self.rollups: Final = Rollups(RollupCache(store.cache))
-        self.series: Final = SeriesMemory()
-        self.logs: Final = LogOrders()
         self.settings: Final[Settings] = store.settings
+        self.shared: Final[SharedState] = store.shared
         self._start: Final = secrets.token_hex(4)
         self._facts: Final = FactCache(store.cache)
         self._open: Final = OpenRuns()

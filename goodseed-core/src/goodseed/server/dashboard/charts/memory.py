@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from goodseed.server.dashboard.charts.format import Series
+    from goodseed.server.dashboard.state import DashboardState
+    from goodseed.server.routes import Store
 
-__all__ = ["SeriesMemory"]
+__all__ = ["SeriesMemory", "memory_of"]
 
 _MAX_VALUES: Final = 6_000_000  # of eight bytes
 _OVERHEAD: Final = 250
@@ -29,6 +31,12 @@ class SeriesMemory:
         self._kept: Final[OrderedDict[tuple[str, Hashable], Series]] = OrderedDict()
         self._values = 0
 
+    def close(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._kept.clear()
+            self._values = 0
+
     def get(self, run: str, key: Hashable) -> Series | None:
         """What `put` was given."""
         with self._lock:
@@ -45,6 +53,15 @@ class SeriesMemory:
             self._kept[run, key] = series
             while self._values > self._max_values:
                 self._values -= _size(self._kept.popitem(last=False)[1])
+
+
+def memory_of(dashboard: DashboardState) -> SeriesMemory:
+    """The series that were last read from one store."""
+    return dashboard.shared.get(_new_memory)
+
+
+def _new_memory(_store: Store) -> SeriesMemory:
+    return SeriesMemory()
 
 
 def _size(series: Series) -> int:

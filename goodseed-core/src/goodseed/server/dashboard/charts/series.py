@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from goodseed.errors import FileFormatError, RunNotFoundError
 from goodseed.server.dashboard.charts.cursors import Cursor, JoinedCursor, RunState
 from goodseed.server.dashboard.charts.format import BINARY, Series, as_frame, as_json, kept, restored
+from goodseed.server.dashboard.charts.memory import memory_of
 from goodseed.server.dashboard.fields import Fields
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.routes import Answer, RequestError
@@ -157,12 +158,12 @@ def _kept_frames(dashboard: DashboardState, project: ProjectState, wanted: Wante
                 continue
             key = (token, item.path, wanted.x, (wanted.range, wanted.has_edges), wanted.points)
             sent_key = (*key, "sent")
-            series = dashboard.series.get(run.path, key) or dashboard.series.get(run.path, sent_key)
+            series = memory_of(dashboard).get(run.path, key) or memory_of(dashboard).get(run.path, sent_key)
             if series is None:
                 stored = dashboard.charts.get(run.path, item.path, wanted.asked, token)
                 if stored is not None:
                     series = restored(*item, stored)
-                    dashboard.series.put(run.path, sent_key, series)
+                    memory_of(dashboard).put(run.path, sent_key, series)
             if series is None:
                 (series,) = _read_all(dashboard, project, replace(wanted, items=[item]))
                 if not series.problem:
@@ -194,13 +195,13 @@ def _read(dashboard: DashboardState, project: ProjectState, run: RunSummary, ite
     token = rest_token(run.files)
     key = (token, item.path, wanted.x, (wanted.range, wanted.has_edges), wanted.points)
     if token is not None and not wanted.since:
-        kept = dashboard.series.get(run.path, key)
+        kept = memory_of(dashboard).get(run.path, key)
         if kept is not None:
             return kept
     with dashboard.reading(run) as reader:
         series = _read_open(dashboard, reader, run, item, wanted, token)
     if token is not None and not wanted.since and rest_token(run.files) == token:
-        dashboard.series.put(run.path, key, series)
+        memory_of(dashboard).put(run.path, key, series)
     return series
 
 

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from goodseed.server.dashboard.project.open_run import OpenRun
+    from goodseed.server.dashboard.state import DashboardState
+    from goodseed.server.routes import Store
 
-__all__ = ["REWRITTEN", "LogOrder", "LogOrders", "Stream", "streams_of"]
+__all__ = ["REWRITTEN", "LogOrder", "LogOrders", "Stream", "orders_of", "streams_of"]
 
 _MAX_ORDERS: Final = 32
 _MAX_STREAMS: Final = 200
@@ -182,6 +184,11 @@ class LogOrders:
         self._lock: Final = threading.Lock()
         self._kept: Final[OrderedDict[tuple[str, tuple[str, ...], str | None], LogOrder]] = OrderedDict()
 
+    def close(self) -> None:
+        """Forget all of them."""
+        with self._lock:
+            self._kept.clear()
+
     def of(self, run: str, kinds: tuple[str, ...], namespace: str | None) -> LogOrder:
         """The order of some streams of a run, to be updated under its lock."""
         key = (run, kinds, namespace)
@@ -193,3 +200,12 @@ class LogOrders:
             ):
                 self._kept.popitem(last=False)
             return order
+
+
+def orders_of(dashboard: DashboardState) -> LogOrders:
+    """The orders of the logs of one store."""
+    return dashboard.shared.get(_new_orders)
+
+
+def _new_orders(_store: Store) -> LogOrders:
+    return LogOrders()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import boolean, limit_of, pattern_of
 from goodseed.server.dashboard.project.columns import plain_value
-from goodseed.server.dashboard.run.log_order import REWRITTEN, LogOrder, Stream, streams_of
+from goodseed.server.dashboard.run.log_order import REWRITTEN, LogOrder, Stream, orders_of, streams_of
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.parameters import MAX_INTEGER, integer, text
 from goodseed.server.routes import Answer, RequestError
@@ -47,7 +47,7 @@ def get_logs(store: Store, request: Request) -> Answer:
     cursor = _cursor(request)
     dashboard = dashboard_of(store)
     entry = dashboard.entry(store, request)
-    order = dashboard.logs.of(entry.run.path, kinds, namespace)
+    order = orders_of(dashboard).of(entry.run.path, kinds, namespace)
     with order.lock, dashboard.reading(entry.run) as reader:
         streams = streams_of(reader, kinds, namespace)
         order.update(reader, streams)
