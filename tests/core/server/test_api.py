@@ -153,7 +153,17 @@ def test_texts(client: Client) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=1e99", "limit=-1", "tail=nan", f"offset={10**30}", "limit=%D9%A3", "tail=1_0", "limit= 1", "tail=--1"],
+    [
+        "limit=1e99",
+        "limit=-1",
+        "tail=nan",
+        f"offset={10**30}",
+        "limit=%D9%A3",
+        "tail=1_0",
+        "limit= 1",
+        "tail=--1",
+        "limit=&limit=x",
+    ],
 )
 def test_absurd_numbers(client: Client, query: str) -> None:
     """A number that makes no sense is the caller's mistake, and said so."""

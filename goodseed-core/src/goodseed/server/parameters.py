@@ -17,13 +17,12 @@ _INTEGER: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
 
 def text(request: Request, name: str) -> str | None:
-    """The first value of a parameter; None where it is missing or empty."""
-    values = request.query.get(name)
-    return (values[0] or None) if values else None
+    """The first value of a parameter that is not empty; None where there is none."""
+    return next((value for value in request.query.get(name, ()) if value), None)
 
 
 def integer(request: Request, name: str, *, low: int = 0, fault: str = "") -> int | None:
-    """A parameter that is an integer from ``low`` to `MAX_INTEGER`; None where it is missing or empty.
+    """A parameter that is an integer from ``low`` to `MAX_INTEGER`; None where there is none.
 
     Raises:
         RequestError: It is something else; ``fault`` is the message if it is no integer at all.
