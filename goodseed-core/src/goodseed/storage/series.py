@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from goodseed.storage.inbox.records import row_layout
 from goodseed.storage.kinds import kinds_in
 from goodseed.storage.schema import create_series_tables
 
 if TYPE_CHECKING:
     import sqlite3
-    import struct
     from collections.abc import Iterable, Sequence
 
     from goodseed.storage.kinds import Kind
 
-__all__ = ["KnownShape", "SeriesIds", "Shapes"]
+__all__ = ["KnownShape", "SeriesIds", "Shapes", "row_layout"]
 
 
 class SeriesIds:
@@ -78,6 +77,14 @@ class KnownShape:
     series: list[int]
     layout: struct.Struct
     is_exclusive: bool = True
+
+
+def row_layout(width: int) -> struct.Struct:
+    """The body of a ROW record: number, time, step and ``width`` values.
+
+    Its alignment is native, as `struct` packs native doubles a third faster.
+    """
+    return struct.Struct(f"@Q{width + 2}d")
 
 
 class Shapes:

@@ -29,6 +29,7 @@ from collections.abc import Callable  # noqa: TC003 - a NamedTuple looks at its 
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from goodseed.storage.kinds import kinds
+from goodseed.storage.series import row_layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,11 +96,6 @@ class Shape(NamedTuple):
         """The shape of ``width`` paths."""
         layout = row_layout(width)
         return cls(layout.pack, number, _ROW << _KIND_SHIFT | (_BODY + layout.size))
-
-
-def row_layout(width: int) -> struct.Struct:
-    """Number, time, step and ``width`` values; native alignment, as `struct` packs native doubles a third faster."""
-    return struct.Struct(f"@Q{width + 2}d")
 
 
 def row_record(high: int, shape: Shape, time: float, step: float, values: Sequence[float]) -> bytes:
