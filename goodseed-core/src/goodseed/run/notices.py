@@ -12,7 +12,7 @@ from goodseed.config import DEFAULT_API_URL, Storage, is_web_address
 from goodseed.paths import home_directory
 
 if TYPE_CHECKING:
-    from goodseed.run.request import Opened, Request
+    from goodseed.run.opening.request import Opened, Request
     from goodseed.storage.writer import CloseReport
 
 __all__ = ["closing_line", "missing_key_line", "notice", "opening_line", "warn_of_loss"]

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
-from goodseed.run.arguments import check_git_ref, check_seconds, check_switches, first_fields, renamed
-from goodseed.run.opening import open_backend
-from goodseed.run.pickling import PickledRun, held_run, opened_elsewhere, pickled
-from goodseed.run.request import resolve
+from goodseed.run.opening.arguments import check_git_ref, check_seconds, check_switches, first_fields, renamed
+from goodseed.run.opening.opening import open_backend
+from goodseed.run.opening.pickling import PickledRun, held_run, opened_elsewhere, pickled
+from goodseed.run.opening.request import resolve
 from goodseed.run.session import RunSession
 from goodseed.run.writing import RunWriting
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from goodseed.run.backends import Backend
+    from goodseed.run.opening.request import Opened, Request
     from goodseed.run.process_end.exit_code import ProcessEnd
-    from goodseed.run.request import Opened, Request
     from goodseed.run.source import Source
 
 __all__ = ["RunSession"]

@@ -18,8 +18,8 @@ from goodseed.errors import (
 )
 from goodseed.paths import run_files
 from goodseed.run.backends import DisabledBackend, ReadOnlyBackend, WriterBackend
+from goodseed.run.opening.request import Opened, Request
 from goodseed.run.process_end.ending import EXIT_SECONDS
-from goodseed.run.request import Opened, Request
 from goodseed.storage.writer import RunWriter
 from goodseed.times import now_text
 
@@ -55,7 +55,7 @@ def open_backend(request: Request) -> Opened:
 def _open_reader(request: Request) -> Opened:
     assert request.run_id is not None
     if request.storage is Storage.CLOUD:
-        from goodseed.run.cloud import open_remote
+        from goodseed.run.opening.cloud import open_remote
 
         return Opened(open_remote(request), request.run_id, request.project, "", None, is_new=False)
     files = run_files(request.project, request.run_id, home=request.home, log_dir=request.log_dir)
@@ -83,7 +83,7 @@ def _open_writer(request: Request) -> Opened:
 def _open_run(request: Request, run_id: str) -> Opened:
     if request.storage is not Storage.CLOUD:
         return _open_file(request, run_id, request.created_at or now_text(), WriterBackend)
-    from goodseed.run.cloud import registered
+    from goodseed.run.opening.cloud import registered
 
     return registered(request, run_id, _open_file)
 

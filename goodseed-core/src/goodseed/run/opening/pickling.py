@@ -13,11 +13,11 @@ from goodseed.config import Storage
 from goodseed.errors import ReadOnlyError
 from goodseed.paths import RunFiles
 from goodseed.run.backends import DisabledBackend, ReadOnlyBackend
-from goodseed.run.request import Opened
+from goodseed.run.opening.request import Opened
 
 if TYPE_CHECKING:
     from goodseed.run.backends import Backend
-    from goodseed.run.request import Request
+    from goodseed.run.opening.request import Request
     from goodseed.run.source import Source
 
 __all__ = ["PickledRun", "held_run", "opened_elsewhere", "pickled"]
