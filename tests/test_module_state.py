@@ -61,10 +61,10 @@ ALLOWED = {
     "goodseed/storage/kinds.py:_by_name": "the kinds of series that this process knows, which plugins may add to",
     "goodseed_hf/callback.py:_chosen": "which callback of a trainer logs, where there are several",
     "goodseed_hf/trl.py:_training": "TRL's trainers that are training, for libraries that do not pass them on",
-    "goodseed_lightning/handle.py:_handles": "loggers that are unpickled find their run again",
-    "goodseed_lightning/handle.py:_open_runs": "loggers that are unpickled find their run again",
-    "goodseed_lightning/watching.py:_register_once": "a hook of torch is registered once",
-    "goodseed_lightning/watching.py:_watched": "modules of torch that are watched, by the process's one hook",
+    "goodseed_lightning/processes/handle.py:_handles": "loggers that are unpickled find their run again",
+    "goodseed_lightning/processes/handle.py:_open_runs": "loggers that are unpickled find their run again",
+    "goodseed_lightning/training/watching.py:_register_once": "a hook of torch is registered once",
+    "goodseed_lightning/training/watching.py:_watched": "modules of torch that are watched, by the process's one hook",
 }
 
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import goodseed
 from goodseed import GoodseedError, InvalidTypeError, InvalidValueError, RunClosedError
 from goodseed.config_values import config_leaves
-from goodseed_lightning import watching
-from goodseed_lightning.checkpoints import Checkpoints, LogModel, Saved, facts
 from goodseed_lightning.frameworks import LoggerBase, is_rank_zero
-from goodseed_lightning.handle import RunHandle
-from goodseed_lightning.length import Length
 from goodseed_lightning.places import file_name, save_directory
-from goodseed_lightning.silent import SilentRun
-from goodseed_lightning.steps import Evaluation, StepCounter
-from goodseed_lightning.values import sort_values
+from goodseed_lightning.processes.handle import RunHandle
+from goodseed_lightning.processes.silent import SilentRun
+from goodseed_lightning.training import watching
+from goodseed_lightning.training.checkpoints import Checkpoints, LogModel, Saved, facts
+from goodseed_lightning.training.length import Length
+from goodseed_lightning.training.steps import Evaluation, StepCounter
+from goodseed_lightning.training.values import sort_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-    from goodseed_lightning.relayed import RelayedRun
+    from goodseed_lightning.processes.relayed import RelayedRun
 
     AnyRun: TypeAlias = goodseed.Run | RelayedRun
 

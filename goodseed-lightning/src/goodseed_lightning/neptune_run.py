@@ -13,7 +13,7 @@ from goodseed import GoodseedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from goodseed_lightning.steps import StepCounter
+    from goodseed_lightning.training.steps import StepCounter
 
 __all__ = ["NeptuneField", "NeptuneRun"]
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.config_values import config_leaves, config_value
 from goodseed.values import as_number
-from goodseed_lightning.relay import ANSWERED, READING, connect
+from goodseed_lightning.processes.relay import ANSWERED, READING, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from multiprocessing.connection import Connection
 
-    from goodseed_lightning.relay import Address
+    from goodseed_lightning.processes.relay import Address
 
 __all__ = ["RelayedRun", "reach"]
 

@@ -14,13 +14,13 @@ from weakref import WeakValueDictionary
 
 from goodseed import GoodseedError, InvalidValueError, Run, RunExistsError
 from goodseed_lightning.frameworks import versions
-from goodseed_lightning.relay import Relay
-from goodseed_lightning.relayed import RelayedRun, reach
+from goodseed_lightning.processes.relay import Relay
+from goodseed_lightning.processes.relayed import RelayedRun, reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from goodseed_lightning.relay import Address
+    from goodseed_lightning.processes.relay import Address
 
 __all__ = ["RunHandle"]
 

@@ -32,7 +32,7 @@ def last_step(run: Run, path: str) -> float | None:
 
 
 class KnowsLastStep(Protocol):
-    """A run of another process: a `goodseed_lightning.relayed.RelayedRun`."""
+    """A run of another process: a `goodseed_lightning.processes.relayed.RelayedRun`."""
 
     def last_step(self, path: str) -> float | None:
         """The highest step that the series ``path`` has; None without a point."""

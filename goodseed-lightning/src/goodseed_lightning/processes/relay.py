@@ -17,7 +17,7 @@ import time
 from multiprocessing.connection import Client, Listener
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from goodseed_lightning.steps import last_step
+from goodseed_lightning.training.steps import last_step
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -1,0 +1,1 @@
+"""The one run of a training, as each of its processes sees it."""
