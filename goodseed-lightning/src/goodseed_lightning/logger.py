@@ -9,11 +9,10 @@ import goodseed
 from goodseed import GoodseedError, InvalidTypeError, InvalidValueError, RunClosedError
 from goodseed.config_values import config_leaves
 from goodseed_lightning.frameworks import LoggerBase, is_rank_zero
-from goodseed_lightning.places import file_name, save_directory
 from goodseed_lightning.processes.handle import RunHandle
 from goodseed_lightning.processes.silent import SilentRun
 from goodseed_lightning.training import watching
-from goodseed_lightning.training.checkpoints import Checkpoints, LogModel, Saved, facts
+from goodseed_lightning.training.checkpoints import Checkpoints, LogModel, Saved, facts, file_name, save_directory
 from goodseed_lightning.training.length import Length
 from goodseed_lightning.training.steps import Evaluation, StepCounter
 from goodseed_lightning.training.values import sort_values

@@ -1,16 +1,18 @@
-"""Logs the checkpoints that ``ModelCheckpoint`` saves."""
+"""Logs the checkpoints that ``ModelCheckpoint`` saves, and names the directory that they go to."""
 
 from __future__ import annotations
 
 import json
+import os
 import weakref
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Checkpoints", "LogModel", "Saved"]
+__all__ = ["Checkpoints", "LogModel", "Saved", "file_name", "save_directory"]
 
+_MAX_NAME_CHARACTERS: Final = 80
 LogModel = Literal[True, False, "all"]
 
 
@@ -91,3 +93,15 @@ def _namespace(number: int) -> str:
 
 def _score(score: Any) -> float | None:
     return None if score is None else float(score)
+
+
+def file_name(name: str) -> str:
+    """``name`` with all replaced that a file's name can't hold on some system."""
+    kept = "".join(letter if letter.isalnum() or letter in " -_.=+" else "-" for letter in name)
+    return kept.strip(" .-")[:_MAX_NAME_CHARACTERS].strip(" .-") or "run"
+
+
+def save_directory(log_dir: str | os.PathLike[str] | None, run_id: str) -> str:
+    """The absolute path of a directory of the run's own, below ``log_dir`` or ``goodseed_logs``."""
+    base = os.fspath(log_dir) if log_dir is not None else "goodseed_logs"
+    return os.path.abspath(os.path.join(os.path.expanduser(base), run_id))
