@@ -33,7 +33,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from goodseed.remote.reader import RemoteRun
     from goodseed.sync.download import download_run
-    from goodseed.sync.progress import Progress
+    from goodseed.terminal import Progress
 
     files = run_files(arguments.project, arguments.run_id)
     client = client_of(arguments)

@@ -12,8 +12,7 @@ from goodseed.cli.remote import client_of
 from goodseed.errors import AuthenticationError, GoodseedError, ProjectNotFoundError
 from goodseed.paths import RunFiles
 from goodseed.storage.catalog import Catalog
-from goodseed.sync.progress import Progress
-from goodseed.terminal import printable
+from goodseed.terminal import Progress, printable
 
 if TYPE_CHECKING:
     import argparse

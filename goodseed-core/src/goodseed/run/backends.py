@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from goodseed.errors import DisabledError, ReadOnlyError
 from goodseed.storage.writer import CloseReport, RunWriter
+from goodseed.terminal import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -141,13 +142,20 @@ class WriterBackend:
 
     def close(self, end: RunEnd, *, is_patient: bool, timeout: float | None) -> CloseReport:
         """Store everything and write the run's end; as long as it takes, or, when not patient, for some seconds."""
-        return self._writer.close(
-            end.status,
-            meta={"closed_at": end.closed_at},
-            configs=end.configs,
-            timeout_seconds=self._close_seconds,
-            is_patient=is_patient,
-        )
+        inbox = self._writer.inbox
+        total = inbox.waiting_bytes
+        progress = Progress("Storing", total >> 20, "MiB")
+        try:
+            return self._writer.close(
+                end.status,
+                meta={"closed_at": end.closed_at},
+                configs=end.configs,
+                timeout_seconds=self._close_seconds,
+                is_patient=is_patient,
+                on_wait=(lambda: progress.show((total - inbox.waiting_bytes) >> 20)) if is_patient else None,
+            )
+        finally:
+            progress.end()
 
 
 class _Silent:

@@ -13,7 +13,7 @@ from goodseed.storage.series import KnownShape, SeriesIds, Shapes
 from goodseed.storage.string_sets import apply_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from goodseed.storage.kinds import Kind, StoredValue
 
@@ -124,17 +124,20 @@ class Batch:
         """Whether the config at ``path`` is among them."""
         return any(row[0] == path for row in self._configs)
 
-    def store(self, connection: sqlite3.Connection) -> None:
-        """Write it all, inside the caller's transaction; may be called again if that one is rolled back."""
+    def store(self, connection: sqlite3.Connection, on_progress: Callable[[], None] | None = None) -> None:
+        """Write it all, inside the caller's transaction; may be called again if that one is rolled back.
+
+        ``on_progress`` is called after every thousand points or so.
+        """
         self._tables.store(connection)
         series = sorted(self._series(), key=lambda entry: entry[0])
-        points = Upsert(connection, NUMBERS)
+        points = Upsert(connection, NUMBERS, on_progress=on_progress)
         for id_, steps, values, times in series:
             points.add(repeat(id_, len(times)), steps, values, times)
         points.finish()
         for kind, rows in self._values.items():
             rows.sort(key=lambda row: row[:2])  # a stable sort: of two points at one step, the later stays so
-            others = Upsert(connection, kind)
+            others = Upsert(connection, kind, on_progress=on_progress)
             others.add(*zip(*rows, strict=True))
             others.finish()
         if self._configs:
@@ -182,18 +185,27 @@ class Upsert:
     through the rows.
     """
 
-    def __init__(self, connection: sqlite3.Connection, kind: Kind, *, mark: int = 0) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        kind: Kind,
+        *,
+        mark: int = 0,
+        on_progress: Callable[[], None] | None = None,
+    ) -> None:
         """Nothing is written yet.
 
         Args:
             connection: In a transaction.
             kind: Whose points they are.
             mark: What ``uploaded`` becomes. If not 0, rows that are there and still the same are marked, and no others.
+            on_progress: Called after each statement.
         """
         self._connection: Final = connection
         self._table: Final = kind.point_table
         self._column: Final = kind.column
         self._mark: Final = mark
+        self._on_progress: Final = on_progress
         self._columns: Final[tuple[list[StoredValue], ...]] = ([], [], [], [])
 
     def add(self, *columns: Iterable[StoredValue]) -> None:
@@ -216,6 +228,8 @@ class Upsert:
             for place, column in enumerate(self._columns):
                 parameters[place::4] = column[offset : offset + rows]
             self._connection.execute(statement, parameters)
+            if self._on_progress is not None:
+                self._on_progress()
         for column in self._columns:
             del column[:end]
 

@@ -51,7 +51,7 @@ __all__ = ["Session"]
 
 _logger: Final = logging.getLogger("goodseed")
 BATCH_POINTS: Final = 260_000  # transactions this large write each page of the table once; some 25 MB of memory
-_HURRIED_BATCH_POINTS: Final = 30_000
+_BATCH_BYTES: Final = 16 << 20  # as many of one path; texts are longer
 _BUSY_SECONDS: Final = 0.5  # callers may be waiting, none of them for a second
 _COPIED_PAGES: Final = 1_000  # between two looks for a fork
 _MODIFIED_EVERY_SECONDS: Final = 5.0
@@ -169,28 +169,29 @@ class Session:
         if not segments:
             return False
         batch = Batch(self._tables)
-        taken = 0
+        taken = taken_bytes = 0
         for segment in segments:
             end = replay(memoryview(segment.memory), HEADER_BYTES, segment.generation, batch)
             if end < segment.used:  # never happens, and is no reason to say nothing
                 _logger.error("goodseed: %s: %d bytes can't be read, and are lost.", inbox.path, segment.used - end)
+            inbox.note_progress()
             taken += 1
-            # Callers that wait for room want it soon.
-            if batch.size >= (_HURRIED_BATCH_POINTS if inbox.is_large else BATCH_POINTS):
+            taken_bytes += segment.size
+            if batch.size >= BATCH_POINTS or taken_bytes >= _BATCH_BYTES:
                 break
         # A segment in memory has no number that would mean anything after the process's death.
-        self._commit(batch, max(segment.generation for segment in segments[:taken]))
+        self._commit(batch, max(segment.generation for segment in segments[:taken]), inbox.note_progress)
         inbox.give_back(segments[:taken])
         return taken < len(segments)
 
-    def _commit(self, batch: Batch, drained: int) -> None:
+    def _commit(self, batch: Batch, drained: int, on_progress: Callable[[], None]) -> None:
         now = time.monotonic()
         is_due = now - self._modified_at >= _MODIFIED_EVERY_SECONDS and not batch.has_config(_MODIFICATION)
         if is_due:
             batch.add_configs([self._modification_row()])
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            batch.store(self._connection)
+            batch.store(self._connection, on_progress)
             note_changes(self._connection, batch.touched())
             if drained:
                 set_drained(self._connection, drained)

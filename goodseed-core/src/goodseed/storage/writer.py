@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import os
 import sqlite3
 import threading
@@ -60,6 +59,12 @@ class _Ending:
     configs: Sequence[tuple[str, str, str, str]]
     is_patient: bool
     timeout_seconds: float
+    began_at: float
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the process is to end, whatever is still to be stored."""
+        return not self.is_patient and time.monotonic() >= self.began_at + self.timeout_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +204,7 @@ class RunWriter:
         configs: Sequence[tuple[str, str, str, str]],
         timeout_seconds: float,
         is_patient: bool,
+        on_wait: Callable[[], None] | None = None,
     ) -> CloseReport:
         """Store everything, write the run's end, and leave one file; what can't be stored stays in the inbox.
 
@@ -209,34 +215,41 @@ class RunWriter:
             meta: More for ``run_meta``.
             configs: The last configs.
             timeout_seconds: How long to try.
-            is_patient: Count the time from the last success only, however much there is to store.
+            is_patient: Count the time from the last progress only, however much there is to store.
+            on_wait: Called all the time while it goes on.
         """
         if self._is_foreign:
             return CloseReport(is_stored=True, dropped=0)
         self.end_logging(configs)
         with self._close_lock:
+            now = time.monotonic()
             if self._ending is None:
-                self._stored_at = time.monotonic()
-                self._ending = _Ending(status, meta, self._last_configs, is_patient, timeout_seconds)
+                self.inbox.progressed_at = now
+                self._ending = _Ending(status, meta, self._last_configs, is_patient, timeout_seconds, now)
             elif not is_patient:  # a close goes on, and now the process is to end
-                self._ending = replace(self._ending, is_patient=False, timeout_seconds=timeout_seconds)
+                self._ending = replace(self._ending, is_patient=False, timeout_seconds=timeout_seconds, began_at=now)
         self._wake.set()
-        since = None if is_patient else time.monotonic()
-        self._await_end(timeout_seconds / 2, since)
+        since = None if is_patient else now
+        self._await_end(timeout_seconds / 2, since, on_wait)
         if not self._done.is_set:
             self.inbox.rescue()  # the writer's thread hangs
         is_hopeless = not is_patient and self.inbox.kept_in is not None
-        self._await_end(timeout_seconds * _HOPELESS if is_hopeless else timeout_seconds + _LAST_WAIT_SECONDS, since)
+        self._await_end(
+            timeout_seconds * _HOPELESS if is_hopeless else timeout_seconds + _LAST_WAIT_SECONDS, since, on_wait
+        )
         unkept = 0 if self._is_stored else self.inbox.unkept
         return CloseReport(self._is_stored, self.inbox.dropped + unkept, self.inbox.kept_in)
 
-    def _await_end(self, seconds: float, since: float | None) -> None:
+    def _await_end(self, seconds: float, since: float | None, on_wait: Callable[[], None] | None) -> None:
         """Wait until the writer's thread has ended, that long since then, or since it last stored anything."""
-        wait_until(
-            lambda: self._done.is_set or time.monotonic() >= (self._stored_at if since is None else since) + seconds,
-            None,
-            self._done,
-        )
+
+        def is_over() -> bool:
+            if on_wait is not None:
+                on_wait()
+            began = self.inbox.progressed_at if since is None else since
+            return self._done.is_set or time.monotonic() >= began + seconds
+
+        wait_until(is_over, None, self._done)
 
     # -- forks ----------------------------------------------------------------------------------------------------
 
@@ -287,11 +300,12 @@ class RunWriter:
                 if session.wal_held and not is_urgent:
                     session.checkpoint_if_long()  # most readers hold it up for some milliseconds
                     if session.wal_held:
+                        self.inbox.note_progress()
                         continue  # every commit makes the log longer: fewer and larger ones make it less so
                 if now - checked_at >= _DELETED_CHECK_SECONDS or ending:
                     checked_at = now
                     self._restore_if_deleted(session)
-                is_all = self._store_all(session, ending)
+                is_all = self._store_all(session)
                 if ending:
                     session.write_end(ending.status, ending.meta, ending.configs)
                     self._is_stored = is_all
@@ -301,6 +315,7 @@ class RunWriter:
                     return
                 backoff = 0.0
                 self.inbox.is_stuck = False
+                self.inbox.note_progress()
                 self._warned.discard("storage")
             except Exception as error:  # noqa: BLE001 - the thread lives on, and what is logged waits in the inbox
                 self.inbox.is_stuck = True
@@ -308,23 +323,24 @@ class RunWriter:
                 self._answer(error)
                 if ending:
                     self.inbox.rescue()  # at once: there is no telling how long this process lives
-                if ending and time.monotonic() >= self._stored_at + ending.timeout_seconds:
+                if ending and time.monotonic() >= self.inbox.progressed_at + ending.timeout_seconds:
                     return
                 backoff = min(_LONGEST_BACKOFF_SECONDS, max(_INTERVAL_SECONDS, backoff * 2))
                 if ending:
                     backoff = min(backoff, _INTERVAL_SECONDS)
 
-    def _store_all(self, session: Session, ending: _Ending | None) -> bool:
+    def _store_all(self, session: Session) -> bool:
         """Store what the inbox holds; False when the process is to end before that is done."""
-        give_up = math.inf if ending is None or ending.is_patient else time.monotonic() + ending.timeout_seconds
         requests = [self._requests[index] for index in range(len(self._requests))]
         is_more = True
         session.on_stored = self._on_stored
         while is_more:
             is_more = session.drain(self.inbox)
-            session.checkpoint_if_long(may_wait=ending is None and not is_more)
+            session.checkpoint_if_long(may_wait=self._ending is None and not is_more)
             self._stored_at = time.monotonic()
-            if is_more and self._stored_at >= give_up:
+            self.inbox.is_stuck = False
+            self.inbox.note_progress()
+            if is_more and self._ending is not None and self._ending.is_out_of_time:
                 return False
         for request in requests:
             request.action(session)

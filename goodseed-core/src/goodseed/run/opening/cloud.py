@@ -10,8 +10,8 @@ from goodseed.paths import run_files
 from goodseed.remote.destination import connect
 from goodseed.remote.reader import RemoteRun
 from goodseed.run.backends import ReadOnlyBackend, WriterBackend
-from goodseed.sync.progress import Progress
 from goodseed.sync.worker import Registration, SyncWorker
+from goodseed.terminal import Progress
 from goodseed.times import now_text
 
 if TYPE_CHECKING:

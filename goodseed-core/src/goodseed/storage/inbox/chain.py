@@ -23,11 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["Handle", "SegmentChain"]
 
 _WORTH_WAKING_BYTES: Final = 2 << 20
-_ROOMY_BYTES: Final = 64 << 20  # up to here callers never wait for the writer
-_LIMIT_BYTES: Final = 2 << 30
-_STUCK_ROOMY_BYTES: Final = 256 << 20  # as long as it can't be stored, callers go on unhindered up to here
-_PATIENCE_SECONDS: Final = 60.0
-_STUCK_PATIENCE_SECONDS: Final = 0.5
+_BOUND_BYTES: Final = 64 << 20  # what may wait; callers wait for the writer from here on
+_STUCK_BOUND_BYTES: Final = 256 << 20  # the same as long as nothing can be stored
+_PATIENCE_SECONDS: Final = 30.0  # of callers, from the last sign that the writer stores anything
+_PAGED_OUT_BYTES: Final = 8 << 20  # what waits beyond this takes no memory of the process
 _RETRY_SECONDS: Final = 0.25
 
 # Where callers write, the high half of a record's word there, and the whole word of a POINT record: one tuple, so that
@@ -44,6 +43,7 @@ class SegmentChain:
         kept_in: Where `keep_elsewhere` has put a copy of what was not stored by then.
         unkept: How many records in memory `keep_elsewhere` found no room for.
         is_stuck: The writer can't store anything just now, and says so here.
+        progressed_at: When the writer last had nothing to store, or stored a part of it, by `time.monotonic`.
     """
 
     def __init__(self, path: Path, wake: Wake, on_full: Callable[[OSError], None]) -> None:
@@ -65,6 +65,7 @@ class SegmentChain:
         self.dropped = self.unkept = 0
         self.kept_in: Path | None = None
         self.is_stuck = False
+        self.progressed_at = clock.monotonic()
         self._chain: deque[Segment] = deque([self._file.take(0)])
         self._active: Handle = _handle(self._chain[0])
         if self._file.error is not None:
@@ -78,7 +79,6 @@ class SegmentChain:
             )
         low = unpack_word(record)[0] & 0xFFFFFFFF
         rest = record[8:]
-        deadline = clock.monotonic() + _STUCK_PATIENCE_SECONDS
         while True:
             active = self._active
             write, high, _ = active
@@ -86,69 +86,89 @@ class SegmentChain:
                 write(pack_word(high | low) + rest)
                 return True
             except ValueError:  # the segment is full, or sealed
-                if not self._renew(active, len(record), deadline):
+                if not self._renew(active, len(record)):
                     self.dropped += 1
                     return False
 
-    def _renew(self, full: Handle, size: int, deadline: float) -> bool:
+    def _renew(self, full: Handle, size: int) -> bool:
         """Put a segment with room in place of ``full``; False when no room is left."""
-        if self._is_crowded():  # back-pressure: as long as the writer gives segments back, it is worth waiting for
-            self._wake.set()
-            wait_until(lambda: self._active is not full or self.is_stuck or not self._is_crowded(), _PATIENCE_SECONDS)
-        if self._is_crowded() and self.is_stuck and self._file.total_bytes >= _STUCK_ROOMY_BYTES:
-            wait_until(lambda: not self._is_crowded(), max(0.0, deadline - clock.monotonic()))
-        with self._lock:
-            if self._active is not full:
-                return True
-            if self._no_room_until > clock.monotonic():
-                return False
-            try:
-                segment = self._take(size)
-            except OSError as error:
-                self._no_room_until = clock.monotonic() + _RETRY_SECONDS
-                self._on_full(error)
-                return False
-            self._chain.append(segment)
-            self._active = _handle(segment)
-            for other in self._chain:
-                if other is not segment:
-                    other.seal()
-            if self._file.error is not None:
-                self._on_full(self._file.error)
-            if sum(waiting.size for waiting in self._chain) - segment.size >= _WORTH_WAKING_BYTES:
-                self._wake.set()  # less than that waits for the writer's next round: few large transactions are fast
-        return True
+        while True:
+            if self._is_crowded():  # back-pressure: as long as the writer gives segments back, it is worth waiting for
+                self._wake.set()
+                wait_until(lambda: self._active is not full or not self._is_crowded() or self._is_hopeless(), None)
+            with self._lock:
+                if self._active is not full:
+                    return True
+                if self._is_crowded() and not self._is_hopeless():
+                    continue
+                if self._no_room_until > clock.monotonic():
+                    return False
+                try:
+                    segment = self._take(size)
+                except OSError as error:
+                    self._no_room_until = clock.monotonic() + _RETRY_SECONDS
+                    self._on_full(error)
+                    return False
+                self._use(segment)
+                if self._file.error is not None:
+                    self._on_full(self._file.error)
+                waiting_bytes = self._file.taken_bytes - segment.size
+                for other in self._chain:
+                    if other is not segment and other.seal() and waiting_bytes >= _PAGED_OUT_BYTES:
+                        other.page_out()
+                if waiting_bytes >= _WORTH_WAKING_BYTES:
+                    self._wake.set()  # less waits for the writer's next round: few large transactions are fast
+            return True
+
+    def _use(self, segment: Segment) -> None:
+        self._chain.append(segment)
+        self._active = _handle(segment)
 
     def _is_crowded(self) -> bool:
-        return self._file.total_bytes >= _ROOMY_BYTES and not self._file.has_free
+        is_stored = not self.is_stuck and self._is_in_time()
+        return self._file.taken_bytes >= (_BOUND_BYTES if is_stored else _STUCK_BOUND_BYTES)
+
+    def _is_hopeless(self) -> bool:
+        return not self._is_in_time()
+
+    def _is_in_time(self) -> bool:
+        return clock.monotonic() - self.progressed_at < _PATIENCE_SECONDS
 
     def _take(self, size: int) -> Segment:
-        if self._file.total_bytes >= _LIMIT_BYTES and not self._file.has_free:
-            raise OSError(f"{_LIMIT_BYTES >> 30} GiB wait to be stored already")
+        if self._is_crowded():
+            raise OSError(f"{_STUCK_BOUND_BYTES >> 20} MiB wait to be stored already")
         return self._file.take(size)
 
     # -- what the writer does -------------------------------------------------------------------------------------
 
     @property
+    def waiting_bytes(self) -> int:
+        """About how much waits to be stored."""
+        return self._file.taken_bytes
+
+    @property
     def is_large(self) -> bool:
         """Whether callers will soon have to wait."""
-        return self._file.total_bytes >= _ROOMY_BYTES // 2 and not self._file.has_free
+        return self._file.taken_bytes >= _BOUND_BYTES // 2
+
+    def note_progress(self) -> None:
+        """A part of what waits is stored, or will be with the rest of its transaction; not said while that fails."""
+        if not self.is_stuck:
+            self.progressed_at = clock.monotonic()
 
     def seal(self) -> list[Segment]:
         """Seal all that holds a record, and return it, oldest first; callers go on in another segment."""
         with self._lock:
-            if self._is_closed:
+            if self._is_closed or not self._chain:
                 return sorted(self._chain, key=_order)
             last = self._chain[-1]
             if not last.is_empty:
                 try:
-                    segment = self._take(0)
-                except OSError as error:  # callers find it sealed, and ask for room themselves
+                    if not self._is_crowded():
+                        self._use(self._take(0))
+                except OSError as error:
                     self._on_full(error)
-                    last.seal()
-                else:
-                    self._chain.append(segment)
-                    self._active = _handle(segment)
+                last.seal()  # where there is no other, callers find it sealed, and ask for room themselves
             sealed = [segment for segment in self._chain if segment is not self._chain[-1] or segment.is_sealed]
             for segment in sealed:
                 segment.seal()
@@ -162,9 +182,8 @@ class SegmentChain:
                 self._file.give_back(segment)
                 self._drained = max(self._drained, segment.generation)
             if not self._chain and not self._is_closed:
-                segment = self._file.take(0)
-                self._chain.append(segment)
-                self._active = _handle(segment)
+                with contextlib.suppress(OSError):  # callers find the last one sealed, and ask for room themselves
+                    self._use(self._take(0))
 
     def unstored(self) -> list[FoundSegment]:
         """A copy of what is not stored yet, oldest first, for readers while nothing can be stored."""

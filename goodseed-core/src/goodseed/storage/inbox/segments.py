@@ -6,9 +6,11 @@ life of the file), and, once sealed, how many bytes were used. Segments follow o
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import struct
+import sys
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -35,7 +37,8 @@ _HEADER: Final = struct.Struct("=8sQQQ")
 _FIRST_BYTES: Final = GRANULE_BYTES
 _LARGEST_BYTES: Final = 1 << 20  # one segment is one transaction at least
 _CROWDED_BYTES: Final = 64 << 20  # from here on larger ones: a mapping takes a file descriptor each
-_CROWDED_LARGEST_BYTES: Final = 16 << 20
+_CROWDED_LARGEST_BYTES: Final = 2 << 20
+_PAGE_OUT: Final = getattr(mmap, "MADV_DONTNEED", None) if sys.platform == "linux" else None
 _MEMORY_LIMIT_BYTES: Final = 64 << 20
 
 
@@ -59,14 +62,20 @@ class Segment:
     memory: mmap.mmap = field(repr=False)
     used: int = 0
 
-    def seal(self) -> None:
-        """Let no further record in: a write at the end of a mapping fails. Does nothing the second time."""
+    def seal(self) -> bool:
+        """Let no further record in: a write at the end of a mapping fails. Returns False, and does nothing, later."""
         if self.used:  # one that is full to its last byte is sealed by nobody yet
-            return
+            return False
         end = self.memory.tell()
         self.memory.seek(self.size)
         self.used = end
         self.memory[:HEADER_BYTES] = segment_header(self.size, self.generation, self.used)
+        return True
+
+    def page_out(self) -> None:
+        """Leave what it holds to the file's pages in the kernel, until somebody looks at it."""
+        if self.offset is not None and _PAGE_OUT is not None:
+            self.memory.madvise(_PAGE_OUT)
 
     @property
     def is_sealed(self) -> bool:
@@ -123,9 +132,9 @@ class SegmentFile:
         return self._end + self._memory_bytes
 
     @property
-    def has_free(self) -> bool:
-        """Whether `take` would use a segment again."""
-        return bool(self._free)
+    def taken_bytes(self) -> int:
+        """What the segments take that are in use."""
+        return self.total_bytes - sum(size for _, size in tuple(self._free))
 
     def take(self, record_bytes: int) -> Segment:
         """Return an empty segment with room for a record of that size.
@@ -134,22 +143,28 @@ class SegmentFile:
             OSError: Neither the disk nor the memory limit (64 MiB) has room.
         """
         needed = record_bytes + HEADER_BYTES
-        while fitting := [extent for extent in self._free if extent[1] >= needed]:
+        largest = _CROWDED_LARGEST_BYTES if needed <= _CROWDED_LARGEST_BYTES else math.inf
+        usual = _CROWDED_LARGEST_BYTES if self.total_bytes >= _CROWDED_BYTES else self._next_size
+        size = max(usual, whole_granules(needed))
+        while fitting := [extent for extent in self._free if needed <= extent[1] <= largest]:
             extent = max(fitting, key=lambda extent: (extent[1] <= _LARGEST_BYTES, extent[1]))
             try:
                 self._free.remove(extent)
             except ValueError:  # a signal's handler was faster
                 continue
-            return self._map(*extent)
-        usual = _CROWDED_LARGEST_BYTES if self.total_bytes >= _CROWDED_BYTES else self._next_size
-        size = max(usual, whole_granules(needed))
+            try:
+                segment = self._map(*extent)
+            except OSError as error:  # no file descriptor is left
+                self._free.append(extent)
+                return self._map_memory(size, error)
+            self.error = None
+            return segment
         before = self._end
         try:
             segment = self._map(self._extend(size), size)
         except OSError as error:
             self._claims.pop(before, None)
             self._end = before
-            self.error = error
             return self._map_memory(size, error)
         self.error = None
         self._next_size = min(self._next_size * 4, _LARGEST_BYTES)
@@ -179,6 +194,7 @@ class SegmentFile:
         return self._start(mmap.mmap(self._descriptor, size, offset=offset), offset, size, next(self._generations))
 
     def _map_memory(self, size: int, error: OSError) -> Segment:
+        self.error = error
         if self._memory_bytes + size > _MEMORY_LIMIT_BYTES:
             raise error
         self._memory_bytes += size
