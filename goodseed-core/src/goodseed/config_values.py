@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
-import sys
 from collections import deque
-from collections.abc import Iterator, Mapping, ValuesView
+from collections.abc import Mapping, ValuesView
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from enum import Enum
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from goodseed.config_objects import (
+    children_of,
+    class_name,
+    has_no_text,
+    int_text,
+    is_endless,
+    key_text,
+    name_of,
+    scalar,
+)
 from goodseed.errors import GoodseedError, InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.plugins import call_first
@@ -92,7 +100,7 @@ def encode_config(value: object, path: str = "") -> Encoded:
     if isinstance(plain, bool):
         return Encoded("bool", "true" if plain else "false")
     if isinstance(plain, int):
-        return Encoded("int", _int_text(plain))
+        return Encoded("int", int_text(plain))
     if isinstance(plain, float):
         return Encoded("float", repr(float(plain)))
     if isinstance(plain, datetime):
@@ -114,7 +122,7 @@ class _Encoder:
         """Add what ``value`` makes to the leaves."""
         try:
             found = value if type(value) in _SCALARS else _converted(path, value)
-            children = None if isinstance(found, _SCALARS) else _children(found)
+            children = None if isinstance(found, _SCALARS) else children_of(found)
             if children is None or (path and not len(children)):
                 self._add(check_attribute_path(path), self.leaf(path, found, above))
                 return
@@ -133,7 +141,7 @@ class _Encoder:
                 self.flatten(child_path, child, inside)
 
     def _path_part(self, key: object, path: str) -> str:
-        name = _key(key, path)
+        name = key_text(key, path)
         if self._on_refused is None:
             return name
         return as_text(name).replace("\0", "\\0") or "''"  # a framework's key that no path can hold
@@ -160,7 +168,7 @@ class _Encoder:
         return plain  # type: ignore[no-any-return]
 
     def _text_set(self, path: str, value: AbstractSet[object]) -> set[str]:
-        texts = [self._replaced(_last(path), as_text(_scalar(item))) for item in value]
+        texts = [self._replaced(_last(path), as_text(scalar(item))) for item in value]
         if len(set(texts)) < len(texts):
             raise InvalidValueError(f"Config {path!r}: two members of the set are the same text: make them strings.")
         return set(texts)
@@ -170,16 +178,16 @@ class _Encoder:
         found = value if type(value) in _SCALARS else _converted(path, value)
         if isinstance(found, str) and not isinstance(found, Enum):
             return self._replaced(key, as_text(found))
-        plain = _scalar(found)
+        plain = scalar(found)
         if isinstance(plain, _SCALARS):
-            return _int_text(plain) if not is_leaf and isinstance(plain, int) and _is_endless(plain) else plain
+            return int_text(plain) if not is_leaf and isinstance(plain, int) and is_endless(plain) else plain
         if isinstance(plain, datetime):
             return plain if is_leaf else plain.isoformat()
         if isinstance(found, (*_LISTS, AbstractSet)) and not isinstance(found, Mapping):
             inside = _inside(path, value, above)
             items = sorted(found, key=as_text) if isinstance(found, AbstractSet) else found
             return [self._part(f"{path}/{place}", item, inside, key) for place, item in enumerate(items)]
-        children = _children(found)
+        children = children_of(found)
         if children is None:
             return self._replaced(key, self._text(path, found))
         return self._object(path, children, _inside(path, value, above))
@@ -187,7 +195,7 @@ class _Encoder:
     def _object(self, path: str, children: Mapping[Any, object], inside: tuple[int, ...]) -> dict[str, Any]:
         parts: dict[str, Any] = {}
         for key in children:
-            name = as_text(_key(key, path))
+            name = as_text(key_text(key, path))
             try:
                 if name in parts:
                     raise InvalidValueError(f"Config {path!r} has the key {name!r} twice: rename one of them.")
@@ -210,13 +218,13 @@ class _Encoder:
             arguments = [self._text(path, part) for part in value.args]
             arguments += [f"{name}={self._text(path, part)}" for name, part in value.keywords.items()]
             return f"partial of {', '.join([self._text(path, value.func), *arguments])}"
-        name = _name_of(value)
+        name = name_of(value)
         if name is not None:
             return name
         if self._on_refused is not None and hasattr(value, "named_parameters"):
-            return _class_name(value)  # the text of a module of torch may take pages
-        if _has_no_text(type(value)):
-            return _class_name(value)
+            return class_name(value)  # the text of a module of torch may take pages
+        if has_no_text(type(value)):
+            return class_name(value)
         try:
             return as_text(value)
         except InvalidTypeError as error:
@@ -240,44 +248,6 @@ def _converted(path: str, value: object) -> object:
     return value if answer is None else answer
 
 
-def _scalar(value: object) -> Any:
-    """A member of an ``Enum`` as its value or its name, a date as text, NaT as None; else ``value`` itself."""
-    if isinstance(value, Enum):  # its str() is not the same in every version of Python
-        if isinstance(value, (int, float, str)):
-            return value.value
-        return f"{type(value).__name__}.{value.name}"
-    if isinstance(value, datetime):
-        return value if value == value else None
-    return value.isoformat() if isinstance(value, date) else value
-
-
-def _children(value: object) -> Mapping[Any, object] | None:
-    if isinstance(value, Mapping):
-        return value
-    if isinstance(value, (_argparse_namespace(), SimpleNamespace)):
-        return vars(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _DataclassFields(value)
-    return None
-
-
-class _DataclassFields(Mapping[str, object]):
-    """The fields of a dataclass, each read when it is asked for: one of them may raise."""
-
-    def __init__(self, value: Any) -> None:
-        self._value: Final = value
-        self._names: Final = [field.name for field in dataclasses.fields(value)]
-
-    def __getitem__(self, name: str) -> object:
-        return getattr(self._value, name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-
 def _inside(path: str, value: object, above: tuple[int, ...]) -> tuple[int, ...]:
     if id(value) in above:
         raise InvalidValueError(f"Config {path[:60]!r} contains itself: leave the reference out.")
@@ -286,51 +256,8 @@ def _inside(path: str, value: object, above: tuple[int, ...]) -> tuple[int, ...]
     return (*above, id(value))
 
 
-def _argparse_namespace() -> type:
-    """``argparse.Namespace``, where somebody has imported it: whoever has one to log has."""
-    return getattr(sys.modules.get("argparse"), "Namespace", SimpleNamespace)
-
-
-def _key(key: object, path: str) -> str:
-    if isinstance(key, Enum):
-        return key.name
-    try:
-        return key if isinstance(key, str) else str(key)
-    except Exception as error:  # whatever a foreign __str__ may raise
-        raise InvalidTypeError(f"Config {path!r} has {describe(key)} as a key, which can't be made text.") from error
-
-
 def _last(path: str) -> str:
     return path.rsplit("/", 1)[-1]
-
-
-def _is_endless(value: int) -> bool:
-    """Whether Python refuses to print the integer: one of over 4,300 digits."""
-    return value.bit_length() > 14_000
-
-
-def _int_text(value: int) -> str:
-    try:
-        return str(int(value))
-    except ValueError:
-        return hex(value)
-
-
-def _name_of(value: object) -> str | None:
-    """The name of a class or a function, whose text would hold an address that is new in every process."""
-    if isinstance(value, type) or (callable(value) and isinstance(getattr(value, "__qualname__", None), str)):
-        if getattr(value, "__origin__", None) is not None and getattr(value, "__args__", None):
-            return None  # list[int], whose name is that of list
-        return f"{getattr(value, '__module__', None) or 'builtins'}.{value.__qualname__}"  # type: ignore[union-attr]
-    return None
-
-
-def _class_name(value: object) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"
-
-
-def _has_no_text(kind: type) -> bool:
-    return all(getattr(kind, name) is getattr(object, name) for name in ("__str__", "__repr__"))
 
 
 def _refusal(path: str, value: object, error: BaseException) -> InvalidTypeError:

@@ -1,4 +1,4 @@
-"""Makes typed calls of the wire protocol, checks answers, and turns refusals into errors."""
+"""Makes typed calls of the wire protocol."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
-from goodseed.errors import (
-    AuthenticationError,
-    ProjectNotFoundError,
-    RemoteError,
-    RemoteRefusedError,
-    RunNotFoundError,
-)
+from goodseed.errors import AuthenticationError, RemoteRefusedError, RunNotFoundError
 from goodseed.remote import wire
+from goodseed.remote.answers import Answers, harmless
 from goodseed.remote.messages import Body, Capabilities, Identity, RejectedPoint
 
 if TYPE_CHECKING:
@@ -36,8 +31,6 @@ _SMALL_BYTES: Final = 8 << 20
 _LARGE_BYTES: Final = 1 << 30
 _LARGE_SECONDS: Final = 600.0
 _GZIP_LEVEL: Final = 1
-_RETRYABLE: Final = frozenset({408, 425, 429})
-_MAX_DETAIL: Final = 300
 _PAGE: Final = 10_000
 
 
@@ -50,6 +43,7 @@ class Client:
 
     def __init__(self, transport: Transport) -> None:
         self._transport: Final = transport
+        self._answers: Final = Answers(transport.api_url)
 
     @property
     def api_url(self) -> str:
@@ -83,15 +77,15 @@ class Client:
         """Whose key this is."""
         answer = self._json("GET", "/api/v1/auth/me")
         user = answer.get("user") if isinstance(answer, dict) else None
-        return Identity(self._field(answer, "name"), _harmless(user) or None)
+        return Identity(self._answers.field(answer, "name"), harmless(user) or None)
 
     def workspaces(self) -> list[str]:
         """The names of the workspaces that the key can see."""
-        return self._column(self._json("GET", "/api/v1/workspaces"), "id")
+        return self._answers.column(self._json("GET", "/api/v1/workspaces"), "id")
 
     def projects(self, workspace: str) -> list[str]:
         """The names of a workspace's projects."""
-        return self._column(self._json("GET", f"/api/v1/workspaces/{_part(workspace)}/projects"), "name")
+        return self._answers.column(self._json("GET", f"/api/v1/workspaces/{_part(workspace)}/projects"), "name")
 
     def create_project(self, workspace: str, name: str) -> None:
         """Make a project."""
@@ -100,7 +94,7 @@ class Client:
     def runs(self, workspace: str, project: str) -> list[dict[str, Any]]:
         """The runs of a project, each with at least ``run_id``."""
         answer = self._json("GET", f"/api/v1/workspaces/{_part(workspace)}/projects/{_part(project)}/runs")
-        self._column(answer, "run_id")
+        self._answers.column(answer, "run_id")
         return list(answer)
 
     # -- writing --------------------------------------------------------------------------------------------------
@@ -126,7 +120,7 @@ class Client:
             if is_written:  # who may write makes the run that is not there
                 raise self._only_views(wanted.workspace) from None
             raise
-        remote_id = self._field(answer, "id")
+        remote_id = self._answers.field(answer, "id")
         if is_written and answer.get("role") == "viewer":
             raise self._only_views(wanted.workspace)
         return remote_id
@@ -142,7 +136,7 @@ class Client:
         body = _compressed(json.dumps({"configs": configs}, ensure_ascii=False))
         answer = self._send(f"/api/v1/runs/{_part(remote_id)}/configs", body)
         if answer.status != 204:
-            self._must_be_json(answer)
+            self._answers.as_json(answer)
 
     def request(self, several: Sequence[Points]) -> Any:
         """What `ingest` sends of whole columns."""
@@ -160,12 +154,12 @@ class Client:
     def ingest(self, remote_id: str, request: Any) -> list[RejectedPoint]:
         """Send points; returns those that were not taken."""
         answer = self._send(f"/api/v1/runs/{_part(remote_id)}/ingest", request.content, request.content_type)
-        content = self._must_be_json(answer) if answer.body else None
+        content = self._answers.as_json(answer) if answer.body else None
         rejected = content.get("rejected") if isinstance(content, dict) else None
         if not isinstance(rejected, list):
             return []
         return [
-            RejectedPoint(item["index"], _harmless(item.get("detail")))
+            RejectedPoint(item["index"], harmless(item.get("detail")))
             for item in rejected
             if isinstance(item, dict) and type(item.get("index")) is int and item["index"] >= 0
         ]
@@ -184,13 +178,13 @@ class Client:
         """A run's details, with its ``configs``."""
         answer = self._json("GET", f"/api/v1/runs/{_part(remote_id)}", max_bytes=_LARGE_BYTES)
         if not isinstance(answer, dict) or not isinstance(answer.get("configs"), list):
-            raise self._strange("details of a run without configs")
+            raise self._answers.strange("details of a run without configs")
         return answer
 
     def paths(self, remote_id: str, kind: str) -> list[str]:
         """The paths of a run's series of one kind, by its name, sorted."""
         answer = self._json("GET", f"/api/v1/runs/{_part(remote_id)}/paths", max_bytes=_LARGE_BYTES)
-        self._column(answer, "path")
+        self._answers.column(answer, "path")
         return sorted(item["path"] for item in answer if item.get("type") == kind)
 
     def series(
@@ -208,7 +202,7 @@ class Client:
         answer = self._read(remote_id, kind, query)
         wanted = "buckets" if answer.get("downsampled") is True else "raw_points"
         if not isinstance(answer.get(wanted), list):
-            raise self._strange(f"a {kind.name} without {wanted}")
+            raise self._answers.strange(f"a {kind.name} without {wanted}")
         return answer
 
     def pages(
@@ -220,7 +214,7 @@ class Client:
             answer = self._read(remote_id, kind, {"path": path, "limit": page, "offset": offset})
             points = answer.get("points")
             if not isinstance(points, list):
-                raise self._strange(f"a {kind.name} series without points")
+                raise self._answers.strange(f"a {kind.name} series without points")
             yield from points
             offset += len(points)
             limit = None if limit is None else limit - len(points)
@@ -232,14 +226,14 @@ class Client:
         address = f"/api/v1/runs/{_part(remote_id)}/data/{kind.endpoint}?{given}"
         answer = self._json("GET", address, max_bytes=_LARGE_BYTES)
         if not isinstance(answer, dict):
-            raise self._strange("data that are no object")
+            raise self._answers.strange("data that are no object")
         return answer
 
     # -- how ------------------------------------------------------------------------------------------------------
 
     def _json(self, method: str, path: str, body: object = None, *, max_bytes: int = _SMALL_BYTES) -> Any:
         content = None if body is None else json.dumps(body).encode()
-        return self._must_be_json(self._call(method, path, content, max_bytes=max_bytes))
+        return self._answers.as_json(self._call(method, path, content, max_bytes=max_bytes))
 
     def _send(self, path: str, body: bytes, content_type: str = "application/json") -> Response:
         return self._call("POST", path, body, {"Content-Encoding": "gzip", "Content-Type": content_type})
@@ -260,55 +254,9 @@ class Client:
         )
         if answer.status in (200, 201, 202, 204):
             if answer.content_type == "text/html":
-                raise self._strange("a web page, as the login page of a network does")
+                raise self._answers.strange("a web page, as the login page of a network does")
             return answer
-        raise self._refusal(answer)
-
-    def _refusal(self, answer: Response) -> Exception:
-        code, text = _explanation(answer.body)
-        if answer.status == 401:
-            return AuthenticationError(
-                f"The API key is wrong, or no longer valid, at {self.api_url}{text}. "
-                "Set GOODSEED_API_KEY to a valid one, or run goodseed login."
-            )
-        if answer.status == 403:
-            return AuthenticationError(
-                f"The API key has no access{text} ({self.api_url}). Use another key or another workspace."
-            )
-        if code == "Project.NotFound":
-            return ProjectNotFoundError(
-                f"{self.api_url} has no such project{text}. Make it there, or correct project=…"
-            )
-        if code == "Run.NotFound":
-            return RunNotFoundError(f"{self.api_url} has no such run{text}.")
-        if 400 <= answer.status < 500 and answer.status not in _RETRYABLE:
-            message = f"{self.api_url} answered {answer.status}{text}"
-            return RemoteRefusedError(message, status=answer.status, code=code)
-        if 300 <= answer.status < 400:
-            return self._strange(f"a redirect ({answer.status}), which is not followed")
-        return RemoteError(
-            f"{self.api_url} answered {answer.status}{text}", retry_after_seconds=answer.retry_after_seconds
-        )
-
-    def _must_be_json(self, answer: Response) -> Any:
-        try:
-            return json.loads(answer.body)
-        except (ValueError, RecursionError):
-            raise self._strange("no JSON") from None
-
-    def _field(self, answer: object, name: str) -> str:
-        value = answer.get(name) if isinstance(answer, dict) else None
-        if not isinstance(value, str) or not value:
-            raise self._strange(f"nothing called {name!r}")
-        return value
-
-    def _column(self, answer: object, name: str) -> list[str]:
-        if not isinstance(answer, list):
-            raise self._strange("no list")
-        return [self._field(item, name) for item in answer]
-
-    def _strange(self, what: str) -> RemoteError:
-        return RemoteError(f"{self.api_url} gave {what}: it is no Goodseed server, or something stands between")
+        raise self._answers.refusal(answer)
 
 
 def split_project(client: Client, project: str) -> tuple[str, str]:
@@ -333,21 +281,3 @@ def _compressed(body: str) -> bytes:
 
 def _part(text: str) -> str:
     return quote(text, safe="")
-
-
-def _explanation(body: bytes) -> tuple[str, str]:
-    """The code of an error, and what is to be shown of it."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return "", ""
-    if not isinstance(content, dict):
-        return "", ""
-    said = [text for key in ("title", "detail") if (text := _harmless(content.get(key)))]
-    return str(content.get("error_code") or ""), f" ({': '.join(said)})" if said else ""
-
-
-def _harmless(text: object) -> str:
-    """The remote's words, in one line that no terminal obeys."""
-    shown = text[:_MAX_DETAIL] if isinstance(text, str) else ""
-    return "".join(character if character.isprintable() else " " for character in shown).strip().rstrip(".")

@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from goodseed.columns import Points
 from goodseed.errors import RemoteError, RemoteRefusedError
 from goodseed.remote.wire import Encoder
 from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.outbox import REFUSED, UPLOADED, Mark
+from goodseed.sync.items import MAX_BODY, Item, Request, by_trait, parts_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from goodseed.remote.client import Client
     from goodseed.remote.messages import Capabilities, RejectedPoint
-    from goodseed.storage.kinds import Kind, StoredValue
+    from goodseed.storage.kinds import Kind
     from goodseed.storage.outbox import PendingConfig
 
 __all__ = ["Source", "Uploader"]
@@ -27,9 +28,7 @@ _logger: Final = logging.getLogger("goodseed")
 _MAX_CONFIGS: Final = 1_000
 _MAX_POINTS: Final = 50_000
 _MAX_VALUE_BYTES: Final = 4 << 20
-_MAX_BODY: Final = 8 << 20  # half of what the protocol allows
 _SUSPICIOUS: Final = 20  # refusals of single items in a row: it is not the items
-_SHOWN: Final = 120
 _REFUSALS: Final = (400, 413, 415, 422)
 
 
@@ -51,24 +50,6 @@ class Source(Protocol):
 
     def mark(self, mark: Mark) -> None:
         """Write ``mark`` into the run file; raises where that fails."""
-
-
-class _Item(NamedTuple):
-    """A point by itself.
-
-    Attributes:
-        encoded: What the remote is sent of it.
-        size: About how many bytes that has.
-        path: Its series.
-        row: Step, value as it is stored, and time.
-        trait: What a plain remote may refuse it for.
-    """
-
-    encoded: Any
-    size: int
-    path: str
-    row: tuple[float, StoredValue, float]
-    trait: str
 
 
 class Uploader:
@@ -144,7 +125,7 @@ class Uploader:
     def _send_ahead(self, kind: Kind, should_stop: Callable[[], bool]) -> None:
         """Make the next request while one is under way."""
         with ThreadPoolExecutor(1, "goodseed-upload") as sender:
-            under_way: tuple[_Request, Any] | None = None
+            under_way: tuple[Request, Any] | None = None
             while not should_stop() and (some := self._source.points(kind, _MAX_POINTS, _MAX_VALUE_BYTES)):
                 for request in self._requests(kind, some):
                     if under_way is not None:
@@ -153,10 +134,10 @@ class Uploader:
             if under_way is not None:
                 self._finish(kind, under_way[0], under_way[1].result())
 
-    def _requests(self, kind: Kind, several: Sequence[Points]) -> Iterator[_Request]:
+    def _requests(self, kind: Kind, several: Sequence[Points]) -> Iterator[Request]:
         """Series whose points any remote takes, many to a request; after them the others, to be taken apart."""
         if self._capabilities.takes_packed(kind):
-            yield _Request(several, self._client.request(several))
+            yield Request(several, self._client.request(several))
             return
         waiting: list[Points] = []
         texts: list[str] = []
@@ -164,26 +145,26 @@ class Uploader:
         size = 0
         for points in several:
             text = self._encode(kind, points)
-            if text is None or len(text) > _MAX_BODY:
+            if text is None or len(text) > MAX_BODY:
                 apart.append(points)
                 continue
-            if size + len(text) > _MAX_BODY:
-                yield _Request(waiting, self._client.request_of(texts))
+            if size + len(text) > MAX_BODY:
+                yield Request(waiting, self._client.request_of(texts))
                 waiting, texts, size = [], [], 0
             waiting.append(points)
             texts.append(text)
             size += len(text)
         if waiting:
-            yield _Request(waiting, self._client.request_of(texts))
+            yield Request(waiting, self._client.request_of(texts))
         if apart:
-            yield _Request(apart, None)
+            yield Request(apart, None)
 
     def _encode(self, kind: Kind, points: Points) -> str | None:
         if kind is not NUMBERS:
             return None
         return self._encoder.points(points.path, points.steps, points.values, points.times)  # type: ignore[arg-type]
 
-    def _try(self, request: _Request) -> list[RejectedPoint] | None:
+    def _try(self, request: Request) -> list[RejectedPoint] | None:
         """Send it; None when it is to be taken apart."""
         if request.content is None:
             return None
@@ -194,7 +175,7 @@ class Uploader:
                 raise
             return None
 
-    def _finish(self, kind: Kind, request: _Request, rejected: list[RejectedPoint] | None) -> None:
+    def _finish(self, kind: Kind, request: Request, rejected: list[RejectedPoint] | None) -> None:
         if rejected is not None and not rejected:
             self._in_a_row = 0
             self._source.mark(Mark(UPLOADED, points=request.several, is_alone=self._source.is_alone))
@@ -204,14 +185,14 @@ class Uploader:
         if rejected:
             self._settle_rejected(kind, items, rejected)
             return
-        for trait, group in _by_trait(items, takes_all=self._takes_all):
-            for part in _parts(group):
+        for trait, group in by_trait(items, takes_all=self._takes_all):
+            for part in parts_of(group):
                 self._send_alike(kind, trait, part)
 
-    def _send_alike(self, kind: Kind, trait: str, items: Sequence[_Item]) -> None:
+    def _send_alike(self, kind: Kind, trait: str, items: Sequence[Item]) -> None:
         """Send points that have a trait in common; when a remote takes none with it, that is found out once."""
 
-        def mark(items: Sequence[_Item], state: int) -> None:
+        def mark(items: Sequence[Item], state: int) -> None:
             self._mark_items(kind, items, state)
 
         if trait not in self._untaken:
@@ -224,38 +205,38 @@ class Uploader:
                 if error.status not in _REFUSALS:
                     raise
                 self._untaken.add(trait)
-                self._report(f"{trait}, such as {_shown(items[0])}", str(error))
+                self._report(f"{trait}, such as {shown(items[0])}", str(error))
             else:
                 self._send(items, self._post_items, mark)
                 return
         mark(items, REFUSED)
         self.refused += len(items)
 
-    def _items(self, kind: Kind, points: Points) -> Iterator[_Item]:
+    def _items(self, kind: Kind, points: Points) -> Iterator[Item]:
         for row in zip(points.steps, points.values, points.times, strict=True):
             encoded, size, trait = self._client.one_point(kind, points.path, *row)
-            yield _Item(encoded, size, points.path, row, trait)
+            yield Item(encoded, size, points.path, row, trait)
 
     # -- single items ---------------------------------------------------------------------------------------------
 
-    def _post_items(self, items: Sequence[_Item]) -> Collection[int]:
+    def _post_items(self, items: Sequence[Item]) -> Collection[int]:
         rejected = self._client.ingest(self._remote_id, self._client.request_of([item.encoded for item in items]))
         for point in rejected:
-            self._report(_shown(items[point.index]), point.reason)
+            self._report(shown(items[point.index]), point.reason)
         return {point.index for point in rejected if point.index < len(items)}
 
-    def _settle_rejected(self, kind: Kind, items: Sequence[_Item], rejected: Sequence[RejectedPoint]) -> None:
+    def _settle_rejected(self, kind: Kind, items: Sequence[Item], rejected: Sequence[RejectedPoint]) -> None:
         """The remote took the request and named points that it left out."""
         out = {point.index: point.reason for point in rejected if point.index < len(items)}
         for index, reason in out.items():
-            self._report(_shown(items[index]), reason)
+            self._report(shown(items[index]), reason)
         self._mark_items(kind, [items[index] for index in sorted(out)], REFUSED)
         self.refused += len(out)
         taken = [item for index, item in enumerate(items) if index not in out]
         self._mark_items(kind, taken, UPLOADED)
         self._count(len(taken))
 
-    def _mark_items(self, kind: Kind, items: Sequence[_Item], state: int) -> None:
+    def _mark_items(self, kind: Kind, items: Sequence[Item], state: int) -> None:
         several = [
             Points(path, kind.name, *zip(*(item.row for item in some), strict=True))
             for path, some in groupby(items, key=lambda item: item.path)
@@ -298,7 +279,7 @@ class Uploader:
                 raise RemoteError(f"{error}, whatever it is sent") from error
             mark(items, REFUSED)
             self.refused += 1
-            self._report(_shown(items[0]), str(error))
+            self._report(shown(items[0]), str(error))
             return
         self._in_a_row = 0
         if rejected:
@@ -324,41 +305,3 @@ class Uploader:
             what,
             reason,
         )
-
-
-class _Request(NamedTuple):
-    """Whole series for one request, and what is sent of them; None for those that are to be taken apart."""
-
-    several: Sequence[Points]
-    content: Any
-
-
-def _by_trait(items: Sequence[_Item], *, takes_all: bool) -> list[tuple[str, list[_Item]]]:
-    """What any remote takes first; what a plain one may refuse goes by itself, and holds nothing else back."""
-    if takes_all:
-        return [("", list(items))]
-    groups: dict[str, list[_Item]] = {"": []}
-    for item in items:
-        groups.setdefault(item.trait, []).append(item)
-    return [(trait, group) for trait, group in groups.items() if group]
-
-
-def _parts(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
-    """``items`` in requests of at most `_MAX_BODY` characters, but for a single one that is longer."""
-    start, size = 0, 0
-    for index, item in enumerate(items):
-        if size + item.size > _MAX_BODY and index > start:
-            yield items[start:index]
-            start, size = index, 0
-        size += item.size
-    if len(items) > start:
-        yield items[start:]
-
-
-def _shown(item: _Item | PendingConfig) -> str:
-    text = (
-        f"{item.encoded}"
-        if isinstance(item, _Item)
-        else f"config {item.path!r} of {len(item.value or ''):,} characters"
-    )
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
