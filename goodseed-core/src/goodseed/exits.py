@@ -22,7 +22,7 @@ def _exit(*arguments: Any) -> Any:
     for listener in listeners:
         try:
             listener(*arguments[:1] or (None,))
-        except Exception as error:  # noqa: BLE001 - the process ends as it is told to, whatever we fail to note
+        except Exception as error:  # noqa: BLE001 - the process exits in any case, whatever we fail to store
             import logging
 
             logging.getLogger("goodseed").warning("goodseed: the exit code could not be noted: %r", error)

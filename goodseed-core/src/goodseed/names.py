@@ -50,7 +50,7 @@ _LONGEST_SUFFIX_LENGTH: Final = 12
 
 
 def candidates() -> Iterator[str]:
-    """Ids for a new run, ever longer, without end: take the first that nobody has.
+    """Ids for a new run, longer and longer, without end: take the first that is free.
 
     They come from the operating system's random numbers, so that a training's seeds neither decide nor notice them.
     """

@@ -186,9 +186,9 @@ def _temporary_home(wanted: str) -> Path:
     try:
         found = home.lstat()
     except OSError:
-        return home  # whoever writes there says so
+        return home  # the first write into it raises
     if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "geteuid") and found.st_uid != os.geteuid()):
-        home = Path(tempfile.mkdtemp(prefix=f"goodseed-{_user()}-"))  # somebody else has taken the name
+        home = Path(tempfile.mkdtemp(prefix=f"goodseed-{_user()}-"))  # another user has taken the name
         os.environ["GOODSEED_HOME"] = str(home)  # for the rest of this process, and its children
     if home not in _told:
         _told.add(home)

@@ -78,9 +78,9 @@ def list_runs(
 
     Returns:
         One dictionary a run, wherever it is: ``run_id`` (what ``run_id=`` takes), ``project``, ``name``, ``state``
-        (``running``, ``finished``, ``failed`` or ``crashed``), ``end_reason`` (None where it ended well, or nobody
-        knows), ``created_at`` and ``closed_at`` (ISO 8601, UTC) and ``duration_seconds``. What a remote does not say
-        is None.
+        (``running``, ``finished``, ``failed`` or ``crashed``), ``end_reason`` (None if it ended well, or the reason
+        is unknown), ``created_at`` and ``closed_at`` (ISO 8601, UTC) and ``duration_seconds``. What a remote does not
+        tell is None.
 
     Raises:
         InvalidTypeError, InvalidValueError: ``project`` is invalid.

@@ -28,7 +28,7 @@ def utc_text(seconds: float) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """A time that somebody has written, in UTC; one without a zone is taken to be in UTC already.
+    """A stored time in UTC; one without a zone is taken to be in UTC already.
 
     Raises:
         ValueError, OverflowError: It is no ISO 8601 time, or of no year from 1 to 9999.
@@ -38,7 +38,7 @@ def parse_time(text: str) -> datetime:
 
 
 def as_utc(text: str) -> str:
-    """A time that somebody has written, as a text in UTC; one that is in UTC stays as it is.
+    """A stored time as a text in UTC; one that is in UTC stays as it is.
 
     Raises:
         ValueError, OverflowError: See `parse_time`.

@@ -92,7 +92,7 @@ def describe(value: object) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """What an exception of somebody else says, cut at 300 characters; its type alone where its text fails as well."""
+    """The message of a foreign exception, cut at 300 characters; only its type if the message can't be made."""
     try:
         return f"{type(error).__name__}: {error}"[:300]
     except Exception:  # noqa: BLE001 - the exception is the user's, too

@@ -11,8 +11,9 @@ import keras
 
 import goodseed
 from goodseed.config_values import config_leaves
-from goodseed.held_run import HeldRun, last_step
+from goodseed.held_run import HeldRun
 from goodseed.trials import current_trial
+from goodseed_keras.counting import Counter
 from goodseed_keras.facts import learning_rate, model_configs
 from goodseed_keras.values import Numbers
 
@@ -70,20 +71,11 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _forget(self) -> None:
         """Count from the beginning."""
-        self._offset = 0
-        self._last_epoch = -1
-        self._batches = 0
-        self._begun = -1
-        self._in_epoch = -1
-        self._is_first_epoch = True
+        self._counter = Counter()
         self._has_looked = False
-        self._first_epoch = 0
-        self._tests = 0
         self._has_facts = False
-        self._is_again = False
         self._began = 0.0
         self._inner_params: dict[str, Any] | None = None
-        self._predicted = 0
 
     @property
     def run(self) -> goodseed.Run:
@@ -130,8 +122,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
             super().set_params(self._inner_params)
             self._inner_params = None
         self._find_trial()
-        self._is_first_epoch = True
-        self._is_again = self._held.is_training
+        self._counter.begin_fit(is_again=self._held.is_training)
         self._held.is_training = True
         self._has_facts = False
         self._safely("configs", self._store_facts)
@@ -153,28 +144,13 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def _look_back(self) -> None:
         """A run that there was before has epochs, batches and evaluations already: they stay."""
         if not self._has_looked and (self._given is not None or any(name in self._run_kwargs for name in _OURS)):
-            self._safely("earlier steps", self._see_steps)
+            self._safely("earlier steps", lambda: self._counter.look_back(self.run))
         self._has_looked = True
-
-    def _see_steps(self) -> None:
-        self._last_epoch = int(last_step(self.run, ("train/",)))
-        self._batches = int(last_step(self.run, ("batch/",))) + 1
-        self._tests = int(last_step(self.run, ("test/",))) + 1
-        self._predicted = int(last_step(self.run, ("predict/",))) + 1
-        self._is_again = True
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Put a fit that begins again behind the one before."""
-        if self._is_first_epoch:
-            # A fit that did not end, or that another process began, goes on where it says; the epochs that are done
-            # once more take the place of the first ones. One that begins as that one did is another one.
-            if not (self._is_again and epoch > self._first_epoch):
-                self._offset = max(0, self._last_epoch + 1 - epoch)
-                self._first_epoch = epoch
-            self._is_first_epoch = False
-            if _is_first_process():
-                self._safely("fit/max_steps", lambda: self._store_length(epoch))
-        self._in_epoch = -1
+        if self._counter.begin_epoch(epoch) and _is_first_process():
+            self._safely("fit/max_steps", lambda: self._store_length(epoch))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Log what ``History`` keeps."""
@@ -182,8 +158,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
             return
         values = self._numbers.of(logs or {}, "train/")
         self._add_rate(values, "train/")
-        self._log(values, epoch + self._offset)
-        self._last_epoch = max(self._last_epoch, epoch + self._offset)
+        self._log(values, self._counter.end_epoch(epoch))
         if not self._has_facts:
             self._safely("configs", self._store_facts)
 
@@ -192,24 +167,18 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._held.is_training = False
 
     def _begin_batch(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._begun = batch
+        self._counter.begin_batch(batch)
 
     def _log_batch(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         if not _is_first_process():
             return
-        # Of several steps in one execution, Keras names the last, before 3.11 the first; and one too many where the
-        # data ended before.
-        if batch == self._begun:
-            batch += (getattr(self.model, "steps_per_execution", 1) or 1) - 1
-        steps = (self.params or {}).get("steps")
-        batch = min(batch, steps - 1) if isinstance(steps, int) and steps > 0 else batch
-        before = self._batches
-        self._batches += batch - self._in_epoch if batch > self._in_epoch else batch + 1
-        self._in_epoch = batch
-        if self._batches // self._every > before // self._every or self._every == 1:
+        counter, before = self._counter, self._counter.batches
+        per_execution = getattr(self.model, "steps_per_execution", 1) or 1
+        counter.end_batch(batch, steps_per_execution=per_execution, steps=(self.params or {}).get("steps"))
+        if counter.batches // self._every > before // self._every or self._every == 1:
             values = self._numbers.of(logs or {}, "batch/")
             self._add_rate(values, "batch/")
-            self._log(values, self._batches - 1)
+            self._log(values, counter.batches - 1)
 
     # -- evaluate, predict ------------------------------------------------------------------------------------------
 
@@ -223,8 +192,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if is_validation or not _is_first_process():
             return
         self._look_back()
-        self._log(self._numbers.of(logs or {}, "test/"), self._tests)
-        self._tests += 1
+        self._log(self._numbers.of(logs or {}, "test/"), self._counter.next_test())
 
     def on_predict_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Look at the clock."""
@@ -235,8 +203,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._inner_params = None
         if _is_first_process():
             self._look_back()
-            self._log({"predict/seconds": time.monotonic() - self._began}, self._predicted)
-            self._predicted += 1
+            self._log({"predict/seconds": time.monotonic() - self._began}, self._counter.next_prediction())
 
     # -- storing ----------------------------------------------------------------------------------------------------
 
@@ -263,9 +230,9 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if not isinstance(epochs, int):
             return
         if not self._every:
-            self.run["fit/max_steps"] = epochs + self._offset
+            self.run["fit/max_steps"] = epochs + self._counter.offset
         elif isinstance(steps, int):
-            self.run["fit/max_steps"] = self._batches + (epochs - epoch) * steps
+            self.run["fit/max_steps"] = self._counter.batches + (epochs - epoch) * steps
 
     def _log(self, values: dict[str, float], step: int) -> None:
         if values:

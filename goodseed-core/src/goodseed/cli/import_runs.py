@@ -44,7 +44,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         child.add_argument("--home", default=None, metavar="DIR", help="instead of GOODSEED_HOME")
         try:
             importer.add_arguments(child)
-        except Exception as error:  # noqa: BLE001 - the other sources are there all the same
+        except Exception as error:  # noqa: BLE001 - the other sources stay usable
             report(plugin, "goodseed_importers", error)
         child.set_defaults(load=importer.load)
 

@@ -94,12 +94,12 @@ def _plugin_commands() -> list[Command]:
 
 
 def _guarded(plugin: str, add: Callable[[argparse.ArgumentParser], None]) -> Callable[[argparse.ArgumentParser], None]:
-    """The same, but for what it raises: the other commands are there all the same."""
+    """The same function, whose errors are reported: the other commands stay usable."""
 
     def add_arguments(parser: argparse.ArgumentParser) -> None:
         try:
             add(parser)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the other commands go on
+        except Exception as error:  # noqa: BLE001 - the other commands stay usable, whatever a plugin raises
             report(plugin, "goodseed_commands", error)
 
     return add_arguments
@@ -132,8 +132,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that ``argv`` asks for, by default the process's arguments.
 
     Returns:
-        The exit status: 0, 1 for a failure that stderr names, 2 for bad arguments, 130 after Ctrl-C, 141 where whoever
-        read the output has stopped.
+        The exit status: 0, 1 for a failure that stderr names, 2 for bad arguments, 130 after Ctrl-C, 141 if the reader
+        of the output has stopped.
     """
     logger, handler = logging.getLogger("goodseed"), logging.StreamHandler()
     handler.setFormatter(_HarmlessFormatter())

@@ -93,7 +93,7 @@ class _Upload:
 def _run(arguments: argparse.Namespace) -> int:
     from concurrent.futures import ThreadPoolExecutor
 
-    client_of(arguments).close()  # a missing key is said before anything else
+    client_of(arguments).close()  # a missing key is reported before anything else
     with Catalog() as catalog:
         runs = [
             run for run in catalog.runs(arguments.project) if arguments.run_id is None or run.run_id == arguments.run_id

@@ -76,7 +76,7 @@ class Examined:
     Attributes:
         file: Where it lies.
         rows: Reads it again, a row at a time.
-        notes: What is said about it.
+        notes: What to print about it.
     """
 
     file: Path

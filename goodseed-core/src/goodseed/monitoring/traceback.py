@@ -71,11 +71,11 @@ def formatted(exc_type: type[BaseException], exc: BaseException | None, tb: Trac
 
 
 class ExceptionWatch:
-    """Tells its subscribers of every exception that nobody catches, then lets the hooks of others do their work.
+    """Reports every uncaught exception to its subscribers, then calls the hooks that were installed before.
 
-    It sits in ``sys.excepthook`` and ``threading.excepthook`` while there are subscribers. Where somebody has replaced
-    ``sys.excepthook`` without calling it, it finds out at the end of the process. An exception at an interactive
-    prompt, which the process survives, does not count; nor does the end of a thread by ``SystemExit``.
+    It is installed in ``sys.excepthook`` and ``threading.excepthook`` while there are subscribers. If other code has
+    replaced ``sys.excepthook`` without calling it, it finds out at the end of the process. An exception at an
+    interactive prompt, which the process survives, does not count; nor does the end of a thread by ``SystemExit``.
     """
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ class ExceptionWatch:
                 self._thread_hook = _Chained(threading, self._on_uncaught_in_thread)
 
     def unsubscribe(self, callback: OnException) -> None:
-        """Call it no more; with the last one the hooks are taken out, unless somebody has chained onto them."""
+        """Stop calling ``callback``; after the last one, remove the hooks unless other code has chained onto them."""
         with self._lock:
             self._subscribers = tuple(other for other in self._subscribers if other != callback)
             if not self._subscribers:
@@ -169,7 +169,7 @@ class _Chained:
         return self._module.excepthook is self._hook
 
     def remove(self) -> bool:
-        """Take it out; False if somebody has put something on top."""
+        """Remove the hook; False if other code has installed one on top of it."""
         if not self.is_on_top:
             return False
         self._module.excepthook = self._before

@@ -103,7 +103,7 @@ class _DestinationClient(Client):
         self._tried(self._destination.end_run, remote_id, status)
 
     def heartbeat(self, remote_id: str) -> None:
-        """Nobody waits for one."""
+        """A destination gets no heartbeats."""
 
     def _call(self, *_: object, **__: object) -> Any:
         raise RemoteError(f"Runs are copied to {self._url}, and can't be read from there")

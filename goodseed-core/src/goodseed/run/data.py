@@ -99,7 +99,7 @@ class RunData:
         return data
 
     def _warn_if_unknown(self, path: str, kind: str, known_paths: Callable[[], list[str]]) -> None:
-        """Say once that there is no such series, and which one may be meant: a typing error looks like no data."""
+        """Warn once that there is no such series, and name the nearest: a typing error looks like no data."""
         if path in self._unknown_paths:
             return
         known = known_paths()

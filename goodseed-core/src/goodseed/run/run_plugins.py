@@ -75,7 +75,7 @@ class RunPlugins:
     def closed(self, status: str, *, is_patient: bool) -> None:
         """The run's file is whole; nothing comes after this."""
         self._call("goodseed_run_closed", _SECONDS if is_patient else _HURRIED_SECONDS, status=status)
-        self._is_over = True  # a second call, of whoever waits for the first, calls nothing
+        self._is_over = True  # a second call, which waits for the first, calls nothing
         self._wake.set()
 
     def _call(self, hook: str, seconds: float, **arguments: object) -> None:

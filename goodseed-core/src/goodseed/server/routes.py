@@ -118,7 +118,7 @@ class Store(Protocol):
         """What users have set beside the runs."""
 
     def look(self) -> None:
-        """Let the next answer show what is there now."""
+        """Let the next answer show the current state."""
 
     def projects(self) -> list[ProjectSummary]:
         """Every project, by name."""

@@ -142,7 +142,7 @@ class SettingsFiles:
 
 
 def _checked(loaded: Any) -> dict[str, Any]:
-    """What is sound in it: the file may have been edited, or be somebody else's."""
+    """The valid parts of a file's content: it may have been edited, or be foreign."""
     if not isinstance(loaded, dict):
         return {"runs": {}, "views": {}}
     runs, views = loaded.get("runs"), loaded.get("views")

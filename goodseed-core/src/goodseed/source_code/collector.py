@@ -33,7 +33,7 @@ class GitRef:
         self.repository_path: Final = None if repository_path is None else Path(repository_path)
 
     def __reduce__(self) -> str | tuple[type[GitRef], tuple[Path | None]]:
-        # DISABLED is told by its identity, which a copy in another process keeps only if it is looked up by name.
+        # DISABLED is recognized by identity: a copy in another process must look it up by name.
         return "GitRef.DISABLED" if self is GitRef.DISABLED else (GitRef, (self.repository_path,))
 
     def __repr__(self) -> str:

@@ -31,7 +31,7 @@ def collect(root: Path, *, deadline_seconds: float = _DEADLINE_SECONDS) -> Mappi
 
 
 def collect_parts(root: Path, *, deadline_seconds: float = _DEADLINE_SECONDS) -> Iterator[Mapping[str, object]]:
-    """Yield the same as `collect` returns, what is had at once first: diffs may take all the time that there is."""
+    """Yield what `collect` returns, the quick facts first: diffs may use up all the time that is left."""
     git = Git(root, time.monotonic() + deadline_seconds)
     head = git.text("rev-parse", "--verify", "--quiet", "HEAD")
     upstream = git.text("rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}")

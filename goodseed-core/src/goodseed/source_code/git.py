@@ -29,7 +29,7 @@ _MAX_DEPTH: Final = 4
 
 # What keeps a plain ``git diff`` from running programs: filters are listed and switched off one by one besides.
 _SAFE_CONFIG: Final = {
-    "core.bigFileThreshold": "16m",  # a larger file is told to differ, and is not read into memory
+    "core.bigFileThreshold": "16m",  # a larger file is reported as different, and is not read into memory
     "core.fsmonitor": "false",
     "core.hooksPath": os.devnull,
     "core.pager": "cat",

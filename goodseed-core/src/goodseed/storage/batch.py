@@ -31,7 +31,7 @@ _UPSERT_CONFIG: Final = """
 
 
 class Tables:
-    """What the writer knows of the file by heart, through all of its batches."""
+    """What the writer remembers of the file over all of its batches."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.ids: Final = {kind.name: SeriesIds(connection, kind) for kind in kinds()}
@@ -198,7 +198,7 @@ class Upsert:
         Args:
             connection: In a transaction.
             kind: Whose points they are.
-            mark: What ``uploaded`` becomes. If not 0, rows that are there and still the same are marked, and no others.
+            mark: The new value of ``uploaded``. If it is not 0, only stored rows that are still the same are marked.
             on_progress: Called after each statement.
         """
         self._connection: Final = connection

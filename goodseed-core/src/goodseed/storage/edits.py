@@ -1,9 +1,9 @@
 """Merges what people edit on a run's page with what the run's script writes.
 
-A script and a page know of one another only through the run's configs. So neither writes a whole set of tags that it
-read some time ago: both say what is added and what is removed, and whoever writes the file applies that to what is
-there. A hub gets whole values from its clients; `Edited` remembers what a client last sent of each config that somebody
-has edited since, so that only what the *script* has changed is taken over.
+A script and a page know of each other only through the run's configs. So neither writes a whole set of tags that it
+read some time ago: both name what is added and what is removed, and the process that writes the file applies that to
+the stored set. A hub gets whole values from its clients; `Edited` remembers what a client last sent for each config
+that was edited on a page since, so that only what the *script* has changed is taken over.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Edits:
 
 
 class Edited:
-    """What a client last sent of each config that somebody has edited on a hub's page since."""
+    """What a client last sent for each config that was edited on a hub's page since."""
 
     def __init__(self, meta: Mapping[str, str | None]) -> None:
         """Begin with what `changes` gave earlier, among other keys of ``run_meta``."""
@@ -107,7 +107,7 @@ class Edited:
         return list(self._sent)
 
     def sent(self, path: str) -> str | None:
-        """What the client last sent at ``path``; None where nobody has edited it, or the client sent nothing."""
+        """What the client last sent at ``path``; None if it was not edited, or the client sent nothing."""
         return self._sent.get(path, ("", None))[1]
 
     def edit(self, paths: Iterable[str], current: Mapping[str, tuple[str, str | None]]) -> None:

@@ -22,7 +22,7 @@ _FORK_WAIT_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = 0.0002
 _STEPS_BETWEEN_LOOKS: Final = 500_000  # of SQLite's virtual machine: some 20 ms
 _FIRST_ROWS: Final = 16
-_MOST_ROWS: Final = 256  # read ahead of whoever iterates: rows may be large
+_MOST_ROWS: Final = 256  # read ahead of the caller: rows may be large
 
 
 class ForkAware(Protocol):
@@ -41,9 +41,9 @@ def watch_forks(watched: ForkAware) -> None:
 
 
 class _Gate:
-    """Knows who is inside SQLite: a fork waits until nobody is, as the child could never free a mutex taken there.
+    """Knows which threads are inside SQLite: a fork waits for them, as the child could never free a mutex taken there.
 
-    It takes no lock. Whoever enters says so before looking for a fork, and a fork says so before looking for threads
+    It takes no lock. A thread registers before it looks for a fork, and a fork registers before it looks for threads
     inside: one of the two sees the other.
     """
 
@@ -52,10 +52,10 @@ class _Gate:
         self._forking: Final[dict[int, None]] = {}  # the threads that fork
         self._waiting: Final[list[None]] = []  # one element for each of them
         self.look: Final = functools.partial(max, self._waiting, key=self._park, default=None)
-        """Waits while somebody forks. Without a fork it runs no Python code: a Ctrl-C raised here would be lost."""
+        """Waits during a fork. Without one it runs no Python code: a Ctrl-C raised here would be lost."""
 
     def enter(self) -> None:
-        """Wait while somebody forks, and be inside."""
+        """Wait during a fork, then enter."""
         ident = threading.get_ident()
         inside = self._inside
         if ident in inside:
@@ -95,7 +95,7 @@ class _Gate:
         return 0
 
     def before_fork(self) -> None:
-        """Let nobody in, and wait until nobody is inside, for some seconds."""
+        """Stop threads from entering, and wait some seconds until all have left."""
         ident = threading.get_ident()
         self._forking[ident] = None
         self._waiting.append(None)
@@ -111,12 +111,12 @@ class _Gate:
             time.sleep(_PAUSE_SECONDS)
 
     def after_fork_in_parent(self) -> None:
-        """Let them in again."""
+        """Let threads enter again."""
         if self._forking.pop(threading.get_ident(), self) is None:
             self._waiting.pop()
 
     def after_fork_in_child(self) -> None:
-        """Nobody is inside: the other threads are the parent's."""
+        """Forget the parent's threads, which this process does not have."""
         self._inside.clear()
         self._forking.clear()
         self._waiting.clear()

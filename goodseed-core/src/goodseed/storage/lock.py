@@ -64,7 +64,7 @@ class WriterLock:
             os.pwrite(descriptor, f"{os.getpid()} {_host()}\n".encode(), 0)
 
     def beat(self) -> None:
-        """Say that we are alive now, for whoever finds the lock when we are not."""
+        """Store that this process is alive now, for the process that finds the lock after a crash."""
         if self._descriptor is not None:
             start = len(f"{os.getpid()} {_host()}\n".encode())
             with contextlib.suppress(OSError):  # a full disk
@@ -74,7 +74,7 @@ class WriterLock:
         """Remove the lock file and drop the lock."""
         if self._descriptor is None:
             return
-        with contextlib.suppress(OSError):  # somebody removed the directory
+        with contextlib.suppress(OSError):  # the directory was removed
             if _is_same_file(self._descriptor, self._path):
                 self._path.unlink()
         self.abandon()

@@ -56,7 +56,7 @@ class Mark:
         state: `UPLOADED` or `REFUSED`.
         configs: These configs.
         points: These points.
-        is_alone: Nobody else can have written since they were read, and each series is all that waits between its ends.
+        is_alone: No other process can have written since they were read; each series is whole between its ends.
     """
 
     state: int
@@ -190,7 +190,7 @@ class LiveOutbox(_Outbox):
 
 
 class FileOutbox(_Outbox):
-    """All that waits in a file that nobody else writes, read once from end to end."""
+    """All that waits for upload in a file that no other process writes, read once from end to end."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)

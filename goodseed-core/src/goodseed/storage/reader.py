@@ -281,7 +281,7 @@ class RunReader:
 
 
 def is_at_rest(files: RunFiles) -> bool:
-    """Whether nobody writes the run, and everything is in the database itself."""
+    """Whether no process writes the run, and everything is in the database itself."""
     if is_locked(files.lock):
         return False
     try:

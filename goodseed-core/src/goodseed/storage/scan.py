@@ -77,7 +77,7 @@ def scan(root: Path) -> Scan:
                     else:
                         files[name] = entry
         except FileNotFoundError:
-            continue  # there is no root, or somebody removed the directory
+            continue  # there is no root, or the directory was removed
         except OSError as error:
             result.problems[prefix.rstrip("/")] = f"can't be looked into: {error.strerror}"
             continue

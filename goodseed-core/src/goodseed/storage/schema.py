@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION: Final = 2
-CHECKPOINT_BYTES: Final = 16 << 20  # a write-ahead log of that length is moved into the database, and started anew
+CHECKPOINT_BYTES: Final = 16 << 20  # a write-ahead log of this length is moved into the database, and begins again
 _CACHED_STATEMENTS: Final = 64
 _FIRST_QUERY_SECONDS: Final = 10.0
 _STEPS_BETWEEN_LOOKS: Final = 100_000
@@ -68,7 +68,7 @@ _INBOX_TABLE: Final = "CREATE TABLE inbox_shapes (number INTEGER PRIMARY KEY, pa
 
 
 def lenient_text(stored: bytes) -> str:
-    """A text of a file that may be damaged, or somebody else's: what is no UTF-8 is shown as such."""
+    """A text of a file that may be damaged or foreign: invalid UTF-8 becomes replacement characters."""
     return stored.decode("utf-8", "replace")
 
 
@@ -79,7 +79,7 @@ def connect_writer(
 
     Args:
         path: The file.
-        busy_seconds: How long to wait for somebody who has locked it.
+        busy_seconds: How long to wait for a lock of another process.
         any_thread: It is used by several threads, one at a time.
         is_synced_later: The file is new, and a checkpoint brings it to the disk before anything is promised of it.
 
@@ -101,7 +101,7 @@ def connect_writer(
         # NORMAL: a commit survives the death of the process; `RunWriter.flush` makes it survive that of the machine.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")  # the writer does it between transactions
-        # A log that starts anew is cut to less than what asks for a checkpoint: its file's size says that it is due.
+        # A log that begins again is cut to less than a checkpoint needs: its file's size tells when one is due.
         connection.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_BYTES - 1}")
     except BaseException:
         connection.close()
@@ -114,9 +114,9 @@ def connect_read_only(path: Path, *, is_at_rest: bool, busy_seconds: float = 5.0
 
     Args:
         path: The file.
-        is_at_rest: Nobody writes it: it is read without locks, and without the two files that a reader of WAL leaves
-            beside it. To be closed soon, as somebody may begin to.
-        busy_seconds: How long to wait for somebody who has locked it.
+        is_at_rest: No process writes it: it is read without locks, and without the two files that a reader of WAL
+            leaves beside it. Close it soon, as a process may begin to write it.
+        busy_seconds: How long to wait for a lock of another process.
 
     Raises:
         FileFormatError: It is no run file, or of a newer version.
@@ -124,7 +124,7 @@ def connect_read_only(path: Path, *, is_at_rest: bool, busy_seconds: float = 5.0
     """
     from urllib.parse import quote
 
-    immutable = "mode=ro&immutable=1"  # immutable alone would make a file that somebody has just removed
+    immutable = "mode=ro&immutable=1"  # immutable alone would create a file that was just removed
     for mode in (immutable,) if is_at_rest else ("mode=ro", immutable):
         connection = sqlite3.connect(
             f"file:{quote(os.fsencode(path.absolute()))}?{mode}",
@@ -222,7 +222,7 @@ def create_series_tables(connection: sqlite3.Connection, kind: Kind) -> None:
 
 
 def create_inbox_table(connection: sqlite3.Connection) -> None:
-    """Make the tables that are there while a run is written, empty."""
+    """Make the tables that a file has only while its run is written, empty."""
     drop_inbox_table(connection)
     connection.execute(_INBOX_TABLE)
     begin_changes(connection)
@@ -243,7 +243,7 @@ def drained_generation(connection: sqlite3.Connection) -> int:
 
 
 def drop_inbox_table(connection: sqlite3.Connection) -> None:
-    """Remove what is there only while a run is written."""
+    """Remove the tables that a file has only while its run is written."""
     connection.execute("DROP TABLE IF EXISTS inbox_shapes")
     end_changes(connection)
 
@@ -254,14 +254,14 @@ def set_drained(connection: sqlite3.Connection, generation: int) -> None:
 
 
 def refuse_if_open(connection: sqlite3.Connection, path: Path) -> None:
-    """Make sure that nobody else has the file open; for files whose writer holds no lock that would tell.
+    """Make sure that no other process has the file open; for files whose writer holds no lock file.
 
     Raises:
-        RunInUseError: Somebody has.
+        RunInUseError: Another process has it open.
         sqlite3.Error: It can't be found out.
     """
     try:
-        # Leaving WAL takes the file for one's own, which SQLite grants to the only connection there is.
+        # Leaving WAL needs exclusive access, which SQLite grants only to the last open connection.
         mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
     except sqlite3.OperationalError as error:
         if "locked" not in str(error):

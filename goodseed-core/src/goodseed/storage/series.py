@@ -23,7 +23,7 @@ class SeriesIds:
     """The ids of one kind of series; new ones are stored with the batch that needs them."""
 
     def __init__(self, connection: sqlite3.Connection, kind: Kind) -> None:
-        """Read the ids that are there."""
+        """Read the ids in the file."""
         self._kind: Final = kind
         self._has_tables = kind in kinds_in(connection)
         table = kind.series_table
@@ -41,7 +41,7 @@ class SeriesIds:
         return self._paths[id_]
 
     def __getitem__(self, path: str) -> int:
-        """The id of ``path``, which gets one if it has none."""
+        """The id of ``path``; a new path gets one."""
         id_ = self._ids.get(path)
         if id_ is None:
             self._last = id_ = self._last + 1

@@ -1,7 +1,7 @@
 """Stores sets of strings, such as tags, and changes to them.
 
-Whoever adds a tag says so, and does not write the set that it read some time ago: meanwhile somebody may have changed
-it on the run's page, or in another process. Whoever writes the file applies the change to what is there.
+Adding a tag stores only the change, not the set that was read some time ago: it may have been changed since, on the
+run's page or in another process. The process that writes the file applies the change to the stored set.
 """
 
 from __future__ import annotations

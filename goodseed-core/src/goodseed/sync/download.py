@@ -58,7 +58,7 @@ def download_run(
         draft_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         draft_connection.close()
         try:
-            os.link(draft, files.database)  # unlike a rename, it never replaces what somebody made meanwhile
+            os.link(draft, files.database)  # unlike a rename, it never replaces a run that was made meanwhile
         except FileExistsError:
             raise RunExistsError(f"There is a run at {files.database} already; it is left as it is.") from None
     finally:

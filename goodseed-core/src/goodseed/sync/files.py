@@ -1,4 +1,4 @@
-"""Uploads a run file that nobody writes, and downloads one."""
+"""Uploads a run file that no process writes, and downloads one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FileUpload:
     """One run file, opened to be uploaded.
 
     Attributes:
-        is_alone: Nobody else writes it: its lock is held.
+        is_alone: No other process writes it: we hold its lock.
         pending: How many configs and points waited when it was opened.
         refused: How many the remote would not have.
     """
@@ -103,7 +103,7 @@ class FileUpload:
 
 @contextlib.contextmanager
 def open_for_upload(files: RunFiles, project: str, run_id: str) -> Iterator[FileUpload]:
-    """Open a run file that nobody writes; what a killed writer left in the inbox is brought in first.
+    """Open a run file that no process writes; what a killed writer left in the inbox is stored first.
 
     Raises:
         RunInUseError: A live process writes it.

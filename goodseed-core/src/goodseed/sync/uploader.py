@@ -37,7 +37,7 @@ class Source(Protocol):
 
     @property
     def is_alone(self) -> bool:
-        """Nobody else writes it, and what was read is not read again, marked or not."""
+        """Whether no other process writes it, and what was read is not read again, marked or not."""
 
     def configs(self, limit: int) -> list[PendingConfig]:
         """The first configs that wait."""
@@ -114,7 +114,7 @@ class Uploader:
                         self._finish(kind, request, self._try(request))
 
     def _leave_out(self, kind: Kind, should_stop: Callable[[], bool]) -> None:
-        """Mark what waits of a kind that the remote does not take: it stays here alone, and is said once."""
+        """Mark the points of a kind that the remote does not take: they stay local, with one warning."""
         while not should_stop() and (some := self._source.points(kind, _MAX_POINTS, _MAX_VALUE_BYTES)):
             self._report(f"points of the kind {kind.name!r}, such as {some[0].path!r}", "the remote does not take them")
             self._source.mark(Mark(REFUSED, points=some, is_alone=self._source.is_alone))

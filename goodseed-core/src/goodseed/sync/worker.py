@@ -237,7 +237,7 @@ class SyncWorker:
                     self._recover()
                     if self._is_status_sent:
                         return
-                except Exception as error:  # noqa: BLE001 - any failure is told once and tried again
+                except Exception as error:  # noqa: BLE001 - any failure is reported once, and the upload tried again
                     backoff = self._fail(error, backoff)
                     if self._status is not None and isinstance(error, _HOPELESS):
                         return

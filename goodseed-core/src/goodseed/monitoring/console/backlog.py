@@ -24,7 +24,7 @@ class Backlog:
     ``put`` takes no lock as long as there is room. Beyond about 32 MiB it only counts the lines it turns away.
 
     Args:
-        hurry: Called once when the queue has filled by an eighth, so that somebody takes before it is full.
+        hurry: Called once when an eighth of the queue is used, so that it is emptied before it is full.
     """
 
     def __init__(self, hurry: Callable[[], None], max_bytes: int = MAX_BYTES) -> None:
@@ -52,7 +52,7 @@ class Backlog:
             self._hurry()
 
     def take(self) -> tuple[list[Piece], int]:
-        """Remove and return what is there, and the number of lines dropped since the last call."""
+        """Remove and return all lines, and the number of lines dropped since the last call."""
         pieces: list[Piece] = []
         taken = 0
         while self._pieces and taken <= self._max_bytes:

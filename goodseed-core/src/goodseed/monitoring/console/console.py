@@ -71,7 +71,7 @@ class Console:
             if is_locked:
                 self._lock.release()
             return
-        # The last call goes on without the lock: whoever holds it is this very thread, or one that a signal stopped.
+        # The last call proceeds without the lock: it is held by this very thread, or by one that a signal interrupted.
         before, self._is_draining = self._is_draining, True
         ident = threading.get_ident()
         was_silenced = ident in silenced

@@ -47,7 +47,7 @@ class DescriptorTap:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody listens."""
+        """Whether there is no listener."""
         return not self._listeners
 
     def add(self, put: Put) -> None:
@@ -64,7 +64,7 @@ class DescriptorTap:
         self._listeners = tuple(other for other in self._listeners if other != put)
 
     def _restore(self) -> None:
-        # Somebody who has put another file there since keeps it.
+        # Another file that was put there since stays.
         if _identity(self._descriptor) == self._identity:
             os.dup2(self._saved, self._descriptor)
         try:

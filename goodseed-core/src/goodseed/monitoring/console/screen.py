@@ -38,7 +38,7 @@ class _Row:
         self.step: Final = step
         self.text = ""
         self.at_seconds = 0.0
-        self.is_at_start = False  # the next text takes the place of what is there
+        self.is_at_start = False  # the next text replaces the line
         self.is_redrawn = False
         self.is_changed = False
 

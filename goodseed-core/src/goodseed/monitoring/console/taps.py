@@ -1,6 +1,6 @@
 """Listens to `sys.stdout` and `sys.stderr` without replacing them.
 
-A tap replaces the ``write`` attribute of the stream *object*. Whoever holds the stream, from before or after, is seen
+A tap replaces the ``write`` attribute of the stream *object*. It sees all users of the stream, earlier and later ones
 (logging handlers, progress bars, ``print`` in C), and everything else about the stream stays as it is.
 """
 
@@ -28,10 +28,10 @@ silenced: Final[set[int]] = set()
 
 
 class StreamTap:
-    """Hands everything that is written to one stream to several listeners.
+    """Passes everything that is written to one stream to several listeners.
 
-    A tap is taken off the stream again when nobody listens, unless somebody else has put something on top of it: then
-    it stays and only passes through.
+    A tap is removed from the stream after its last listener, unless other code has patched the stream on top of it:
+    then it stays and only passes writes through.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -47,7 +47,7 @@ class StreamTap:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody listens."""
+        """Whether there is no listener."""
         return not self._listeners
 
     def install(self) -> None:
@@ -67,24 +67,24 @@ class StreamTap:
             _logger.debug("goodseed: bytes written to %r are not captured: %s", self._stream, error)
 
     def refresh(self) -> None:
-        """Put the tap back where somebody has taken it off, as IPython does at the end of the cell that installs it."""
+        """Install the tap again if other code has removed it, as IPython does after the cell that installs it."""
         if self._listeners and not self.is_on_top:
             self._patches = [patch for patch in self._patches if _is_patched(patch)]
             self._patch(self._stream, "write", self._text_write(self._stream.write))
             self._patches.insert(0, self._patches.pop())
 
     def add(self, put: Put) -> None:
-        """Let ``put`` hear what is written from now on."""
+        """Call ``put`` with what is written from now on."""
         self._listeners = (*self._listeners, put)
 
     def remove(self, put: Put) -> None:
-        """Let ``put`` hear no more, and take the tap off if nobody listens."""
+        """Stop calling ``put``, and remove the tap after the last listener."""
         self._listeners = tuple(other for other in self._listeners if other != put)
         if not self._listeners:
             self.release()
 
     def release(self) -> None:
-        """Let nobody hear any more, and leave the stream as it was."""
+        """Drop all listeners, and leave the stream as it was."""
         self._listeners = ()
         while self._patches and _is_patched(self._patches[-1]):
             target, name, _, before = self._patches.pop()
@@ -197,7 +197,7 @@ def tap(name: str, put: Put) -> StreamTap | None:
 
 
 def untap(name: str, tapped: StreamTap, put: Put) -> None:
-    """Undo `tap`; ``sys.<name>`` is left alone if somebody has set it to something else meanwhile."""
+    """Undo `tap`; ``sys.<name>`` is left alone if other code has replaced it meanwhile."""
     is_locked = _lock.acquire(timeout=0.2)  # a signal may have interrupted the thread that holds it
     try:
         tapped.remove(put)

@@ -16,7 +16,7 @@ _given_up: Final[set[str]] = set()
 
 
 class Tool:
-    """A program that prints what it knows. Once it hangs, nobody in this process tries it again.
+    """A program that prints facts about the hardware. After it has hung once, this process does not start it again.
 
     Args:
         name: Looked for on ``PATH``.
@@ -31,7 +31,7 @@ class Tool:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the tool is there and has not failed yet."""
+        """Whether the tool is installed and has not failed yet."""
         return not self._is_broken
 
     def run(self, *arguments: str) -> str | None:

@@ -54,14 +54,14 @@ def check_seconds(argument: str, seconds: object) -> float | None:
 
 
 def check_git_ref(git_ref: object) -> None:
-    """Make sure that ``git_ref`` says where the source code is, or that there is none.
+    """Make sure that ``git_ref`` is a `GitRef`, a path or None.
 
     Raises:
         InvalidTypeError: It is something else.
     """
     if git_ref is None or isinstance(git_ref, bool):
         return
-    from goodseed.source_code import GitRef  # whoever has one has imported it
+    from goodseed.source_code import GitRef  # a caller that has one has imported it
 
     if not isinstance(git_ref, GitRef):
         raise InvalidTypeError(

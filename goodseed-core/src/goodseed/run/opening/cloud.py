@@ -27,7 +27,7 @@ __all__ = ["SyncedBackend", "open_remote", "registered"]
 _logger: Final = logging.getLogger("goodseed")
 _VERDICT_SECONDS: Final = 2.0  # what a run waits for the remote at its start, and never again
 _QUIET_SECONDS: Final = 20.0
-_QUIET_AFTER_FAILURE_SECONDS: Final = 3.0  # whoever stops a training, or sees it fail, is waiting for the prompt
+_QUIET_AFTER_FAILURE_SECONDS: Final = 3.0  # after an interrupt or a failure, people wait for the prompt
 _HURRIED_SECONDS: Final = 1.5
 
 

@@ -76,7 +76,7 @@ def _open_writer(request: Request) -> Opened:
         try:
             return _open_run(request, candidate)
         except (RunExistsError, RunInUseError):
-            continue  # somebody else drew this name
+            continue  # another process drew this name
     raise AssertionError("names.candidates() has no end")
 
 

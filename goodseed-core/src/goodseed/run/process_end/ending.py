@@ -43,7 +43,7 @@ class EndingRun(Protocol):
         """Wait until everything logged so far is in the run file."""
 
     def note_process_end(self, end: ProcessEnd) -> None:
-        """The process ends in a way that nobody else has seen."""
+        """The process ends in a way that no hook or signal handler has seen."""
 
     def close_at_exit(self, *, is_patient: bool) -> None:
         """Wait for a close that goes on, or close."""
@@ -126,7 +126,7 @@ class _OpenRuns:
                 continue
             self.discard(run)
 
-    # -- signals: only those that nobody handles, as they would end the process without a word -------------------
+    # -- signals: only unhandled ones, which would end the process without a trace -------------------------------
 
     def _on_signal(self, number: int) -> None:
         if self._runs:

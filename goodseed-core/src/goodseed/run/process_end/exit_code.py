@@ -1,7 +1,7 @@
 """Finds out with which exit code the process ends, before it is over.
 
-Python tells nobody of an uncaught `SystemExit`: its code is known to `sys.exit`, which is watched while runs are open,
-to the instruction with which the program's module ended, and to `multiprocessing`. `os._exit` is watched, too.
+No hook of Python reports an uncaught `SystemExit`. Its code is found in `sys.exit`, which is watched while runs are
+open, in the instruction with which the program's module ended, and in `multiprocessing`. `os._exit` is watched, too.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class ExitWatch:
         self._patches.append((owner, name, before, wrapper))
 
     def stop(self) -> None:
-        """Leave everything as it was, but where somebody has put something on top."""
+        """Restore everything, except where other code has patched on top."""
         self._program = self._last_call = self._raised = None
         self._asked, self._was_asked = None, False
         if self._note in listeners:

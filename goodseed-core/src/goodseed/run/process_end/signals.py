@@ -1,4 +1,4 @@
-"""Handles signals that nobody else handles: closes the runs, then lets the signal end the process."""
+"""Handles signals that have no other handler: closes the runs, then lets the signal end the process."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") 
 class _Default(int):
     """The default action, with something done before it.
 
-    It is ``signal.SIG_DFL`` for whoever asks: `signal.signal` and `signal.getsignal` look handlers up among the
-    members of `signal.Handlers`, by value, and give that member. So nobody calls it as "the handler that was there
-    before", and a framework that treats the default in a way of its own goes on doing so.
+    It looks like ``signal.SIG_DFL``: `signal.signal` and `signal.getsignal` look handlers up by value among the
+    members of `signal.Handlers`, and return that member. So no code calls it as "the previous handler", and a
+    framework that treats the default action specially still does.
     """
 
     action: Callable[[int], None]
@@ -47,7 +47,7 @@ class DefaultSignals:
     """Takes the place of the default action of SIGTERM and SIGHUP while runs are open.
 
     Args:
-        action: Called, in the main thread, with the number of a signal that nobody handles; it ends the process.
+        action: Called, in the main thread, with the number of a signal without a handler; it ends the process.
     """
 
     def __init__(self, action: Callable[[int], None]) -> None:
@@ -63,7 +63,7 @@ class DefaultSignals:
         return [number for number in _SIGNALS if self.is_ours(number)]
 
     def is_ours(self, number: int) -> bool:
-        """Whether nobody else handles this signal."""
+        """Whether this signal has no other handler."""
         return _signal.getsignal(number) is self._handler
 
     def take(self) -> None:
@@ -89,7 +89,7 @@ class DefaultSignals:
         os.kill(os.getpid(), number)
 
     def _watch_for_defaults(self) -> None:
-        """Stay in place where somebody gives a signal back to what handled it before: to SIG_DFL, that is to us."""
+        """Stay installed when other code restores the previous handler, SIG_DFL: that means us."""
         if self._wrapper is not None:
             return
         before = self._before = signal.signal

@@ -25,9 +25,9 @@ _PAUSE_SECONDS: Final = 0.05  # some programs are sent a signal every millisecon
 class SignalWatch:
     """Calls ``heard`` with the number of each signal that Python handles, at once, on a thread of its own.
 
-    The interpreter writes the number to a file descriptor (`signal.set_wakeup_fd`). A process has one of these: where
-    somebody else uses it, as an asyncio loop with signal handlers does, nothing is heard. Whoever sets one gets what it
-    would have got without us: -1 in place of ours, which listens again once theirs is gone.
+    The interpreter writes the number to a file descriptor (`signal.set_wakeup_fd`). A process has one of these: while
+    other code uses it, as an asyncio loop with signal handlers does, no signal is reported. Code that sets its own gets
+    what it would get without us, -1; ours is used again once the other is removed.
     """
 
     def __init__(self, heard: Callable[[int], None]) -> None:
@@ -37,7 +37,7 @@ class SignalWatch:
         self._wrapper: Callable[..., int] | None = None
 
     def start(self) -> None:
-        """Begin to listen, if nobody else does. Call it in the main thread."""
+        """Begin to listen, if no other code does. Call it in the main thread."""
         if self._pipe is not None or os.name != "posix":
             return
         try:
@@ -112,7 +112,7 @@ def _take_over(descriptor: int) -> bool:
 
 def _give_back(descriptor: int) -> None:
     now = _signal.set_wakeup_fd(-1)
-    if now != descriptor:  # somebody else's by now
+    if now != descriptor:  # other code has set its own since
         _signal.set_wakeup_fd(now)
 
 

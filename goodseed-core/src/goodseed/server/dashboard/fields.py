@@ -41,7 +41,7 @@ class Fields:
                 raise RequestError(f"The body has an unknown member {name!r:.60}", hint=hint)
 
     def has(self, name: str) -> bool:
-        """Whether the member is there, be it null."""
+        """Whether the object has the member, even if it is null."""
         return name in self._body
 
     def text(self, name: str, default: str = "", *, max_characters: int = 4096) -> str:

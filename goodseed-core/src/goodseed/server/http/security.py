@@ -107,7 +107,7 @@ class Policy:
             raise RequestError("Only pages of this server may ask this", status=403, code="foreign_origin")
 
     def check_change(self, headers: Mapping[str, str]) -> None:
-        """Refuse a change that our own page, or somebody who holds the token, does not ask for.
+        """Refuse a change that is requested neither by our own page nor with the token.
 
         Raises:
             RequestError: The origin or the token is not ours.

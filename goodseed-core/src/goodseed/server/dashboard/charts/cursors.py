@@ -29,7 +29,7 @@ class RunState(NamedTuple):
 
     Attributes:
         text: Another one once a point may be another. It begins with ``?`` where an equal one proves nothing.
-        changes: What the writer of the run tells; None where nobody of ours writes it.
+        changes: What the run's writer has noted; None if no process of ours writes it.
     """
 
     text: str
@@ -69,7 +69,7 @@ class Cursor(NamedTuple):
 
     @classmethod
     def at_end(cls, connection: sqlite3.Connection, series: int, state: str) -> Cursor:
-        """That of a client which is told everything now."""
+        """The cursor of a client that is sent everything now."""
         step = connection.execute(_LAST, (series,)).fetchone()[0]
         return cls(state, step if isinstance(step, (int, float)) else None)
 
@@ -116,7 +116,7 @@ class JoinedCursor(NamedTuple):
 
     @classmethod
     def at_end(cls, connection: sqlite3.Connection, pair: tuple[int, int], state: str) -> JoinedCursor:
-        """That of a client which is told everything now."""
+        """The cursor of a client that is sent everything now."""
         steps = [rows[0] if (rows := connection.execute(_EARLIER, (one,)).fetchone()) else -math.inf for one in pair]
         extent = joined_extent(connection, *pair, -math.inf, min(steps))
         return cls(_end_of_both(connection, pair, state), min(steps), extent[1] if extent else -math.inf)

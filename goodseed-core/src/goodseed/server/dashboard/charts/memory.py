@@ -1,4 +1,4 @@
-"""Keeps the last read series of runs that nobody writes, in bounded memory."""
+"""Keeps the last read series of runs at rest, in bounded memory."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class LogOrder:
         tail: dict[int, list[Any]] = {}
         for place in sorted(set(self._order[first:])):
             stream = streams.get(self._numbers[place])
-            if stream is None:  # the stream is gone: the order begins anew with the next update
+            if stream is None:  # the stream is gone: the next update begins the order again
                 return {}
             passed = self._order.count(place, 0, first)
             count = self._counts[place] - passed

@@ -54,7 +54,7 @@ def get_logs(store: Store, request: Request) -> Answer:
         total = len(order)
         if cursor is not None:
             first = min(cursor[0], total)
-            if cursor[0] > total:  # the log has begun anew
+            if cursor[0] > total:  # the log has begun again
                 first = 0
         elif around_ms is not None:
             first = max(0, _number_at(reader, order, streams, around_ms / 1000) - limit // 2)
