@@ -447,6 +447,7 @@ export interface paths {
           limit?: number;
           namespace?: string;
           q?: string;
+          search_from?: number;
           stream?: string;
         };
         path: {
@@ -468,6 +469,7 @@ export interface paths {
               lines: [number, number | null, number, string, number][];
               match_total: number;
               matches: number[];
+              searched: number;
               streams: {
                 kind: "out" | "err" | "text";
                 lines: number;

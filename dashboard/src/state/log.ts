@@ -5,7 +5,15 @@ import { api } from "../api/api";
 export const PAGE = 500;
 const UPDATE_LINES = 5000;
 const EXPORT_PAGE = 5000;
+const MOST_MATCHES = 10_000;
 export type Stream = "all" | "out" | "err";
+
+/** What a search has found by now; `total` counts also what is beyond the most that are kept. */
+export interface Found {
+  matches: number[];
+  total: number;
+  isWhole: boolean;
+}
 
 /** Lines by number, fetched by pages. */
 export class LogModel {
@@ -41,10 +49,17 @@ export class LogModel {
     return logs.lines.findLast((line) => (line[1] ?? 0) <= ms)?.[0] ?? logs.first;
   }
 
-  async search(q: string): Promise<{ matches: number[]; total: number }> {
-    if (!q) return { matches: [], total: 0 };
-    const logs = await api.logs(this.project, this.id, { ...this.fields, q, limit: 1 });
-    return { matches: logs.matches, total: logs.match_total };
+  /** The lines that hold a text: those of the first lines at once, then those of more. */
+  async *search(q: string): AsyncGenerator<Found> {
+    const found: Found = { matches: [], total: 0, isWhole: false };
+    for (let from = 0; q && !found.isWhole;) {
+      const logs = await api.logs(this.project, this.id, { ...this.fields, q, search_from: from, limit: 1 });
+      found.matches = [...found.matches, ...logs.matches].slice(0, MOST_MATCHES);
+      found.total += logs.match_total;
+      from = logs.searched;
+      found.isWhole = from >= logs.total;
+      yield { ...found };
+    }
   }
 
   /** Lines that are new, or that have been written over. */

@@ -70,6 +70,39 @@ def test_search_in_logs(logged: Api) -> None:
         assert len(found["matches"]) == found["match_total"]
 
 
+def test_a_search_goes_on_where_it_ended(api: Api) -> None:
+    """A search of a long log comes in parts: each says how far it came, and together they find what is there."""
+    with goodseed.Run(project="p", run_id="log", storage="local") as run:
+        assert run.path is not None
+    _log(run, "aa", "stdout", [(float(index), f"line {index % 1000}") for index in range(120_000)])
+    _log(run, "aa", "stderr", [(float(index) + 0.5, f"line {index // 10}") for index in range(0, 120_000, 10)])
+    whole = api.get("p/p/-/run/log/logs?q=line+77&limit=1")
+
+    found, total, start = [], 0, 0
+    while start < whole["total"]:
+        part = api.get(f"p/p/-/run/log/logs?q=line+77&limit=1&search_from={start}")
+        assert part["searched"] > start
+        found, total, start = found + part["matches"], total + part["match_total"], part["searched"]
+
+    assert (132_000, 132_000) == (whole["total"], whole["searched"])
+    assert (whole["matches"], whole["match_total"]) == (found, total)
+    expected = [n for n in range(120_000) if str(n % 1000).startswith("77")]
+    assert total == len(expected) + sum(str(n).startswith("77") for n in range(12_000))
+    lines = api.get(f"p/p/-/run/log/logs?from={found[500]}&limit=1")["lines"]
+    assert "line 77" in lines[0][3]
+
+
+def test_more_matches_than_are_listed_are_counted(api: Api) -> None:
+    """The first 10,000 lines that hold a text are listed, and all of them are counted."""
+    with goodseed.Run(project="p", run_id="log", storage="local") as run:
+        assert run.path is not None
+    _log(run, "aa", "stdout", [(float(index), "same") for index in range(60_000)])
+
+    found = api.get("p/p/-/run/log/logs?q=same&limit=1")
+
+    assert (list(range(10_000)), 60_000) == (found["matches"], found["match_total"])
+
+
 def test_lines_around_a_time(logged: Api) -> None:
     """The page around a time has that time in its middle."""
     found = logged.get("p/p/-/run/log/logs?around_ms=500000&limit=11")

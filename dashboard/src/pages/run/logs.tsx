@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { download, fileName } from "../../chart/export";
 import { count } from "../../lib/format";
 import { one, setParams } from "../../state/location";
-import type { Stream } from "../../state/log";
+import type { Found, Stream } from "../../state/log";
 import { PAGE, LogModel } from "../../state/log";
 import type { TabProps } from "../../state/run-page";
 import { Icon } from "../../ui/parts/icons";
@@ -22,6 +22,13 @@ const partOf = (n: number): number => Math.max(0, Math.round((n - HALF) / HALF) 
 const SEARCH_MS = 250;
 // Wrapped lines have heights of their own: this many around the place in view are laid out.
 const WRAPPED = 1500;
+const NONE: Found = { matches: [], total: 0, isWhole: true };
+
+/** Which match is shown, of how many; dots as long as more may be found. */
+function placeOf(match: number, { total, isWhole }: Found): string {
+  if (!total) return isWhole ? "none" : "…";
+  return `${count(match + 1)} / ${count(total)}${isWhole ? "" : "…"}`;
+}
 
 export function LogsTab({ project, details: { id } }: TabProps): JSX.Element {
   const stream = (["out", "err"].includes(one("stream")) ? one("stream") : "all") as Stream;
@@ -33,7 +40,7 @@ export function LogsTab({ project, details: { id } }: TabProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ first: 0, rows: 60 });
   const [isFollowing, setFollowing] = useState(!at && !one("find"));
-  const [matches, setMatches] = useState<{ matches: number[]; total: number }>({ matches: [], total: 0 });
+  const [matches, setMatches] = useState<Found>(NONE);
   const [match, setMatch] = useState(0);
   const [marked, setMarked] = useState(-1);
   const search = one("find");
@@ -84,17 +91,23 @@ export function LogsTab({ project, details: { id } }: TabProps): JSX.Element {
   }, [project, id, stream, at]);
 
   useEffect(() => {
-    const timer = setTimeout(() => {
-      model.current
-        ?.search(search)
-        .then((found) => {
-          setMatches(found);
-          setMatch(0);
-          if (found.matches.length) jump(found.matches[0]!);
-        })
-        .catch(fail);
-    }, SEARCH_MS);
-    return () => clearTimeout(timer);
+    let isOver = false;
+    const find = async (): Promise<void> => {
+      setMatches({ ...NONE, isWhole: !search });
+      setMatch(0);
+      let isShown = false;
+      for await (const found of model.current!.search(search)) {
+        if (isOver) return;
+        setMatches(found);
+        if (!isShown && found.matches.length) jump(found.matches[0]!);
+        isShown ||= found.matches.length > 0;
+      }
+    };
+    const timer = setTimeout(() => void find().catch(fail), SEARCH_MS);
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+    };
   }, [search, stream]);
 
   const now = model.current;
@@ -163,7 +176,7 @@ export function LogsTab({ project, details: { id } }: TabProps): JSX.Element {
             onInput={(event) => setParams({ find: event.currentTarget.value || null })}
             onKeyDown={(event) => event.key === "Enter" && step(event.shiftKey ? -1 : 1)}
           />
-          {search && <span>{matches.total ? `${count(match + 1)} / ${count(matches.total)}` : "none"}</span>}
+          {search && <span>{placeOf(match, matches)}</span>}
         </label>
         {search && (
           <>

@@ -152,13 +152,14 @@ LOGS: Final = {
         integer("around_ms", "The page around a time.", -MAX_INTEGER),
         integer("limit", "How many lines at most.", 1, 5_000),
         query_of("q", {"type": "string", "maxLength": 200}, "Text to be looked for."),
+        integer("search_from", "Look for the text from that line on, as far as a quarter of a second leads."),
         query_of("cursor", {"type": "string", "pattern": "^[0-9]{1,15}-[0-9]{1,15}$"}, "That of an earlier answer."),
         query_of("full", BOOLEAN, "Lines of any length, whole."),
     ],
     "responses": answers_of(
         object_of(
             lines=list_of(row_of(COUNT, MAYBE_REAL, COUNT, TEXT, REAL)), total=COUNT, first=COUNT, folded=COUNT,
-            matches=list_of(COUNT), match_total=COUNT, cut=list_of(COUNT), cursor=TEXT,
+            matches=list_of(COUNT), match_total=COUNT, searched=COUNT, cut=list_of(COUNT), cursor=TEXT,
             streams=list_of(object_of(name=TEXT, kind={"enum": ["out", "err", "text"]}, namespace=TEXT, lines=COUNT)),
         )
     ),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import boolean, limit_of, pattern_of
 from goodseed.server.dashboard.project.columns import plain_value
-from goodseed.server.dashboard.run.log_order import REWRITTEN, LogOrder, Stream, orders_of, streams_of
+from goodseed.server.dashboard.run.log_order import REWRITTEN, LogOrder, Stream, ends_of, orders_of
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.parameters import MAX_INTEGER, integer, text
 from goodseed.server.routes import Answer, RequestError
@@ -28,9 +29,12 @@ _MAX_MATCHES: Final = 10_000
 _LINES: Final = """
     SELECT step, ts, substr(value, 1, ?), length(value) FROM string_points
     WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"""
-_MATCHES: Final = """
-    SELECT step FROM string_points WHERE series_id = ? AND value LIKE ? ESCAPE '\\' ORDER BY step"""
-_ALL_STEPS: Final = "SELECT step FROM string_points WHERE series_id = ? ORDER BY step"
+_SEARCHED_AT_ONCE: Final = 50_000
+_SEARCH_SECONDS: Final = 0.25
+_PART: Final = "SELECT step, value FROM string_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"
+_MATCHES: Final = f"SELECT step FROM ({_PART}) WHERE value LIKE ? ESCAPE '\\' LIMIT ?"
+_MATCH_COUNT: Final = f"SELECT count(*) FROM ({_PART}) WHERE value LIKE ? ESCAPE '\\'"
+_STEPS: Final = f"SELECT step FROM ({_PART})"
 _TIME: Final = "SELECT ts FROM string_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1"
 _CURSOR: Final = re.compile(r"([0-9]{1,15})-([0-9]{1,15})", re.ASCII)
 
@@ -44,13 +48,13 @@ def get_logs(store: Store, request: Request) -> Answer:
     limit = limit_of(request, 1_000, _MAX_LIMIT)
     line_characters = _MAX_CHARACTERS if boolean(request, "full") else _MAX_LINE
     pattern = pattern_of(request)
+    search_from = integer(request, "search_from")
     cursor = _cursor(request)
     dashboard = dashboard_of(store)
     entry = dashboard.entry(store, request)
     order = orders_of(dashboard).of(entry.run.path, kinds, namespace)
     with order.lock, dashboard.reading(entry.run) as reader:
-        streams = streams_of(reader, kinds, namespace)
-        order.update(reader, streams)
+        streams = order.update(reader, ends_of(reader, kinds, namespace))
         total = len(order)
         if cursor is not None:
             first = min(cursor[0], total)
@@ -63,11 +67,11 @@ def get_logs(store: Store, request: Request) -> Answer:
             first = min(total, first) if first >= 0 else max(0, total + first)
         content = _page(reader, order, streams, first, limit, line_characters)
         if pattern:
-            content |= _matches(reader, order, streams, pattern)
+            content |= _matches(reader, order, streams, pattern, search_from)
     content["total"] = total
     content["first"] = first
     content["streams"] = [
-        {"name": stream.path, "kind": stream.kind, "namespace": stream.namespace, "lines": stream.count}
+        {"name": stream.ends.path, "kind": stream.ends.kind, "namespace": stream.namespace, "lines": stream.count}
         for stream in streams
     ]
     last = first + len(content["lines"])
@@ -77,7 +81,7 @@ def get_logs(store: Store, request: Request) -> Answer:
 
 def log_cursor(reader: OpenRun) -> str:
     """Another text once there are more lines."""
-    return " ".join(f"{stream.number}:{stream.count}" for stream in streams_of(reader, ("out", "err"), None))
+    return " ".join(f"{ends.number}:{ends.last_step:g}" for ends in ends_of(reader, ("out", "err"), None))
 
 
 def _kinds(request: Request) -> tuple[str, ...]:
@@ -118,14 +122,14 @@ def _page(
         row = next(rows[number], None)
         if row is None or characters >= _MAX_CHARACTERS:
             break
-        step, time, value, length = row
+        step, seconds, value, length = row
         shown, was_folded = _folded(str(value))
         folded += was_folded
         characters += len(shown)
         if length is not None and length > line_characters:
             cut.append(n)
-        lines.append([n, _milliseconds(time), places_of[number], shown, plain_value(step)])
-    return {"lines": lines, "folded": folded, "matches": [], "match_total": 0, "cut": cut}
+        lines.append([n, _milliseconds(seconds), places_of[number], shown, plain_value(step)])
+    return {"lines": lines, "folded": folded, "matches": [], "match_total": 0, "searched": 0, "cut": cut}
 
 
 def _folded(line: str) -> tuple[str, int]:
@@ -142,21 +146,40 @@ def _milliseconds(seconds: Any) -> int | None:
     return None
 
 
-def _matches(reader: OpenRun, order: LogOrder, streams: list[Stream], pattern: str) -> dict[str, Any]:
-    found: dict[int, list[int]] = {}
+def _matches(
+    reader: OpenRun, order: LogOrder, streams: list[Stream], pattern: str, first: int | None
+) -> dict[str, Any]:
+    """The numbers of the lines that hold a text: of all lines, or of as many from ``first`` on as take no time."""
+    until = math.inf if first is None else time.monotonic() + _SEARCH_SECONDS
+    found: list[int] = []
     total = 0
-    for stream in streams:
-        steps = [step for (step,) in reader.rows(_MATCHES, stream.number, pattern)]
-        total += len(steps)
-        found[stream.number] = _indexes(reader, stream, steps)
-    return {"matches": order.numbers_of(found)[:_MAX_MATCHES], "match_total": total}
+    searched = min(first or 0, len(order))
+    while searched < len(order):
+        end = min(len(order), searched + _SEARCHED_AT_ONCE)
+        parts = order.between(searched, end)
+        here: list[int] = []
+        for stream in streams:
+            before, count = parts[stream.number]
+            part = (stream.number, stream.step_at(reader, before), count)
+            room = _MAX_MATCHES - len(found)
+            steps = [step for (step,) in reader.rows(_MATCHES, *part, pattern, room + 1)] if count else []
+            indexes = _indexes(reader, stream, steps, before, part)
+            here += order.numbers_of(stream.number, indexes[:room], searched, before)
+            total += len(steps) if len(steps) <= room else reader.rows(_MATCH_COUNT, *part, pattern)[0][0]
+        found = (found + sorted(here))[:_MAX_MATCHES]
+        searched = end
+        if time.monotonic() >= until:
+            break
+    return {"matches": found, "match_total": total, "searched": searched}
 
 
-def _indexes(reader: OpenRun, stream: Stream, steps: list[float]) -> list[int]:
+def _indexes(
+    reader: OpenRun, stream: Stream, steps: list[float], before: int, part: tuple[int, float, int]
+) -> list[int]:
     if not steps or stream.is_counted:
-        return [int(step - stream.first_step) for step in steps]
-    every = [step for (step,) in reader.rows(_ALL_STEPS, stream.number)]
-    return [bisect_left(every, step) for step in steps]
+        return [int(step - stream.ends.first_step) for step in steps]
+    every = [step for (step,) in reader.rows(_STEPS, *part)]
+    return [before + bisect_left(every, step) for step in steps]
 
 
 def _number_at(reader: OpenRun, order: LogOrder, streams: list[Stream], seconds: float) -> int:
