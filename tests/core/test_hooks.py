@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import signal
@@ -10,7 +11,22 @@ import sys
 
 import pytest
 
-from .conftest import QUIET, Machine, example
+from goodseed import hookspecs
+
+from .conftest import PAGE, QUIET, Machine, example
+
+
+def test_every_hook_is_described() -> None:
+    """The page's table has every hook with its exact arguments, and an example has each; the module lists them all."""
+    hooks = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("goodseed_")}
+    rows = re.findall(r"^\| \[`(goodseed_\w+\(.*?\))`\]", PAGE, re.MULTILINE)
+    examples = set(re.findall(r"^def (goodseed_\w+)\(", PAGE, re.MULTILINE))
+
+    assert sorted(f"{name}({', '.join(inspect.signature(hook).parameters)})" for name, hook in hooks.items()) == sorted(
+        rows
+    )
+    assert examples == set(hooks)
+    assert set(hooks) <= set(hookspecs.__all__)
 
 
 def test_run_opened_resumed_closed(machine: Machine) -> None:
