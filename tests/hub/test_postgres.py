@@ -1,16 +1,12 @@
-"""What only the PostgreSQL store has: its codec, its compaction, and several hubs on one database."""
+"""What only the PostgreSQL store has: its statements, its compaction, and copies of runs."""
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import json
 import math
 import random
 import re
 import sqlite3
 import threading
-import time
 import uuid
 from contextlib import closing
 from pathlib import Path
@@ -18,79 +14,16 @@ from pathlib import Path
 import psycopg
 import pytest
 from hub_process import HubProcess, point
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from postgres_server import PostgresServer
 
 from goodseed.columns import Points
-from goodseed.errors import FileFormatError
 from goodseed.storage.kinds import NUMBERS
 from goodseed_hub.registry.directory import RunRecord
 from goodseed_hub.registry.postgres import PostgresDatabase
 from goodseed_hub.stores import statements
 from goodseed_hub.stores.base import Change
-from goodseed_hub.stores.codec import FAST, pack, unpack
 from goodseed_hub.stores.compaction import compact
 from goodseed_hub.stores.postgres import PostgresStore
-
-_steps = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53).map(float)
-_times = st.integers(0, 253_402_300_799_999).map(lambda ms: ms / 1000) | st.floats(0, 1e12)
-_paths = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
-
-
-def columns(kind: str, values: st.SearchStrategy[object]) -> st.SearchStrategy[list[Points]]:
-    rows = st.lists(st.tuples(_steps, values, _times), min_size=1, max_size=30)
-    points = st.builds(lambda path, rows: Points(path, kind, *map(list, zip(*rows, strict=True))), _paths, rows)
-    return st.lists(points, max_size=5)
-
-
-@given(
-    columns("metric", st.floats()), columns("string", st.text(st.characters(exclude_categories=["Cs"]), max_size=50))
-)
-@settings(max_examples=200, deadline=None)
-def test_what_is_packed_is_unpacked(metrics: list[Points], texts: list[Points]) -> None:
-    """Every step, value and time comes back to the bit, in its order."""
-    found = unpack(pack([*metrics, *texts], FAST))
-
-    assert repr([*metrics, *texts]) == repr(found)
-
-
-def test_blocks_of_older_hubs_are_read() -> None:
-    """What a hub has written before version 2 of the codec comes back as it was."""
-    block = (
-        "01789c636600021606662099935f5cccc0c4c008641e5ec9c80c6482c4d21970820f2c1c0cf60e0e60f6860337361c07023620700502"
-        "1e20a80202272060049b8904181919314dc3061efcf8c0605fffbf01e24806868cc34bb800c8301785"
-    )
-
-    assert repr(unpack(bytes.fromhex(block))) == repr(
-        [
-            Points(
-                "loss",
-                "metric",
-                [0.0, 1.0, 2.5],
-                [0.5, math.nan, -math.inf],
-                [1790000000.123, 1790000000.124, 1790000000.1255],
-            ),
-            Points("é", "metric", [3.0], [-0.0], [1790000000.123]),
-            Points("log", "string", [0.0, 1.0], ["", "hä\n"], [0.001, 0.002]),
-        ]
-    )
-
-
-@given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
-def test_damaged_blocks_are_told(damaged: bytes) -> None:
-    """Anything that is no block is a `FileFormatError`, also one of a newer version."""
-    for packed in (
-        damaged,
-        b"\1" + damaged,
-        b"\2" + damaged,
-        pack([Points("m", "metric", [1.0], [2.0], [3.0])], FAST)[:-3] + damaged,
-    ):
-        with contextlib.suppress(FileFormatError):
-            unpack(packed)
-    with pytest.raises(FileFormatError, match="version 03"):
-        unpack(b"\3abc")
 
 
 @pytest.mark.parametrize("name", sorted(statements.STATEMENTS))
@@ -208,8 +141,6 @@ def test_compaction_changes_nothing_that_is_read(
 
 def test_compacted_points_take_few_bytes(database: tuple[PostgresDatabase, PostgresStore]) -> None:
     """At most 12 bytes a point, indexes included, for noisy values that no codec makes small."""
-    import random
-
     pool, store = database
     run, noise = record(), random.Random(5)
     total = 0
@@ -348,95 +279,3 @@ def test_a_database_that_was_restored_is_read_as_it_is(postgres: PostgresServer,
 
     assert [0.0, 1.0, 2.0, *range(200, 205)] == [step for step, _ in found[0]]
     assert same == found[1]
-
-
-def test_two_hubs_that_write_at_once(postgres: PostgresServer, tmp_path: Path) -> None:
-    """Clients go from one to the other, batches come twice and out of order, and one hub is killed: nothing is lost."""
-    database = postgres.create_database()
-    one = HubProcess(tmp_path / "one", database)
-    other = HubProcess(tmp_path / "other", database, key=one.key)
-    runs = [one.make_run(f"r{number}") for number in range(2)]
-    batches = [[point("m", 25 * batch + step, batch) for step in range(25)] for batch in range(60)]
-
-    def send(seed: int) -> None:
-        chance = random.Random(seed)
-        mine = [(run, batch) for run in runs for batch in batches]
-        chance.shuffle(mine)
-        for run, batch in mine:
-            hubs = [one, other]
-            chance.shuffle(hubs)
-            while True:  # until one of them has answered
-                try:
-                    hubs[0].ingest(run, batch)
-                    break
-                except (OSError, http.client.HTTPException):
-                    hubs.reverse()
-
-    clients = [threading.Thread(target=send, args=(seed,)) for seed in range(4)]
-    for client in clients:
-        client.start()
-    time.sleep(0.5)  # the clients are in the middle of sending
-    one.kill()
-    for client in clients:
-        client.join()
-    found = [other.pairs(run, "m") for run in runs]
-    one.start()
-    found += [one.pairs(run, "m") for run in runs]
-    statuses = [one.stop(), other.stop()]
-
-    assert [[(step, float(step // 25)) for step in range(1500)]] * 4 == found
-    assert [0, 0] == statuses
-
-
-def test_several_hubs_on_one_database(postgres: PostgresServer, tmp_path: Path) -> None:
-    """What one takes, the other shows; a key that one makes, the other knows; both start on a new database at once."""
-    database = postgres.create_database()
-    hubs: list[HubProcess] = []
-
-    def start(name: str) -> None:
-        hubs.append(HubProcess(tmp_path / name, database, key="later"))
-
-    starting = [threading.Thread(target=start, args=(name,)) for name in ("a", "b")]
-    for thread in starting:
-        thread.start()
-    for thread in starting:
-        thread.join()
-    key = hubs[0].command("keys", "create").stdout.strip()
-    for hub in hubs:
-        hub.key = key
-    one, other = hubs
-    run = one.make_run("r")
-    same = other.make_run("r")
-    one.ingest(run, [point("m", 0, 0), point("m", 1, 1)])
-    seen = other.pairs(run, "m")
-    other.ingest(run, [point("m", 1, 11), point("m", 2, 2)])
-    seen_again = one.pairs(run, "m")
-    statuses = [hub.stop() for hub in hubs]
-
-    assert run == same
-    assert [(0, 0.0), (1, 1.0)] == seen
-    assert [(0, 0.0), (1, 11.0), (2, 2.0)] == seen_again
-    assert [0, 0] == statuses
-    assert 1 == sum("first admin" in line for hub in hubs for line in hub.lines)
-
-
-def test_a_database_that_crashes_comes_back(postgres: PostgresServer, tmp_path: Path) -> None:
-    """Meanwhile clients are told to come again; what was answered is there, and the hub goes on by itself."""
-    hub = HubProcess(tmp_path / "data", postgres.create_database())
-    run = hub.make_run("r")
-    hub.ingest(run, [point("m", 0, 0)])
-    postgres.stop()
-    status, sent, answer = hub.raw(
-        "POST", f"/api/v1/runs/{run}/ingest", b'{"points": [{"path": "m", "step": 1, "timestampMs": 0, "number": 1}]}',
-        {"Authorization": f"Bearer {hub.key}"},
-    )  # fmt: skip
-    postgres.start()
-    deadline = time.monotonic() + 60
-    while hub.ask("POST", f"/api/v1/runs/{run}/ingest", {"points": [point("m", 2, 2)]})[0] != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    found = hub.pairs(run, "m")
-    hub.stop()
-
-    assert (503, "5", "Store.Unavailable") == (status, sent["retry-after"], json.loads(answer)["error_code"])
-    assert [(0, 0.0), (2, 2.0)] == found
