@@ -110,7 +110,7 @@ def test_commands_that_fail_say_why(hub: HubProcess, arguments: tuple[str, ...])
 def test_a_directory_has_one_hub(make_hub: MakeHub, store: str) -> None:
     """A second one is refused; with a database there may be any number."""
     if store == "postgres":
-        pytest.skip("see test_postgres.py")
+        pytest.skip("see test_several_hubs.py")
     hub = make_hub()
     second = hub.command("serve", "--port", "0")
 
