@@ -188,7 +188,7 @@ def _name(text: str) -> tuple[bytes, bytes]:
 
 
 def _packed_times(times: Sequence[float]) -> bytes:
-    """Whole milliseconds where they stand for exactly these times."""
+    """The times, as whole milliseconds if those are exact."""
     milliseconds = [round(seconds * 1000) for seconds in times]
     if all(map(eq, [ms / 1000.0 for ms in milliseconds], times)):
         packed = _packed_numbers(milliseconds)

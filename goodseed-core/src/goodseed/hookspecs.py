@@ -82,7 +82,7 @@ def goodseed_hardware_samplers() -> Iterable[Callable[[], Mapping[str, float]]]:
 
     Called once a run, on the run's monitoring thread. Each sampler is called without arguments on that thread, at once
     and then every interval (10 s), and returns numbers by name; they are stored as ``<namespace>/<name>``. It returns
-    soon, as console lines wait meanwhile. One that raises three times in a row is called no more.
+    soon, as console lines wait meanwhile. One that raises three times in a row is not called again.
     """
 
 
@@ -114,13 +114,13 @@ def goodseed_points_stored(run: Run, points: Sequence[StoredPoints]) -> None:
     """Points are in the run file, some every quarter of a second while the run is written, a series once a call.
 
     What the hook logs to the run comes back to it, so log under paths that it passes over. If it falls a million points
-    behind, the next ones are not told, with one warning; they are in the file all the same.
+    behind, the next ones are skipped, with one warning; the file has them.
     """
 
 
 @hookspec
 def goodseed_run_closing(run: Run, status: str) -> None:
-    """The run is about to end as ``"finished"`` or ``"failed"``: all its points were told, and it may be written."""
+    """The run is about to end as ``"finished"`` or ``"failed"``: all points were passed on; it may still be written."""
 
 
 @hookspec

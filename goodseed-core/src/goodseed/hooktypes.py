@@ -100,7 +100,7 @@ class Importer(NamedTuple):
         name: What is typed.
         summary: What it reads, in a line.
         add_arguments: Adds to the command's parser.
-        load: Gets the arguments and a function that opens a run: the arguments of `goodseed.Run`, but for ``project``,
+        load: Gets the arguments and a function that opens a run: the arguments of `goodseed.Run`, except ``project``,
             ``goodseed_home`` and all that monitors, which are set already. Returns how many runs it has made. It may
             raise `goodseed.GoodseedError` or `OSError` to fail with a sentence.
     """

@@ -93,7 +93,7 @@ def implementations(hook: str) -> tuple[Implementation, ...]:
 
 
 def _implementation(hook: str, call: Any) -> Implementation:
-    """A function of a plugin; one that is meant to be wrapped around the others fails, as none is called so."""
+    """A function of a plugin; one that raises for a wrapper (``wrapper=True``), as those are not called."""
     if not (call.hookwrapper or getattr(call, "wrapper", False)):
         return Implementation(call.plugin_name, call.function, call.argnames)
 
@@ -104,7 +104,7 @@ def _implementation(hook: str, call: Any) -> Implementation:
 
 
 def call_each(hook: str, **arguments: object) -> list[tuple[str, Any]]:
-    """Call the hook on every plugin and return each answer with the plugin's name, but for None.
+    """Call the hook on every plugin and return each answer except None, with the plugin's name.
 
     A plugin that raises is reported once for each hook; the others are called all the same.
     """

@@ -194,7 +194,7 @@ def tag_set(values: object, argument: str) -> set[str]:
 
 
 def non_finite_name(value: float) -> str:
-    """What stands for a number that JSON does not have: ``NaN``, ``Infinity`` or ``-Infinity``."""
+    """The name of a number that JSON does not have: ``NaN``, ``Infinity`` or ``-Infinity``."""
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 

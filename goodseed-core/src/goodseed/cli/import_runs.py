@@ -27,7 +27,7 @@ _logger: Final = logging.getLogger("goodseed")
 
 
 def _importers() -> list[tuple[str, Importer]]:
-    """The sources and whose they are, but for those whose name is taken; a plugin's own come before ours."""
+    """The sources and their plugins, except those whose name is taken; sources of plugins come before ours."""
     found: dict[str, tuple[str, Importer]] = {}
     for plugin, importer in call_for_items("goodseed_importers", "name", "summary", "add_arguments", "load"):
         if importer.name in found:

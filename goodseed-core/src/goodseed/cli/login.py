@@ -53,7 +53,7 @@ def _login(_: argparse.Namespace) -> int:
 
 
 def _shown(identity: Identity) -> str:
-    """The user and the workspace; the workspace alone where the remote says no more."""
+    """The user and the workspace; only the workspace if the remote does not name the user."""
     user, workspace = printable(identity.user or ""), printable(identity.workspace)
     return f"{user} (workspace {workspace})" if user else workspace
 

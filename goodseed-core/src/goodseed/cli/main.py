@@ -72,7 +72,7 @@ class _HarmlessFormatter(logging.Formatter):
 
 
 def _plugin_commands() -> list[Command]:
-    """The commands that need plugins, and those of plugins, but for those whose name is taken."""
+    """The commands that need plugins, and those of plugins, except those whose name is taken."""
     taken = {command.name for command in (*_COMMANDS, *_WITH_PLUGINS)}
     found = list(_WITH_PLUGINS)
     for plugin, answer in call_each("goodseed_commands"):

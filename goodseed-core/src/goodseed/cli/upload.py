@@ -41,7 +41,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class _Upload:
-    """All runs that are to be uploaded, and how far they are."""
+    """All runs to upload, and how far they are."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._arguments: Final = arguments

@@ -86,7 +86,7 @@ class Column:
             self.texts += 1
 
     def settle(self, file: Path, *, is_comma_usual: bool) -> str | None:
-        """Decide how the commas are meant; returns what is to be said of it.
+        """Decide what the commas mean; returns the note to print about it.
 
         Raises:
             FileFormatError: Some numbers have decimal commas, and others decimal points.
@@ -141,7 +141,7 @@ def step_column(file: Path, names: list[str], wanted: str | None) -> str | None:
 
 
 def warn_rounded(column: str, text: str, number: float) -> str | None:
-    """What is to be said where ``text`` is an integer that no double holds exactly."""
+    """The note to print if ``text`` is an integer that no double holds exactly."""
     if abs(number) >= 2**53 and text.lstrip("+-").isdecimal() and int(text) != number:
         return f"integers beyond 2**53 in column {column!r} are rounded to the next double"
     return None

@@ -28,7 +28,7 @@ def examine_csv(file: Path, wanted_step: str | None) -> Examined:
     """Look through a CSV file.
 
     Raises:
-        FileFormatError: It can't be read as it is meant; the message says where and why.
+        FileFormatError: It can't be read; the message says where and why.
         OSError: It can't be opened.
     """
     try:

@@ -23,7 +23,7 @@ def examine_json_lines(file: Path, wanted_step: str | None) -> Examined:
     """Look through a file of JSON lines.
 
     Raises:
-        FileFormatError: It can't be read as it is meant; the message says where and why.
+        FileFormatError: It can't be read; the message says where and why.
         OSError: It can't be opened.
     """
     notes = Notes()

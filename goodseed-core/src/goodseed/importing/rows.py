@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 class Notes:
-    """What is to be said about a file, each thing once, with how often it was found.
+    """The notes to print about a file, each once, with its count.
 
     Attributes:
         left_out: How many lines can't be imported.
@@ -128,7 +128,7 @@ def write(examined: Examined, open_run: Callable[..., Run]) -> None:
 
 
 class _Last:
-    """Which steps every series has, as far as can be told from little: steps that rise are not kept."""
+    """Which steps every series has, as far as a few of them tell: rising steps are not kept."""
 
     def __init__(self) -> None:
         self._highest: dict[str, float] = {}

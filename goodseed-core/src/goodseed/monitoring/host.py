@@ -120,7 +120,7 @@ class HostSampler:
 
 
 def _may_have_children() -> bool:
-    """Whether this process has child processes, as far as that can be told without looking at all of the machine's."""
+    """Whether this process has child processes, as far as known without listing all of the machine's processes."""
     try:
         for thread in Path("/proc/self/task").iterdir():
             with (thread / "children").open("rb", buffering=0) as file:

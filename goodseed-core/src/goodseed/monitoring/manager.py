@@ -57,7 +57,7 @@ class MonitoringOptions:
 
     @property
     def is_any(self) -> bool:
-        """Whether anything is to be monitored; if not, only the facts that cost nothing are stored."""
+        """Whether anything is monitored; if not, only the facts that cost nothing are stored."""
         return self.stdout or self.stderr or self.hardware or self.traceback
 
 

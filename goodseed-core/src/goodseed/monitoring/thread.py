@@ -62,7 +62,7 @@ class MonitoringThread:
         """Start calling.
 
         Raises:
-            RuntimeError: There can be no more threads.
+            RuntimeError: No thread can be started.
         """
         now = time.monotonic()
         self._due[:] = [now + task.first_after_seconds for task in self._tasks]
@@ -75,7 +75,7 @@ class MonitoringThread:
         self._set_wake()
 
     def stop(self, timeout_seconds: float) -> None:
-        """Call nothing more, and wait at most that long for what goes on."""
+        """Call nothing more, and wait at most that long for the current call."""
         self._is_stopping = True
         self._set_wake()
         if self._thread.ident is not None and self._thread is not threading.current_thread():

@@ -55,7 +55,7 @@ def is_pruned(exc_type: type[BaseException]) -> bool:
 
 
 def is_preempted(exc_type: type[BaseException]) -> bool:
-    """Whether an exception says that the process was told by SIGTERM to end, as Lightning's does; by its name."""
+    """Whether an exception means that SIGTERM ended the process, as Lightning's does; judged by its name."""
     return any(base.__name__ == "SIGTERMException" for base in exc_type.__mro__)
 
 

@@ -51,7 +51,7 @@ class Client:
         return self._transport.api_url
 
     def abort(self) -> None:
-        """Break off the call that goes on; every later one fails."""
+        """Abort the current call; every later one fails."""
         self._transport.abort()
 
     def close(self) -> None:

@@ -53,7 +53,7 @@ class _DestinationClient(Client):
         return self._url
 
     def abort(self) -> None:
-        """A call that goes on can't be broken off."""
+        """A call of a plugin can't be aborted."""
 
     def close(self) -> None:
         """There is no connection."""

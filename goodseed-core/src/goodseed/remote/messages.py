@@ -44,7 +44,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class WantedRun:
-    """A run that is to be made at the remote, or found there.
+    """A run to make at the remote, or to find there.
 
     Attributes:
         workspace: Its workspace.
@@ -76,7 +76,7 @@ class Identity:
     """Whose key it is.
 
     Attributes:
-        workspace: The one that is meant where none is named.
+        workspace: The default workspace of the key.
         user: The user; None where the remote does not say.
     """
 

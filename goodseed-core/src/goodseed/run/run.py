@@ -231,8 +231,8 @@ class Run(RunWriting):
 
         Args:
             status: ``"finished"`` or ``"failed"``.
-            timeout: Give the upload up after that many seconds; None goes on as long as there is progress, and
-                gives up after 20 s without any, or 3 s when the run has failed.
+            timeout: Stop the upload after that many seconds; None stops it after 20 s without progress, or 3 s if
+                the run has failed.
 
         Raises:
             InvalidTypeError, InvalidValueError: ``status`` or ``timeout`` is invalid.

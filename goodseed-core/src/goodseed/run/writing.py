@@ -148,7 +148,7 @@ class RunWriting(RunData):
         """Set several configs, all of them or none.
 
         Args:
-            data: Values by path; what becomes of which type is told in `goodseed.config_values.config_value`.
+            data: Values by path; `goodseed.config_values.config_value` says how each type is stored.
             flatten: Make nested mappings, namespaces, dataclasses and other objects with fields one config a leaf,
                 their keys joined by ``/``; otherwise such a value becomes JSON text.
 

@@ -55,7 +55,7 @@ class Settings(Protocol):
         """The views by name: ``updated`` and ``content``."""
 
     def set_view(self, project: str, name: str, content: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Store a view, or remove it; returns its entry, or the one that is no more."""
+        """Store a view, or remove it; returns the new entry, or the removed one."""
 
 
 class Closeable(Protocol):
@@ -140,7 +140,7 @@ class Store(Protocol):
 
         Raises:
             RunNotFoundError: There is no such run.
-            RunInUseError: Its writer leaves no room, or it is running and is to be moved to the trash.
+            RunInUseError: Its writer keeps it locked, or a running run was to be moved to the trash.
             FileFormatError, OSError: It can't be written.
         """
 

@@ -71,7 +71,7 @@ class SettingsFiles:
             return dict(self._load(project)["views"])
 
     def set_view(self, project: str, name: str, content: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Store a view, or remove it; returns its entry, or the one that is no more.
+        """Store a view, or remove it; returns the new entry, or the removed one.
 
         Raises:
             RequestError: It is too large, there are too many, or the file can't be written.

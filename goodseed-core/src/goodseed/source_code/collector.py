@@ -72,7 +72,7 @@ class SourceCode:
             )
             with signals_kept_out():
                 self._thread.start()
-        except (OSError, RuntimeError) as error:  # the working directory is gone, or no thread can be had
+        except (OSError, RuntimeError) as error:  # the working directory is gone, or no thread can be started
             self._thread = None
             _logger.warning("goodseed: the facts of the source code can't be collected: %s", error)
 

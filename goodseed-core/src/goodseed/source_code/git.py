@@ -57,11 +57,11 @@ _DIFF: Final = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--ignor
 
 @dataclass(frozen=True, slots=True)
 class _Output:
-    """What a git command said."""
+    """The output of a git command."""
 
     content: bytes
     status: int
-    missing_bytes: int  # what it said beyond the limit, as far as it was read
+    missing_bytes: int  # the output beyond the limit, as far as it was read
 
     @property
     def text(self) -> str:
@@ -76,7 +76,7 @@ class Git:
     """Runs git so that it runs nothing else."""
 
     def __init__(self, root: Path, deadline: float, depth: int = 0) -> None:
-        """Look for git, and for what is to be switched off.
+        """Look for git, and for the settings to switch off.
 
         Args:
             root: The repository.
@@ -222,6 +222,6 @@ class Git:
         return bytes(content), missing_bytes
 
     def _await_end(self, process: subprocess.Popen[bytes]) -> None:
-        """Let a process that has said everything end by itself, so that its status tells whether it succeeded."""
+        """Let a process whose output is complete exit, so that its status tells whether it succeeded."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, self._deadline - time.monotonic()))

@@ -67,7 +67,7 @@ class Batch:
         self.size = 0
 
     def add_shape(self, number: int, paths: Sequence[str]) -> None:
-        """The paths that ``number`` stands for from now on."""
+        """Take the paths of the shape ``number``, from now on."""
         for shape in self._tables.shapes.add(number, paths):
             for row in self._rows.pop(shape, ()):
                 self._add_shared_row(shape, row)

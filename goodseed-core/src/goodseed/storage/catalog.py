@@ -58,7 +58,7 @@ class Catalog:
 
     Attributes:
         root: The directory.
-        cache: The file, for whatever else is to be kept of these runs.
+        cache: The cache file, for anything else to keep about these runs.
     """
 
     def __init__(

@@ -121,7 +121,7 @@ class Edited:
     def merge(
         self, row: tuple[str, str, str, str], current: Mapping[str, tuple[str, str | None]]
     ) -> tuple[str, str, str, str] | None:
-        """What is to be stored of a config that the client sends; None where the client has not changed it."""
+        """The value to store for a config that the client sends; None if the client has not changed it."""
         path, tag, value, updated_at = row
         if path not in self._sent:
             return row
@@ -137,7 +137,7 @@ class Edited:
         return (path, SET, strings_text((kept | (new - old)) - (old - new)), updated_at)
 
     def changes(self) -> dict[str, str | None]:
-        """What is to be kept in ``run_meta``."""
+        """The rows to store in ``run_meta``."""
         return {EDITED_PREFIX + path: json.dumps(self._sent[path], ensure_ascii=False) for path in self._changed}
 
 
@@ -145,7 +145,7 @@ def edit_run(files: RunFiles, edits: Edits) -> None:
     """Change a run's file in one transaction, also while a process of this version writes it.
 
     Raises:
-        RunInUseError: It is being written and is to be moved to the trash, or its writer leaves no room, or is of an
+        RunInUseError: A running run was to be moved to the trash, or its writer keeps it locked, or is of an
             older version.
         FileFormatError: It can't be written.
         OSError: Its directory can't be written.

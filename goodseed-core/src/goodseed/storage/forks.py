@@ -83,7 +83,7 @@ class _Gate:
         self.leave()
 
     def _park(self, _: None = None) -> int:
-        """Step outside until the fork is over: this thread holds no more than its own connection."""
+        """Leave until the fork is over: this thread holds only its own connection."""
         ident = threading.get_ident()
         if ident in self._forking:
             return 0

@@ -16,7 +16,7 @@ __all__ = ["EARLIER_SECONDS", "RESUMED_AT", "earlier_seconds", "last_sign", "sec
 EARLIER_SECONDS: Final = "earlier_seconds"  # run_meta: how long the run lived before it was resumed
 RESUMED_AT: Final = "resumed_at"  # run_meta: when it was resumed the last time
 
-# The point with the highest step of each series: the last one in time but for series that are logged backwards.
+# The point with the highest step of each series: the last one in time, except in series that are logged backwards.
 _LAST_POINT: Final = """
     SELECT (SELECT ts FROM {points} WHERE series_id = id ORDER BY step DESC LIMIT 1) AS ts FROM {series}"""
 _MODIFICATION: Final = "SELECT value FROM configs WHERE path = 'sys/modification_time'"

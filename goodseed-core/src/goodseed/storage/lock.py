@@ -80,7 +80,7 @@ class WriterLock:
         self.abandon()
 
     def abandon(self) -> None:
-        """Close our handle and leave the file: in a forked child the lock goes on being its parent's."""
+        """Close our handle and leave the file: in a forked child, the lock still belongs to the parent."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -50,7 +50,7 @@ class PendingConfig:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is to be marked, and as what; rows that were changed since they were read stay pending.
+    """Rows to mark, and the mark; rows that were changed since they were read stay pending.
 
     Attributes:
         state: `UPLOADED` or `REFUSED`.
@@ -151,7 +151,7 @@ class LiveOutbox(_Outbox):
     """The first of what waits, found through the indexes of `ensure_pending_indexes`; others may write meanwhile."""
 
     def points(self, kind: Kind, limit: int, max_bytes: int) -> list[Points]:
-        """The first points that wait: at most ``limit``, and of what is no number about as many bytes, but for one."""
+        """The first points that wait: at most ``limit``, and about ``max_bytes`` unless they are numbers."""
         table, column, pending = kind.point_table, kind.column, self._pending_of(kind)
         groups = self._connection.execute(
             f"""
@@ -201,7 +201,7 @@ class FileOutbox(_Outbox):
         self._places: Final[dict[str, tuple[int, float]]] = {}
 
     def points(self, kind: Kind, limit: int, max_bytes: int) -> list[Points]:
-        """The next points that wait: at most ``limit``, and of what is no number about as many bytes, but for one."""
+        """The next points that wait: at most ``limit``, and about ``max_bytes`` unless they are numbers."""
         found: list[Points] = []
         for series, after in self._series_from(kind):
             rows = self._read(kind, series, after, limit)

@@ -247,7 +247,7 @@ class RunReader:
     def metric_buckets(
         self, path: str, max_points: int, *, step_min: float | None = None, step_max: float | None = None
     ) -> list[Bucket] | None:
-        """The metric in at most ``max_points`` buckets; None when it has no more points than that."""
+        """The metric in at most ``max_points`` buckets; None if it has at most that many points."""
         series = self._series_id(NUMBERS, path)
         with self.transaction() as connection:
             return read_buckets(connection, series, max_points, *_bounds(step_min, step_max))

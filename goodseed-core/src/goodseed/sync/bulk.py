@@ -172,7 +172,7 @@ def _encode(database: str, pieces: list[_Piece], is_packed: bool) -> _Part:
 
 
 def _send(encoded: Future[_Part], client: Client, remote_id: str) -> _Part | None:
-    """Send a part once it is encoded; None where nothing of it is to be marked."""
+    """Send a part once it is encoded; None if nothing of it needs a mark."""
     part = encoded.result()
     if not part.size:
         return None

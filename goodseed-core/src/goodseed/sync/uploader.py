@@ -165,7 +165,7 @@ class Uploader:
         return self._encoder.points(points.path, points.steps, points.values, points.times)  # type: ignore[arg-type]
 
     def _try(self, request: Request) -> list[RejectedPoint] | None:
-        """Send it; None when it is to be taken apart."""
+        """Send it; returns None if its points must be sent by themselves."""
         if request.content is None:
             return None
         try:

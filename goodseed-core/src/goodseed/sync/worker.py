@@ -137,7 +137,7 @@ class SyncWorker:
         ) and (self._finished_well >= wanted)
 
     def pending(self) -> int:
-        """How many configs and points wait; 0 where that can't be told."""
+        """How many configs and points wait; 0 if that is unknown."""
         try:
             with self._outbox() as outbox:
                 return outbox.count()
@@ -149,7 +149,7 @@ class SyncWorker:
 
         Args:
             status: ``finished`` or ``failed``.
-            timeout: Give up after that many seconds; None goes on as long as there is progress.
+            timeout: Give up after that many seconds; None never gives up while there is progress.
             quiet_seconds: Give up after that many seconds without progress.
             on_wait: Called again and again meanwhile.
         """
@@ -171,7 +171,7 @@ class SyncWorker:
         return is_done
 
     def stop(self) -> None:
-        """Send nothing more; what waits goes on waiting in the run file."""
+        """Send nothing more; what is not sent stays pending in the run file."""
         self._is_stopped = True
         self._wake.set()
         self._client.abort()

@@ -55,7 +55,7 @@ class DescriptorTap:
         self._listeners = (*self._listeners, put)
 
     def remove(self, put: Put) -> None:
-        """Let ``put`` hear what has been written up to now and no more; the last one restores the descriptor."""
+        """Call ``put`` with what was written up to now, then no more; the last listener restores the descriptor."""
         _flush_python_stream(self._descriptor)
         if len(self._listeners) == 1:
             self._restore()

@@ -161,7 +161,7 @@ def parents_of_slices(listing: str) -> dict[str, str]:
 
 
 class SmiReader:
-    """Reads through ``nvidia-smi``; of a slice it tells what it knows of the whole GPU, but for memory and load.
+    """Reads through ``nvidia-smi``; for a slice it reports values of the whole GPU, except memory and load.
 
     Args:
         run: Runs the tool with these arguments; None once it has failed.

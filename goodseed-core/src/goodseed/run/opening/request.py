@@ -23,13 +23,13 @@ __all__ = ["Opened", "Request", "resolve"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be opened, checked and complete.
+    """The run to open, with all arguments checked and defaults filled in.
 
     Attributes:
         project: The project.
         run_id: The run's id; None for one to be made up.
         is_resumed: The run must be there already.
-        is_read_only: Nothing is to be written.
+        is_read_only: Nothing may be written.
         storage: Where the data goes.
         api_key: The key for the remote; not shown by ``repr``.
         api_url: The remote's address.

@@ -46,7 +46,7 @@ class EndingRun(Protocol):
         """The process ends in a way that no hook or signal handler has seen."""
 
     def close_at_exit(self, *, is_patient: bool) -> None:
-        """Wait for a close that goes on, or close."""
+        """Wait for a close in progress, or close."""
 
     def after_fork_in_child(self) -> None:
         """Leave the run to the parent."""

@@ -221,7 +221,7 @@ def _is_running(program: FrameType) -> bool:
 
 
 def _executed(frame: FrameType) -> list[dis.Instruction]:
-    """The instructions up to the one at which the frame ended, as they stand in the code; none of the skipped ones."""
+    """The instructions up to the one at which the frame ended, in the order of the code, without the skipped ones."""
     return [
         found
         for found in dis.get_instructions(frame.f_code)

@@ -74,7 +74,7 @@ class SignalWatch:
             signal.set_wakeup_fd = self._before
 
     def stop(self) -> None:
-        """Listen no more. Call it in the main thread."""
+        """Stop listening. Call it in the main thread."""
         if self._pipe is not None:
             self._come_back()
             _give_back(self._pipe[1])

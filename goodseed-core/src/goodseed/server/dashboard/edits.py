@@ -98,7 +98,7 @@ def _color(value: Any) -> str | None:
 
 
 def change_runs(store: Store, request: Request) -> Answer:
-    """The same change for many runs; those that fail are told."""
+    """Make the same change to many runs; the answer names those that fail."""
     fields = Fields(request.body, "ids", "op", "value")
     asked = fields.texts("ids", _MAX_IDS)
     if asked is None:

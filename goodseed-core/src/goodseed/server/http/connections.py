@@ -37,7 +37,7 @@ class Connections:
                 self._waiting_since[connection] = time.monotonic() if is_waiting else None
 
     def remove(self, connection: socket.socket) -> None:
-        """Count ``connection`` no more."""
+        """Stop counting ``connection``."""
         with self._lock:
             self._waiting_since.pop(connection, None)
 

@@ -86,7 +86,7 @@ class Cursor(NamedTuple):
         return None if last_step is not None and not math.isfinite(last_step) else cls(state, last_step)
 
     def resume(self, now: Cursor, changes: Changes | None, series: int) -> float | None:
-        """The step from which on the client may lack points; None where that can't be told."""
+        """The step from which on the client may lack points; None if that is unknown."""
         if self.last_step is None or now.last_step is None:
             return None
         behind = math.nextafter(self.last_step, math.inf)
@@ -135,7 +135,7 @@ class JoinedCursor(NamedTuple):
     def resume(self, connection: sqlite3.Connection, changes: Changes, pair: tuple[int, int]) -> JoinedCursor | None:
         """The cursor for the points from its step on, which all lie behind its x and are all that the client lacks.
 
-        None where that can't be told, or isn't so.
+        None if that is unknown, or not so.
         """
         now = _end_of_both(connection, pair, changes.state)
         starts = [self.both.resume(now, changes, series) for series in pair]

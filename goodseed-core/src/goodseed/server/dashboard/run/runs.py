@@ -71,7 +71,7 @@ def get_run(store: Store, request: Request) -> Answer:
 
 
 def describe(store: Store, project: ProjectState, entry: Entry) -> dict[str, Any]:
-    """All that is known of a run, but for its data."""
+    """Everything about a run except its data."""
     run, dashboard = entry.run, dashboard_of(store)
     with dashboard.reading(run) as reader:
         configs = {path: decoded(tag, value) for path, tag, value in reader.rows(_DESCRIPTION)}
@@ -114,13 +114,13 @@ def describe(store: Store, project: ProjectState, entry: Entry) -> dict[str, Any
 
 
 def _reason(reader: OpenRun) -> str | None:
-    """Why the run ended, where that was said."""
+    """Why the run ended, if that is stored."""
     reasons = reader.rows(_END)
     return str(reasons[0][0]) if reasons else None
 
 
 def _failure(reader: OpenRun, reason: str | None) -> dict[str, Any] | None:
-    """What ended the run; None where it was closed as failed and no more is known."""
+    """What ended the run; None if it was closed as failed without a reason."""
     if reason is None:  # a traceback without one is of a thread, or of an earlier session of the run
         return None
     tracebacks = reader.rows(_TRACEBACK)
@@ -220,7 +220,7 @@ def diff_runs(store: Store, request: Request) -> Answer:
     for run_id in run_ids:
         with dashboard.reading(project.the_entry(run_id).run) as reader:
             rows = reader.rows(_DIFFED, prefix, prefix)
-        # A hash of the whole text stands for what is too long to be shown.
+        # A hash of the whole text represents a text that is too long to show.
         found.append({path: (tag, shown, hash(whole)) for path, tag, shown, whole in rows if _has(path, words)})
     paths = sorted(set().union(*found))
     differing = [path for path in paths if len({_compared(configs.get(path)) for configs in found}) > 1]
