@@ -57,6 +57,7 @@ ALLOWED = {
     "goodseed/server/dashboard/table/patterns.py:_idle": "worker processes for regular expressions, shared by all servers of a process",
     "goodseed/storage/batch.py:_upsert_statement": "the text of a statement, which depends on nothing",
     "goodseed/storage/forks.py:_gate": "a fork waits for SQLite in all threads",
+    "goodseed/storage/inbox/recovery.py:_background": "one thread of the process brings in what killed runs left",
     "goodseed/storage/forks.py:_watched": "what a forked child must give up",
     "goodseed/storage/kinds.py:_by_name": "the kinds of series that this process knows, which plugins may add to",
     "goodseed_hf/callback.py:_chosen": "which callback of a trainer logs, where there are several",

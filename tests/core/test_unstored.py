@@ -19,6 +19,8 @@ import goodseed
 from goodseed.server.dashboard.routes import ROUTES
 from goodseed.server.routes import Request
 from goodseed.server.store import CatalogStore
+from goodseed.storage.catalog import Catalog
+from goodseed.storage.kinds import TEXTS
 
 OPTIONS = {"project": "p", "run_id": "r", "storage": "local"}
 QUIET = {"git_ref": False, "capture_hardware_metrics": False, "capture_stdout": False, "capture_stderr": False}
@@ -201,3 +203,73 @@ def test_what_was_kept_elsewhere_is_stored_later(home: Path, tmp_path: Path) -> 
     assert before < 10_001
     assert [float(-step) for step in range(-1, 10_000)] == [value for _, value in read("acc")]
     assert [(0.0, 1.0)] == read("new")
+
+
+@pytest.fixture
+def left_much(home: Path) -> Path:
+    """A run that was killed while its disk took nothing, and left 12 MB of texts; returns its inbox."""
+    code = (
+        "import goodseed, os, signal, sqlite3\n"
+        f"run = goodseed.Run(**{OPTIONS!r}, **{QUIET!r})\n"
+        "run.log_metrics({'loss': 1.0}, step=0)\n"
+        "run.flush()\n"
+        "lock = sqlite3.connect(run.path, isolation_level=None); lock.execute('BEGIN IMMEDIATE')\n"
+        "for step in range(600):\n"
+        "    run.log_strings({'note': str(step) * 7_000}, step=step)\n"
+        "    run.log_metrics({'loss': -step, 'acc': 0.5}, step=step)\n"
+        "run['lr'] = 0.1\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert -signal.SIGKILL == done.returncode, done.stderr
+    return home / "projects" / "p" / "runs" / "r.sqlite-inbox"
+
+
+def test_a_list_stores_nothing_that_takes_long(left_much: Path, home: Path) -> None:
+    """Listing runs shows what much in the inbox of a killed one says, and leaves it there."""
+    before = left_much.read_bytes()
+    with Catalog(home / "projects") as catalog:
+        (run,) = catalog.runs()
+
+    assert before == left_much.read_bytes()
+    assert ("crashed", 2, 1) == (run.state, run.metric_count, run.text_count)
+    assert {"loss": -599.0, "acc": 0.5} == {point.path: point.y for point in run.last_metrics}
+
+
+def test_a_server_shows_and_then_stores_what_was_left(left_much: Path, home: Path) -> None:
+    """A page sees all of a killed run at once, and a thread of the server brings it into the file meanwhile."""
+    store = CatalogStore(home / "projects")
+    try:
+        with closing(store.open("p", "r")) as run:
+            first = run.count(TEXTS, "note")
+        deadline = time.monotonic() + 60
+        while left_much.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+            with closing(store.open("p", "r")) as run:
+                assert 600 == run.count(TEXTS, "note")
+    finally:
+        store.close()
+
+    assert 600 == first
+    assert not left_much.exists()
+    assert [(float(step), float(-step)) for step in range(600)] == read()
+
+
+def test_storing_what_was_left_may_be_killed(left_much: Path, home: Path) -> None:
+    """Whoever is killed while it brings in what a killed run left leaves the rest to the next one."""
+    code = (
+        "import goodseed, os, signal, sys, threading, time\n"
+        f"threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGKILL)).start()\n"
+        f"goodseed.Run(project='p', resume_run_id='r', storage='local', **{QUIET!r})\n"
+        "time.sleep(60)"
+    )
+    for seconds in (0.3, 0.35, 0.4):
+        subprocess.run([sys.executable, "-c", code, str(seconds)], check=False, capture_output=True)
+    points = read()
+    with goodseed.Run(**OPTIONS, read_only=True) as run:
+        texts = run.get_string_data("note")
+        lr = next(row["value"] for row in run.get_configs() if row["path"] == "lr")
+
+    assert [(float(step), float(-step)) for step in range(600)] == points
+    assert [str(step) * 7_000 for step in range(600)] == [point["value"] for point in texts]
+    assert "0.1" == lr

@@ -18,7 +18,7 @@ def torn_inbox(home: Path, rng: random.Random, _: int) -> str:
     """The inbox is cut, zeroed or changed at a random place."""
     outcomes = []
     for workload in WORKLOADS[:2]:
-        original = _killed(home, workload, f"torn-{workload.width}", seconds=0.08)
+        original = _killed(home, workload, f"torn-{workload.width}", seconds=0.4)
         for _ in range(_DAMAGES):
             copy = _copy(original, home)
             _damage(Path(f"{copy}-inbox"), rng)

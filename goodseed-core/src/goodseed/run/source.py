@@ -41,7 +41,7 @@ class Source(Protocol):
 class LocalRun:
     """A run's file; every call sees one consistent state."""
 
-    def __init__(self, files: RunFiles, unstored: Callable[[], list[FoundSegment]] | None = None) -> None:
+    def __init__(self, files: RunFiles, unstored: Callable[[], Iterable[FoundSegment]] | None = None) -> None:
         """Nothing is read yet.
 
         Args:

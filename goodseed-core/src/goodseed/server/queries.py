@@ -79,7 +79,7 @@ class ServedRun(RunReader):
     """
 
     def __init__(self, files: RunFiles) -> None:
-        super().__init__(files)
+        super().__init__(files, is_polled=True)
         self._deadline: Final = _Deadline()
         self._connection.text_factory = lenient_text
         self._connection.set_progress_handler(self._deadline, _STEPS_BETWEEN_LOOKS)

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from goodseed.storage.kinds import Kind, StoredValue
 
-__all__ = ["Batch", "Tables", "Upsert"]
+__all__ = ["BATCH_BYTES", "BATCH_POINTS", "Batch", "Tables", "Upsert"]
+
+BATCH_POINTS: Final = 260_000  # transactions this large write each page of the table once; some 25 MB of memory
+BATCH_BYTES: Final = 16 << 20  # as many records of one path; texts are longer
 
 # A thousand rows a statement: the interpreter is left to the training thread while SQLite steps through them.
 _ROWS_PER_STATEMENT: Final = (1000, 100, 10, 1) if sqlite3.sqlite_version_info >= (3, 32) else (200, 20, 1)
@@ -123,6 +126,22 @@ class Batch:
     def has_config(self, path: str) -> bool:
         """Whether the config at ``path`` is among them."""
         return any(row[0] == path for row in self._configs)
+
+    def keep_last(self) -> None:
+        """Forget all points but that with the highest step of each series; of two at one step, the later one stays."""
+        for shape, rows in self._rows.items():
+            self._rows[shape] = [max(reversed(rows), key=lambda row: row[2])]
+        for series, columns in self._columns.items():
+            steps = columns[0]
+            last = max(reversed(range(len(steps))), key=steps.__getitem__)
+            self._columns[series] = ([steps[last]], [columns[1][last]], [columns[2][last]])
+        for kind, points in self._values.items():
+            latest: dict[int, tuple[int, float, StoredValue, float]] = {}
+            for point in points:
+                known = latest.get(point[0])
+                if known is None or point[1] >= known[1]:
+                    latest[point[0]] = point
+            self._values[kind] = list(latest.values())
 
     def store(self, connection: sqlite3.Connection, on_progress: Callable[[], None] | None = None) -> None:
         """Write it all, inside the caller's transaction; may be called again if that one is rolled back.

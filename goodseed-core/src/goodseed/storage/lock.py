@@ -31,7 +31,7 @@ class WriterLock:
     A forked child must call `abandon`: the lock belongs to an open file, which fork shares.
     """
 
-    __slots__ = ("_descriptor", "_path", "found_seconds")
+    __slots__ = ("__weakref__", "_descriptor", "_path", "found_seconds")
 
     found_seconds: float
     """The last sign of life of the previous holder, in seconds since the epoch; 0.0 without one."""
@@ -77,6 +77,10 @@ class WriterLock:
         with contextlib.suppress(OSError):  # the directory was removed
             if _is_same_file(self._descriptor, self._path):
                 self._path.unlink()
+        self.abandon()
+
+    def after_fork_in_child(self) -> None:
+        """See `abandon`; for `goodseed.storage.forks.watch_forks`."""
         self.abandon()
 
     def abandon(self) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from goodseed.columns import Points
 from goodseed.errors import FileFormatError, RunNotFoundError
 from goodseed.storage.inbox.overlay import show_unstored
-from goodseed.storage.inbox.recovery import recover_if_abandoned
+from goodseed.storage.inbox.recovery import recover_if_abandoned, recover_soon
 from goodseed.storage.kinds import NUMBERS, kinds_in
 from goodseed.storage.lock import is_locked
 from goodseed.storage.rollup.buckets import Bucket, read_buckets
@@ -57,7 +57,9 @@ class RunReader:
     Use it as a context manager, or `close` it. It may be used from several threads, one at a time.
     """
 
-    def __init__(self, files: RunFiles, unstored: Iterable[FoundSegment] | None = None) -> None:
+    def __init__(
+        self, files: RunFiles, unstored: Iterable[FoundSegment] | None = None, *, is_polled: bool = False
+    ) -> None:
         """Open the run; what a killed writer left in the inbox is stored first.
 
         Where the disk refuses it, it is shown all the same.
@@ -65,6 +67,7 @@ class RunReader:
         Args:
             files: Where it lies.
             unstored: What this process has accepted and can't store; None to look into the inbox.
+            is_polled: It is opened again and again: much in the inbox is shown now and stored meanwhile, by a thread.
 
         Raises:
             RunNotFoundError: There is no such file.
@@ -73,7 +76,10 @@ class RunReader:
         self._files: Final = files
         if not files.database.is_file():
             raise RunNotFoundError(f"There is no run at {files.database}.")
-        recover_if_abandoned(files)
+        if is_polled:
+            recover_soon(files)
+        else:
+            recover_if_abandoned(files)
         with _readable(files):
             self._connection: Final = connect_read_only(files.database, is_at_rest=is_at_rest(files))
             try:
@@ -281,8 +287,11 @@ class RunReader:
 
 
 def is_at_rest(files: RunFiles) -> bool:
-    """Whether no process writes the run, and everything is in the database itself."""
-    if is_locked(files.lock):
+    """Whether no process writes the run, and everything is in the database itself.
+
+    While a run has an inbox, its content may be stored at any moment.
+    """
+    if is_locked(files.lock) or files.inbox.exists():
         return False
     try:
         return os.stat(f"{files.database}-wal").st_size == 0

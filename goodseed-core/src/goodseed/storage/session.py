@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from goodseed.paths import make_private_directory
-from goodseed.storage.batch import Batch, Tables
+from goodseed.storage.batch import BATCH_BYTES, BATCH_POINTS, Batch, Tables
 from goodseed.storage.forks import GatedConnection
 from goodseed.storage.inbox.records import replay
 from goodseed.storage.inbox.recovery import recover
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 _logger: Final = logging.getLogger("goodseed")
-BATCH_POINTS: Final = 260_000  # transactions this large write each page of the table once; some 25 MB of memory
-_BATCH_BYTES: Final = 16 << 20  # as many of one path; texts are longer
 _BUSY_SECONDS: Final = 0.5  # callers may be waiting, none of them for a second
 _COPIED_PAGES: Final = 1_000  # between two looks for a fork
 _MODIFIED_EVERY_SECONDS: Final = 5.0
@@ -75,7 +73,15 @@ class Session:
         on_stored: Told each batch that is committed; None for nobody.
     """
 
-    def __init__(self, files: RunFiles, meta: Mapping[str, str], *, is_new: bool, heard_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        files: RunFiles,
+        meta: Mapping[str, str],
+        *,
+        is_new: bool,
+        heard_seconds: float = 0.0,
+        on_progress: Callable[[], None] | None = None,
+    ) -> None:
         """Open the file and write ``meta``: make its tables, or take over what the last writer left.
 
         Args:
@@ -83,6 +89,7 @@ class Session:
             meta: For ``run_meta``.
             is_new: There are no tables yet.
             heard_seconds: When the last writer, should it have died, was last heard of.
+            on_progress: Called all the time while what that one left is brought in.
 
         Raises:
             sqlite3.Error: It can't be opened or written.
@@ -100,7 +107,7 @@ class Session:
                     refuse_if_open(self._connection, files.database)
                 migrate(self._connection, version)
                 if files.inbox.exists():
-                    recover(self._connection, files)
+                    recover(self._connection, files, on_progress)
             self._connection.execute("BEGIN IMMEDIATE")
             if is_new:
                 create_tables(self._connection)
@@ -177,7 +184,7 @@ class Session:
             inbox.note_progress()
             taken += 1
             taken_bytes += segment.size
-            if batch.size >= BATCH_POINTS or taken_bytes >= _BATCH_BYTES:
+            if batch.size >= BATCH_POINTS or taken_bytes >= BATCH_BYTES:
                 break
         # A segment in memory has no number that would mean anything after the process's death.
         self._commit(batch, max(segment.generation for segment in segments[:taken]), inbox.note_progress)

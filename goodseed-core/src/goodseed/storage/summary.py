@@ -14,7 +14,7 @@ from goodseed.config import DEFAULT_PROJECT
 from goodseed.errors import FileFormatError
 from goodseed.paths import RUN_SUFFIX, RunFiles
 from goodseed.storage.inbox.overlay import show_unstored
-from goodseed.storage.inbox.recovery import recover_if_abandoned
+from goodseed.storage.inbox.recovery import QUICK_BYTES, recover_if_abandoned
 from goodseed.storage.kinds import NUMBERS, TEXTS
 from goodseed.storage.life import (
     EARLIER_SECONDS,
@@ -160,7 +160,7 @@ def by_run_id(runs: Iterable[RunSummary]) -> dict[str, RunSummary]:
 
 
 def read_summary(files: RunFiles, project: str | None) -> RunSummary:
-    """Read one run; what a killed writer left in the inbox is brought in first.
+    """Read one run; what a killed writer left in the inbox is brought in first where that takes no time, else shown.
 
     Args:
         files: Where it lies.
@@ -170,13 +170,13 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
         FileFormatError: It is no run file, is damaged, or of a newer version.
         OSError: It can't be read, or is gone.
     """
-    recover_if_abandoned(files)
+    recover_if_abandoned(files, QUICK_BYTES)
     file_seconds = files.database.stat().st_mtime
     was_locked = is_locked(files.lock)  # asked before the status is read: a writer that is closing writes it first
     is_resting = not was_locked and is_at_rest(files)
     try:
         with closing(connect_read_only(files.database, is_at_rest=is_resting)) as connection:
-            show_unstored(files, connection)
+            show_unstored(files, connection, is_last_enough=True)
             connection.text_factory = lenient_text
             connection.execute("BEGIN")  # one state for all that follows
             meta = {key: value for key, value in connection.execute(_META) if isinstance(value, str)}

@@ -33,7 +33,8 @@ __all__ = ["CloseReport", "RunWriter"]
 
 _logger: Final = logging.getLogger("goodseed")
 _INTERVAL_SECONDS: Final = 0.25
-_OPEN_SECONDS: Final = 60.0
+_OPEN_SECONDS: Final = 60.0  # from the last sign that it goes on
+_LOOK_SECONDS: Final = 1.0
 _HELD_SECONDS: Final = 5.0  # between two transactions, times the length of the log that a reader holds
 _LONGEST_HELD_SECONDS: Final = 60.0
 _LONGEST_BACKOFF_SECONDS: Final = 5.0
@@ -119,6 +120,7 @@ class RunWriter:
         self._close_lock = threading.RLock()
         self._ending: _Ending | None = None
         self._stored_at = 0.0
+        self._opening_at = time.monotonic()
         self._is_stored = False
         self._is_foreign = False
         self._is_logging_over = False
@@ -147,7 +149,9 @@ class RunWriter:
         self._thread = threading.Thread(target=self._work, name="goodseed-writer", daemon=True)
         with signals_kept_out():
             self._thread.start()
-        if not self._ready.wait(_OPEN_SECONDS):
+        while not self._ready.wait(_LOOK_SECONDS):
+            if time.monotonic() < self._opening_at + _OPEN_SECONDS:
+                continue
             raise OSError(f"SQLite has not opened {self.files.database} within {_OPEN_SECONDS:.0f} s.")
         if self._failure is not None:
             if self._is_new:
@@ -264,7 +268,13 @@ class RunWriter:
 
     def _work(self) -> None:
         try:
-            session = Session(self.files, self._meta, is_new=self._is_new, heard_seconds=self._lock.found_seconds)
+            session = Session(
+                self.files,
+                self._meta,
+                is_new=self._is_new,
+                heard_seconds=self._lock.found_seconds,
+                on_progress=self._note_opening,
+            )
             session.modification_time = self._modification_time
             self.inbox = Inbox(self.files.inbox, self._wake, lambda error: self._warn("room", error))
         except BaseException as error:  # noqa: BLE001 - handed to the thread that opens the run
@@ -278,6 +288,9 @@ class RunWriter:
             self._loop(session)
         finally:
             self._end(session)
+
+    def _note_opening(self) -> None:
+        self._opening_at = time.monotonic()
 
     def _loop(self, session: Session) -> None:
         backoff = 0.0

@@ -15,7 +15,7 @@ from goodseed.storage.inbox.segments import HEADER_BYTES, FoundSegment, Segment,
 from goodseed.storage.inbox.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from goodseed.storage.inbox.waiting import Wake
@@ -185,11 +185,15 @@ class SegmentChain:
                 with contextlib.suppress(OSError):  # callers find the last one sealed, and ask for room themselves
                     self._use(self._take(0))
 
-    def unstored(self) -> list[FoundSegment]:
-        """A copy of what is not stored yet, oldest first, for readers while nothing can be stored."""
+    def unstored(self) -> Iterator[FoundSegment]:
+        """What is not stored yet, oldest first, for readers while nothing can be stored; each is copied in its turn.
+
+        Should one be stored, and used again, meanwhile, what is copied then are records of another generation.
+        """
         with self._lock:
             chain = sorted(self._chain, key=_order)
-            return [FoundSegment(segment.generation, 0, memoryview(segment.memory[:])) for segment in chain]
+        for segment in chain:
+            yield FoundSegment(segment.generation, 0, memoryview(segment.memory[:]))
 
     def refuse(self, error: Callable[[], Exception]) -> None:
         """Let no further record in: every later call raises ``error()``."""

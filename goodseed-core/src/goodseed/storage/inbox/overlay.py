@@ -1,25 +1,28 @@
 """Shows readers what is in the inbox while it can't be stored: the disk is full, or may not be written.
 
-Everything happens in the temporary schema of the reader's own connection, which SQLite keeps in memory. Tables there
-hide those of the same name in the file: small ones are copied, and points become a view of both.
+Everything happens in the temporary schema of the reader's own connection. Tables there hide those of the same name in
+the file: small ones are copied, and points become a view of both. SQLite keeps little of it in memory, and much in a
+file without a name.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
+import sqlite3
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from goodseed.storage.batch import Batch, Tables
-from goodseed.storage.inbox.records import first_time, replay
-from goodseed.storage.inbox.segments import HEADER_BYTES, read_headers, read_segments
+from goodseed.storage.batch import Tables
+from goodseed.storage.inbox.portions import portions
+from goodseed.storage.inbox.records import first_time
+from goodseed.storage.inbox.segments import HEADER_BYTES, headers_of, read_segments
 from goodseed.storage.kinds import kinds, kinds_in
 from goodseed.storage.lock import is_locked
 from goodseed.storage.schema import drained_generation, has_inbox_table
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from goodseed.paths import RunFiles
     from goodseed.storage.inbox.segments import FoundSegment
@@ -29,6 +32,8 @@ __all__ = ["show_unstored"]
 
 _OVERDUE_SECONDS: Final = 1.0  # a writer that can store does so four times a second
 _PEEK_BYTES: Final = 4 << 10
+_IN_MEMORY_BYTES: Final = 4 << 20
+_MOST_BYTES: Final = 64 << 20
 _COPIED: Final = {
     "configs": "path TEXT PRIMARY KEY, type_tag TEXT, value TEXT, updated_at TEXT, uploaded INTEGER DEFAULT 0",
     "run_meta": "key TEXT PRIMARY KEY, value TEXT",
@@ -36,7 +41,11 @@ _COPIED: Final = {
 
 
 def show_unstored(
-    files: RunFiles, connection: sqlite3.Connection, segments: Iterable[FoundSegment] | None = None
+    files: RunFiles,
+    connection: sqlite3.Connection,
+    segments: Iterable[FoundSegment] | None = None,
+    *,
+    is_last_enough: bool = False,
 ) -> bool:
     """Let ``connection`` see what the run's inbox holds and its file does not; returns whether there is anything.
 
@@ -45,26 +54,42 @@ def show_unstored(
         connection: A reader's, outside of any transaction.
         segments: What is known not to be in the file; None to look into the inbox. There, what a live writer will
             store within the second is left to it.
+        is_last_enough: Of each series, only the last point is to be seen.
 
     Raises:
         sqlite3.Error: The file is damaged.
     """
-    if segments is None:
-        if not files.inbox.exists() or not _is_worth_reading(files, connection):
-            return False
-        drained = drained_generation(connection)
-        segments = [segment for segment in read_segments(files.inbox) if segment.generation > drained]
-    else:
-        segments = list(segments)
-    if not segments:
+    if segments is not None:
+        return _show(connection, segments, "MEMORY", is_last_enough=is_last_enough)
+    drained = drained_generation(connection)
+    if not files.inbox.exists() or not _is_worth_reading(files, drained):
         return False
-    connection.execute("PRAGMA temp_store = MEMORY")
+    left_bytes = sum(header.used or header.size for header in headers_of(files.inbox, drained))
+    if left_bytes > _IN_MEMORY_BYTES:
+        with contextlib.suppress(sqlite3.OperationalError):  # there is no room for temporary files
+            return _show(connection, _oldest(files, drained), "FILE", is_last_enough=is_last_enough)
+    return _show(connection, _oldest(files, drained), "MEMORY", is_last_enough=is_last_enough)
+
+
+def _show(
+    connection: sqlite3.Connection, segments: Iterable[FoundSegment], temp_store: str, *, is_last_enough: bool
+) -> bool:
+    remaining = iter(segments)
+    first = next(remaining, None)
+    if first is None:
+        return False
+    connection.execute(f"PRAGMA temp_store = {temp_store}")
     connection.execute("BEGIN")
     try:
         in_file = kinds_in(connection)
         _make_tables(connection, in_file)
-        batch = _replayed(connection, segments)
-        batch.store(connection)
+        tables = Tables(connection)
+        tables.shapes.load(connection)
+        for portion in portions(chain([first], remaining), tables):
+            if is_last_enough:
+                portion.batch.keep_last()
+            portion.batch.store(connection)
+            tables.stored()
         for kind in in_file:
             table, columns = kind.point_table, f"series_id, step, {kind.column}, ts, uploaded"
             connection.execute(f"ALTER TABLE temp.{table} RENAME TO unstored_{table}")
@@ -82,24 +107,30 @@ def show_unstored(
     return True
 
 
-def _is_worth_reading(files: RunFiles, connection: sqlite3.Connection) -> bool:
+def _oldest(files: RunFiles, drained: int) -> Iterator[FoundSegment]:
+    """What is read at once: what this version lets wait, and of a larger inbox of an earlier one the oldest part."""
+    read = 0
+    for segment in read_segments(files.inbox, drained):
+        if read and read + len(segment.content) > _MOST_BYTES:
+            return
+        read += len(segment.content)
+        yield segment
+
+
+def _is_worth_reading(files: RunFiles, drained: int) -> bool:
     """Whether nobody will store what the inbox holds, or somebody should have done so by now."""
     if not is_locked(files.lock):
         return True
-    drained = drained_generation(connection)
-    try:
-        descriptor = os.open(files.inbox, os.O_RDONLY)
-    except OSError:
+    headers = headers_of(files.inbox, drained)
+    if not headers:
         return False
     try:
-        headers = [header for header in read_headers(descriptor) if header.generation > drained]
-        if not headers:
-            return False
-        oldest = min(headers, key=lambda header: header.generation)
-        content = memoryview(os.pread(descriptor, _PEEK_BYTES, oldest.offset))
-    finally:
-        os.close(descriptor)
-    logged_at = first_time(content, HEADER_BYTES, oldest.generation)
+        with files.inbox.open("rb") as inbox:
+            inbox.seek(headers[0].offset)
+            content = memoryview(inbox.read(_PEEK_BYTES))
+    except OSError:
+        return False
+    logged_at = first_time(content, HEADER_BYTES, headers[0].generation)
     return logged_at is not None and time.time() - logged_at > _OVERDUE_SECONDS
 
 
@@ -120,14 +151,3 @@ def _make_tables(connection: sqlite3.Connection, in_file: Collection[Kind]) -> N
         )
         if kind not in in_file:
             connection.execute(f"CREATE TEMP TABLE {kind.series_table} (id INTEGER PRIMARY KEY, path TEXT UNIQUE)")
-
-
-def _replayed(connection: sqlite3.Connection, segments: Iterable[FoundSegment]) -> Batch:
-    tables = Tables(connection)
-    tables.shapes.load(connection)
-    batch = Batch(tables)
-    for segment in segments:
-        end = replay(segment.content, HEADER_BYTES, segment.generation, batch)
-        if end < segment.used:  # what comes behind damage is not taken by whoever brings it in, either
-            break
-    return batch

@@ -152,7 +152,7 @@ class Replayed(Protocol):
         """Configs as (path, type tag, value, time of the change)."""
 
 
-def replay(buffer: memoryview, start: int, generation: int, batch: Replayed) -> int:
+def replay(buffer: memoryview, start: int, generation: int, batch: Replayed, stop: int | None = None) -> int:
     """Add the records of one segment to ``batch``, up to the first that is not whole.
 
     Args:
@@ -160,6 +160,7 @@ def replay(buffer: memoryview, start: int, generation: int, batch: Replayed) -> 
         start: Where its first record is.
         generation: Its generation; records of another are not read.
         batch: Takes the records in the order in which they were written.
+        stop: Records that start from this offset on are left for later; None for none.
 
     Returns:
         The offset behind the last record that was whole.
@@ -167,10 +168,11 @@ def replay(buffer: memoryview, start: int, generation: int, batch: Replayed) -> 
     offset = start
     high = generation & 0xFFFFFFFF
     end = len(buffer)
+    last = end - 7 if stop is None else min(stop, end - 7)
     unpack_point = _POINT_RECORD.unpack_from
     add_point = batch.add_point
     kind_of_record = {kind.record: kind for kind in kinds()}
-    while offset + 8 <= end:
+    while offset < last:
         word = unpack_word(buffer, offset)[0]
         if word >> 32 != high:
             break

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import RunInUseError
-from goodseed.storage.batch import Batch, Tables
-from goodseed.storage.inbox.records import replay
-from goodseed.storage.inbox.segments import HEADER_BYTES, FoundSegment, read_segments
+from goodseed.storage.batch import Tables
+from goodseed.storage.forks import watch_forks
+from goodseed.storage.inbox.portions import Portion, portions
+from goodseed.storage.inbox.segments import FoundSegment, headers_of, read_segments
 from goodseed.storage.life import last_sign
 from goodseed.storage.lock import WriterLock, is_locked
+from goodseed.storage.rollup.changes import changes_in, note_changes
 from goodseed.storage.schema import (
     check_version,
     connect_writer,
@@ -22,28 +25,40 @@ from goodseed.storage.schema import (
     migrate,
     set_drained,
 )
+from goodseed.terminal import Progress
+from goodseed.threads import signals_kept_out
 from goodseed.times import utc_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from goodseed.paths import RunFiles
 
-__all__ = ["recover", "recover_if_abandoned"]
+__all__ = ["QUICK_BYTES", "recover", "recover_if_abandoned", "recover_soon"]
 
 _logger: Final = logging.getLogger("goodseed")
+QUICK_BYTES: Final = 4 << 20  # brought in while somebody waits who looks at many runs
+_POLLED_SECONDS: Final = 10.0
 
 
-def recover_if_abandoned(files: RunFiles) -> None:
+def recover_if_abandoned(files: RunFiles, max_bytes: int | None = None) -> None:
     """Recover a run that has an inbox and no live writer; does nothing to any other, and never raises.
 
     Where that fails, as the disk is full or must not be written, `goodseed.storage.inbox.overlay` shows
     what the inbox holds.
+
+    Args:
+        files: Where it lies.
+        max_bytes: Leave a larger inbox to somebody who can wait; None for any.
     """
-    if not files.inbox.exists() or is_locked(files.lock):
+    if not _is_abandoned(files) or (max_bytes is not None and _size(files) > max_bytes):
         return
     try:
         lock = WriterLock(files.lock)
     except (RunInUseError, OSError):
         return
+    watch_forks(lock)
     try:
         if files.inbox.exists():
             connection = connect_writer(files.database, busy_seconds=1.0)
@@ -58,6 +73,59 @@ def recover_if_abandoned(files: RunFiles) -> None:
         lock.release()
 
 
+class _Background:
+    """The thread of this process that brings in a large inbox: one at a time."""
+
+    def __init__(self) -> None:
+        self._is_busy = threading.Lock()
+        self._current: tuple[Path, threading.Thread] | None = None
+        watch_forks(self)
+
+    def recover(self, files: RunFiles) -> None:
+        """Begin with ``files``, if nothing else goes on, and wait some seconds for its end; never raises."""
+        if _is_abandoned(files) and self._is_busy.acquire(blocking=False):
+            thread = threading.Thread(target=self._work, args=(files,), name="goodseed-recovery", daemon=True)
+            self._current = files.database, thread
+            with signals_kept_out():
+                thread.start()
+        current = self._current
+        if current is not None and current[0] == files.database:
+            current[1].join(_POLLED_SECONDS)
+
+    def after_fork_in_child(self) -> None:
+        """The thread is the parent's."""
+        self._is_busy = threading.Lock()
+        self._current = None
+
+    def _work(self, files: RunFiles) -> None:
+        try:
+            recover_if_abandoned(files)
+        finally:
+            self._current = None
+            self._is_busy.release()
+
+
+_background: Final = _Background()
+
+
+def recover_soon(files: RunFiles) -> None:
+    """As `recover_if_abandoned`, for who polls: a thread brings in a large inbox, and is waited for a while."""
+    recover_if_abandoned(files, QUICK_BYTES)
+    if files.inbox.exists():
+        _background.recover(files)
+
+
+def _is_abandoned(files: RunFiles) -> bool:
+    return files.inbox.exists() and not is_locked(files.lock)
+
+
+def _size(files: RunFiles) -> int:
+    try:
+        return files.inbox.stat().st_size
+    except OSError:
+        return 0
+
+
 def _note_last_sign(connection: sqlite3.Connection, heard_seconds: float) -> None:
     """Keep what the lock, which is about to go, says of the writer's last sign of life."""
     (status,) = connection.execute("SELECT value FROM run_meta WHERE key = 'status'").fetchone() or ("running",)
@@ -69,11 +137,17 @@ def _note_last_sign(connection: sqlite3.Connection, heard_seconds: float) -> Non
         )
 
 
-def recover(connection: sqlite3.Connection, files: RunFiles) -> int:
+def recover(connection: sqlite3.Connection, files: RunFiles, on_progress: Callable[[], None] | None = None) -> int:
     """Move what the inbox of a dead process holds into the file, and remove the inbox; the caller holds the lock.
 
     Only whole records are taken, and none behind one that is damaged: what comes out is what was logged up to some
-    moment. Doing it twice is harmless.
+    moment. It is done in portions, with a bar on a terminal; whoever is interrupted leaves the rest to the next one.
+    Doing it twice is harmless.
+
+    Args:
+        connection: To the file, for writing.
+        files: Where the run lies.
+        on_progress: Called all the time.
 
     Returns:
         How many points and configs were found.
@@ -82,33 +156,13 @@ def recover(connection: sqlite3.Connection, files: RunFiles) -> int:
         sqlite3.Error: The file can't be written; the inbox stays.
     """
     migrate(connection, check_version(connection, files.database))
-    segments = list(read_segments(files.inbox))
     if not has_inbox_table(connection):  # the file was closed: the inbox is one that was kept elsewhere
+        first = next(iter(headers_of(files.inbox)), None)
         connection.execute("BEGIN IMMEDIATE")
         create_inbox_table(connection)
-        set_drained(connection, segments[0].generation - 1 if segments else 0)
+        set_drained(connection, first.generation - 1 if first is not None else 0)
         connection.execute("COMMIT")
-    tables = Tables(connection)
-    drained = drained_generation(connection)
-    tables.shapes.load(connection)
-    found = 0
-    if not segments and files.inbox.stat().st_size:
-        _logger.warning("goodseed: %s is no inbox, or damaged; what it held is lost.", files.inbox)
-    for segment in segments:
-        if segment.generation <= drained:
-            continue
-        if segment.generation != drained + 1:
-            _logger.warning("goodseed: %s has a gap; what was logged after it is lost.", files.inbox)
-            break
-        batch = Batch(tables)
-        end = replay(segment.content, HEADER_BYTES, segment.generation, batch)
-        _store(connection, tables, batch)
-        found += batch.size
-        drained = segment.generation
-        if _is_damaged(segment, end):
-            _logger.warning("goodseed: %s is damaged; what was logged after the damage is lost.", files.inbox)
-            break
-    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    found = _store_all(connection, files, on_progress)
     files.inbox.unlink(missing_ok=True)  # before these tables: without them, it would seem to hold what is not stored
     connection.execute("BEGIN IMMEDIATE")
     drop_inbox_table(connection)
@@ -117,17 +171,56 @@ def recover(connection: sqlite3.Connection, files: RunFiles) -> int:
     return found
 
 
-def _store(connection: sqlite3.Connection, tables: Tables, batch: Batch) -> None:
+def _store_all(connection: sqlite3.Connection, files: RunFiles, on_progress: Callable[[], None] | None) -> int:
+    drained = drained_generation(connection)
+    headers = headers_of(files.inbox)
+    if not headers and files.inbox.stat().st_size:
+        _logger.warning("goodseed: %s is no inbox, or damaged; what it held is lost.", files.inbox)
+    tables = Tables(connection)
+    tables.shapes.load(connection)
+    total = sum(header.used or header.size for header in headers if header.generation > drained)
+    progress = Progress(f"Storing what was left of {files.database.stem}:", total >> 20, "MiB")
+    found = done = 0
+
+    def tell() -> None:
+        progress.show(done >> 20)
+        if on_progress is not None:
+            on_progress()
+
+    try:
+        for portion in portions(_without_gap(files, drained), tables):
+            _store(connection, tables, portion, tell)
+            found += portion.batch.size
+            done += portion.byte_count
+            tell()
+            if portion.is_damaged:
+                _logger.warning("goodseed: %s is damaged; what was logged after the damage is lost.", files.inbox)
+    finally:
+        progress.end()
+    return found
+
+
+def _without_gap(files: RunFiles, drained: int) -> Iterator[FoundSegment]:
+    for segment in read_segments(files.inbox, drained):
+        drained += 1
+        if segment.generation != drained:
+            _logger.warning("goodseed: %s has a gap; what was logged after it is lost.", files.inbox)
+            return
+        yield segment
+
+
+def _store(connection: sqlite3.Connection, tables: Tables, portion: Portion, tell: Callable[[], None]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        batch.store(connection)
+        portion.batch.store(connection, tell)
+        if changes_in(connection) is not None:
+            note_changes(connection, portion.batch.touched())
+        if portion.generation:
+            set_drained(connection, portion.generation)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
     tables.stored()
-
-
-def _is_damaged(segment: FoundSegment, end: int) -> bool:
-    return end < segment.used
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")

@@ -24,6 +24,7 @@ __all__ = [
     "FoundSegment",
     "Segment",
     "SegmentFile",
+    "headers_of",
     "read_headers",
     "read_segments",
     "segment_header",
@@ -260,15 +261,34 @@ def read_headers(descriptor: int) -> Iterator[FoundHeader]:
         offset += size
 
 
-def read_segments(path: Path) -> Iterator[FoundSegment]:
-    """The segments of the inbox at ``path``, whatever state it is in, oldest first."""
+def read_segments(path: Path, after: int = 0) -> Iterator[FoundSegment]:
+    """The segments of the inbox at ``path``, whatever state it is in, oldest first; each is read when its turn comes.
+
+    Args:
+        path: The inbox.
+        after: Those of this generation and before are left out.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return
     try:
         for header in sorted(read_headers(descriptor), key=lambda header: header.generation):
-            content = os.pread(descriptor, header.size, header.offset)
-            yield FoundSegment(header.generation, header.used, memoryview(content))
+            if header.generation > after:
+                content = os.pread(descriptor, header.size, header.offset)
+                yield FoundSegment(header.generation, header.used, memoryview(content))
     finally:
         os.close(descriptor)
+
+
+def headers_of(path: Path, after: int = 0) -> list[FoundHeader]:
+    """The headers of the inbox at ``path``, oldest first, of the generations behind ``after``; [] without one."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return []
+    try:
+        found = [header for header in read_headers(descriptor) if header.generation > after]
+    finally:
+        os.close(descriptor)
+    return sorted(found, key=lambda header: header.generation)

@@ -34,7 +34,7 @@ class OpenRun(RunReader):
     """
 
     def __init__(self, files: RunFiles) -> None:
-        super().__init__(files)
+        super().__init__(files, is_polled=True)
         self._until = 0.0
         self.renew()
         self.limit_memory(_KEPT)
