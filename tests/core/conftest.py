@@ -32,6 +32,27 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
+GIT = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "init.defaultBranch=main"]
+
+
+def git(directory: Path, *arguments: str) -> str:
+    """Run git as a user does."""
+    return subprocess.run([*GIT, *arguments], cwd=directory, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with one commit and one change."""
+    directory = tmp_path / "repository"
+    directory.mkdir()
+    git(directory, "init", "-q")
+    (directory / "train.py").write_text("lr = 1\n")
+    git(directory, "add", ".")
+    git(directory, "commit", "-qm", "First try\n\nWith a body.")
+    (directory / "train.py").write_text("lr = 2\n")
+    return directory
+
+
 def configs(run: goodseed.Run) -> dict[str, str]:
     """The configs of a run as they are stored, without those that it makes itself."""
     return {
