@@ -14,6 +14,8 @@ import pytest
 import goodseed
 from goodseed.storage.catalog import Catalog
 
+sys.path.insert(0, str(Path(__file__).parent))  # for what tests in sub-folders and processes of their own share
+
 _VERSION = "0.4.0"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 import subprocess
@@ -13,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from terminals import on_terminal
 
 import goodseed
 from goodseed.paths import run_files
@@ -115,7 +115,7 @@ run.close()
 
 def test_bar_of_a_close_that_stores(home: Path) -> None:
     """A close that stores for over two seconds shows a bar on a terminal, and takes it away."""
-    pty = pytest.importorskip("pty")
+    pytest.importorskip("pty")
     code = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 import goodseed
@@ -127,23 +127,11 @@ slow_down(run.path, 100)
 for step in range(12_000): run.log_metrics({{"loss": 1.0}}, step=step)
 run.close()
 """
-    ours, its = pty.openpty()
-    with subprocess.Popen([sys.executable, "-c", code], stderr=its) as process:
-        os.close(its)
-        shown = b""
-        while True:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # the other end is closed
-                break
-            if not part:
-                break
-            shown += part
-    os.close(ours)
+    status, shown = on_terminal("-c", code)
 
-    assert 0 == process.returncode
-    assert b"Storing" in shown
-    assert shown.endswith(b"\r\x1b[K")
+    assert 0 == status
+    assert "Storing" in shown
+    assert shown.endswith("\r\x1b[K")
 
 
 def test_callers_go_on_while_nothing_can_be_stored(home: Path) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from typing import Any
 
 import pytest
 from plain_server import PlainServer
+from terminals import on_terminal
 
-pty = pytest.importorskip("pty")
+pytest.importorskip("pty")
 
 SCRIPT = """
 import goodseed
@@ -21,24 +19,6 @@ for step in range(1000):
     run.log_metrics({"loss": 1.0}, step=step)
 run.close()
 """
-
-
-def on_terminal(*command: str) -> tuple[int, str]:
-    """The exit status of a command, and what it writes to stderr, which is a terminal."""
-    ours, its = pty.openpty()
-    with subprocess.Popen([sys.executable, *command], stderr=its, stdout=subprocess.DEVNULL) as process:
-        os.close(its)
-        shown = b""
-        while True:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # the other end is closed
-                break
-            if not part:
-                break
-            shown += part
-    os.close(ours)
-    return process.returncode, shown.decode()
 
 
 @pytest.mark.parametrize("seconds", [0.0, 3.0])
