@@ -1,29 +1,24 @@
-"""Moves the inbox into the run file, on a thread."""
+"""Opens a run for writing, waits for its thread to store, and closes it."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
-import sqlite3
 import threading
 import time
-from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import RunExistsError, RunNotFoundError
-from goodseed.paths import make_private_directory
 from goodseed.storage.forks import watch_forks
-from goodseed.storage.inbox.inbox import Inbox
-from goodseed.storage.inbox.waiting import Done, Wake, wait_until
-from goodseed.storage.lock import WriterLock
+from goodseed.storage.inbox.waiting import wait_until
 from goodseed.storage.session import Session
+from goodseed.storage.writer_thread import Ending, Request, WriterThread
 from goodseed.threads import signals_kept_out
 from goodseed.times import now_text
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
     from goodseed.paths import RunFiles
@@ -31,41 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CloseReport", "RunWriter"]
 
-_logger: Final = logging.getLogger("goodseed")
-_INTERVAL_SECONDS: Final = 0.25
 _OPEN_SECONDS: Final = 60.0  # from the last sign that it goes on
 _LOOK_SECONDS: Final = 1.0
-_HELD_SECONDS: Final = 5.0  # between two transactions, times the length of the log that a reader holds
-_LONGEST_HELD_SECONDS: Final = 60.0
-_LONGEST_BACKOFF_SECONDS: Final = 5.0
-_DELETED_CHECK_SECONDS: Final = 2.0
-_BEAT_SECONDS: Final = 1.0
 _LAST_WAIT_SECONDS: Final = 1.0  # for what SQLite is in the middle of when the deadline comes
 _HOPELESS: Final = 0.8  # of the time, when all is kept elsewhere: the rest is for saying so before the process ends
-
-
-@dataclass(slots=True)
-class _Request:
-    """Something to be done in the writer's thread, after all that was logged before it is stored."""
-
-    action: Callable[[Session], None]
-    error: Exception | None = None
-    done: Done = field(default_factory=Done)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    status: str
-    meta: Mapping[str, str]
-    configs: Sequence[tuple[str, str, str, str]]
-    is_patient: bool
-    timeout_seconds: float
-    began_at: float
-
-    @property
-    def is_out_of_time(self) -> bool:
-        """Whether the process is to end, whatever is still to be stored."""
-        return not self.is_patient and time.monotonic() >= self.began_at + self.timeout_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +47,7 @@ class CloseReport:
     kept_in: Path | None = None
 
 
-class RunWriter:
+class RunWriter(WriterThread):
     """The one that writes a run: owner of its lock, its inbox, its connection, and the thread that uses it.
 
     Attributes:
@@ -109,27 +73,11 @@ class RunWriter:
             FileFormatError: The file is no run, or of a newer version.
             OSError, sqlite3.Error: The disk refuses.
         """
-        self.files: Final = files
-        self._meta: Final = meta
-        self._is_new: Final = is_new
-        self._modification_time: Final = modification_time
-        self._wake: Final = Wake()
-        self._ready: Final = threading.Event()
-        self._done: Final = Done()
-        self._requests: Final[deque[_Request]] = deque()
+        super().__init__(files, meta, is_new=is_new, modification_time=modification_time)
         self._close_lock = threading.RLock()
-        self._ending: _Ending | None = None
-        self._stored_at = 0.0
-        self._opening_at = time.monotonic()
-        self._is_stored = False
         self._is_foreign = False
         self._is_logging_over = False
         self._last_configs: Sequence[tuple[str, str, str, str]] = ()
-        self._warned: set[str] = set()
-        self._failure: BaseException | None = None
-        self._on_stored: Callable[[Batch], None] | None = None
-        make_private_directory(files.database.parent)
-        self._lock = WriterLock(files.lock)
         try:
             self._start()
         except BaseException:
@@ -180,7 +128,7 @@ class RunWriter:
     def _ask(self, action: Callable[[Session], None], timeout: float | None) -> bool:
         if self._is_foreign:
             return False
-        request = _Request(action)
+        request = Request(action)
         self._requests.append(request)
         self._wake.set()
         wait_until(lambda: request.done.is_set or self._done.is_set, timeout, request.done)
@@ -229,7 +177,7 @@ class RunWriter:
             now = time.monotonic()
             if self._ending is None:
                 self.inbox.progressed_at = now
-                self._ending = _Ending(status, meta, self._last_configs, is_patient, timeout_seconds, now)
+                self._ending = Ending(status, meta, self._last_configs, is_patient, timeout_seconds, now)
             elif not is_patient:  # a close goes on, and now the process is to end
                 self._ending = replace(self._ending, is_patient=False, timeout_seconds=timeout_seconds, began_at=now)
         self._wake.set()
@@ -263,139 +211,6 @@ class RunWriter:
         self._close_lock = threading.RLock()
         self.inbox.after_fork_in_child()
         self._lock.abandon()
-
-    # -- the thread -----------------------------------------------------------------------------------------------
-
-    def _work(self) -> None:
-        try:
-            session = Session(
-                self.files,
-                self._meta,
-                is_new=self._is_new,
-                heard_seconds=self._lock.found_seconds,
-                on_progress=self._note_opening,
-            )
-            session.modification_time = self._modification_time
-            self.inbox = Inbox(self.files.inbox, self._wake, lambda error: self._warn("room", error))
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that opens the run
-            self._failure = error
-            self._ready.set()
-            return
-        self._ready.set()
-        try:
-            with contextlib.suppress(sqlite3.Error):  # a flush tries again, and says so
-                session.sync_tables()
-            self._loop(session)
-        finally:
-            self._end(session)
-
-    def _note_opening(self) -> None:
-        self._opening_at = time.monotonic()
-
-    def _loop(self, session: Session) -> None:
-        backoff = 0.0
-        beaten_at = 0.0
-        checked_at = self._stored_at = time.monotonic()
-        while True:
-            self._wake.wait(backoff or _INTERVAL_SECONDS)
-            ending = self._ending
-            now = time.monotonic()
-            if now - beaten_at >= _BEAT_SECONDS:
-                beaten_at = now
-                self._lock.beat()
-            is_urgent = (
-                ending
-                or self._requests
-                or self.inbox.is_large
-                or now - self._stored_at >= min(_LONGEST_HELD_SECONDS, _HELD_SECONDS * session.wal_held)
-            )
-            try:
-                if session.wal_held and not is_urgent:
-                    session.checkpoint_if_long()  # most readers hold it up for some milliseconds
-                    if session.wal_held:
-                        self.inbox.note_progress()
-                        continue  # every commit makes the log longer: fewer and larger ones make it less so
-                if now - checked_at >= _DELETED_CHECK_SECONDS or ending:
-                    checked_at = now
-                    self._restore_if_deleted(session)
-                is_all = self._store_all(session)
-                if ending:
-                    session.write_end(ending.status, ending.meta, ending.configs)
-                    self._is_stored = is_all
-                    if is_all:
-                        self.inbox.dispose(remove=True)  # before the tables that say how much of it is stored
-                        session.finish()
-                    return
-                backoff = 0.0
-                self.inbox.is_stuck = False
-                self.inbox.note_progress()
-                self._warned.discard("storage")
-            except Exception as error:  # noqa: BLE001 - the thread lives on, and what is logged waits in the inbox
-                self.inbox.is_stuck = True
-                self._warn("storage", error)
-                self._answer(error)
-                if ending:
-                    self.inbox.rescue()  # at once: there is no telling how long this process lives
-                if ending and time.monotonic() >= self.inbox.progressed_at + ending.timeout_seconds:
-                    return
-                backoff = min(_LONGEST_BACKOFF_SECONDS, max(_INTERVAL_SECONDS, backoff * 2))
-                if ending:
-                    backoff = min(backoff, _INTERVAL_SECONDS)
-
-    def _store_all(self, session: Session) -> bool:
-        """Store what the inbox holds; False when the process is to end before that is done."""
-        requests = [self._requests[index] for index in range(len(self._requests))]
-        is_more = True
-        session.on_stored = self._on_stored
-        while is_more:
-            is_more = session.drain(self.inbox)
-            session.checkpoint_if_long(may_wait=self._ending is None and not is_more)
-            self._stored_at = time.monotonic()
-            self.inbox.is_stuck = False
-            self.inbox.note_progress()
-            if is_more and self._ending is not None and self._ending.is_out_of_time:
-                return False
-        for request in requests:
-            request.action(session)
-            self._requests.remove(request)
-            request.done.set()
-        return True
-
-    def _answer(self, error: Exception) -> None:
-        while self._requests:
-            request = self._requests.popleft()
-            request.error = error
-            request.done.set()
-
-    def _restore_if_deleted(self, session: Session) -> None:
-        if session.is_deleted():
-            session.restore()
-            _logger.warning("goodseed: %s was deleted while it was written; it is restored.", self.files.database)
-
-    def _end(self, session: Session) -> None:
-        try:
-            session.close()
-        except sqlite3.Error as error:
-            self._warn("storage", error)
-        if not self._is_stored:
-            self.inbox.rescue()
-        self.inbox.dispose(remove=self._is_stored)
-        self._lock.release()
-        self._answer(OSError("The run was closed before."))
-        self._done.set()
-
-    def _warn(self, kind: str, error: Exception) -> None:
-        """Say what goes wrong once, not at every try."""
-        if kind in self._warned:
-            return
-        self._warned.add(kind)
-        what = "can't be written" if kind == "storage" else "has no room to grow"
-        _logger.warning(
-            "goodseed: %s %s (%s). Training goes on; what is logged is kept as long as there is room, and tried again.",
-            self.files.database if kind == "storage" else self.files.inbox,
-            what,
-            error,
-        )
 
 
 def _nothing(_: Session) -> None:
