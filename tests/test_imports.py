@@ -22,33 +22,102 @@ PACKAGES = {
     "goodseed_keras": ROOT / "goodseed-keras/src/goodseed_keras",
     "goodseed_lightning": ROOT / "goodseed-lightning/src/goodseed_lightning",
 }
-# From the ground up: a room imports only itself and what stands in a line above it.
-ORDER = [
-    ["errors", "exits", "threads", "masking", "terminal", "sink", "conversions"],
-    ["names", "paths", "times", "columns"],
-    ["config", "hooktypes"],
-    ["credentials", "hookspecs"],
-    ["plugins"],
-    ["values"],
-    ["config_objects", "trials"],
-    ["config_values"],
-    ["storage"],
-    ["remote"],
-    ["sync"],
-    ["monitoring", "source_code"],
-    ["run"],
-    ["projects"],
-    ["__init__"],
-    ["held_run", "integrations", "importing"],
-    ["server"],
-    ["cli"],
-    ["__main__"],
-]
-LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
-# What watches a run knows the sink that it writes to, and not where that stores it.
+# From the ground up: a module or folder imports only itself and what stands in a line above it, in the same list. Each
+# folder that has sub-folders has a list, so that no two folders can import one another.
+ORDER = {
+    "goodseed": [
+        ["errors", "exits", "threads", "masking", "terminal", "sink", "conversions"],
+        ["names", "paths", "times", "columns"],
+        ["config", "hooktypes"],
+        ["credentials", "hookspecs"],
+        ["plugins"],
+        ["values"],
+        ["config_objects", "trials"],
+        ["config_values"],
+        ["storage"],
+        ["remote"],
+        ["sync"],
+        ["monitoring", "source_code"],
+        ["run"],
+        ["projects"],
+        ["__init__"],
+        ["held_run", "integrations", "importing"],
+        ["server"],
+        ["cli"],
+        ["__main__"],
+    ],
+    "goodseed.storage": [
+        ["__init__", "kinds", "forks", "lock", "string_sets"],
+        ["life"],
+        ["summary"],
+        ["cache"],
+        ["rollup", "scan"],
+        ["schema"],
+        ["series"],
+        ["batch"],
+        ["inbox", "outbox"],
+        ["session", "reader", "edits"],
+        ["writer_thread", "summarizing"],
+        ["writer", "catalog"],
+    ],
+    "goodseed.monitoring": [
+        ["__init__", "thread", "traceback", "facts"],
+        ["console", "gpu", "host"],
+        ["hardware"],
+        ["manager"],
+    ],
+    "goodseed.run": [
+        ["__init__", "process_end", "source", "encoding", "run_plugins"],
+        ["backends"],
+        ["opening"],
+        ["notices"],
+        ["session"],
+        ["companions", "data"],
+        ["writing"],
+        ["run"],
+    ],
+    "goodseed.server": [
+        ["__init__", "queries"],
+        ["routes", "encoding"],
+        ["parameters", "openapi", "plain", "plugin_routes", "settings"],
+        ["store", "api", "dashboard"],
+        ["http"],
+    ],
+    "goodseed.server.dashboard": [
+        ["__init__", "times", "fields", "schemas", "project"],
+        ["project_operations", "run_operations", "state"],
+        ["overview", "views", "table"],
+        ["run"],
+        ["charts", "edits"],
+        ["routes"],
+    ],
+    "goodseed_hub": [
+        ["__init__", "errors", "limits"],
+        ["registry"],
+        ["stores"],
+        ["wire"],
+        ["service"],
+        ["opening", "web"],
+        ["transfer"],
+        ["cli"],
+        ["plugin"],
+    ],
+    "goodseed_lightning": [
+        ["frameworks"],
+        ["training"],
+        ["processes"],
+        ["logger", "neptune_run"],
+        ["neptune"],
+        ["__init__"],
+    ],
+}
+LEVEL = {
+    folder: {part: level for level, parts in enumerate(order) for part in parts} for folder, order in ORDER.items()
+}
+# What monitors a run knows the sink that it writes to, and not where that stores it.
 KNOWS_ONLY_THE_SINK = {"monitoring", "source_code"}
 STORES = {"storage", "remote", "sync"}
-OUTSIDE = {"psutil", "pluggy", "pynvml", "IPython"}  # the two dependencies, and what is looked for where it is there
+OUTSIDE = {"psutil", "pluggy", "pynvml", "IPython"}  # the two dependencies, and what is used if it is installed
 
 
 def files(package: str) -> dict[str, Path]:
@@ -80,9 +149,11 @@ def own_imports(path: Path, modules: dict[str, Path]) -> set[str]:
     return names & modules.keys()
 
 
-def room_of(module: str) -> str:
-    """The room that a module of `goodseed` is in."""
-    return module.split(".")[1] if "." in module else "__init__"
+def part_of(module: str, folder: str) -> str | None:
+    """The module or sub-folder of ``folder`` that a module is, or is in; None for a module of another folder."""
+    if module == folder:
+        return "__init__"
+    return module.removeprefix(f"{folder}.").split(".")[0] if module.startswith(f"{folder}.") else None
 
 
 @cache
@@ -99,21 +170,38 @@ EVERYTHING = {module: path for package in PACKAGES for module, path in files(pac
 
 
 def test_order_is_complete() -> None:
-    """Every room of the package has its place in the order, and every place a room."""
-    assert {room_of(module) for module in CORE} == LEVEL.keys()
+    """Each folder with sub-folders has an order, and each module and folder in it its place."""
+    folders = {module for module, path in EVERYTHING.items() if path.name == "__init__.py"}
+    found = {
+        parent: {part for module in EVERYTHING if (part := part_of(module, parent)) is not None}
+        for parent in folders
+        if any(folder.startswith(f"{parent}.") for folder in folders)
+    }
+
+    assert {folder: set(levels) for folder, levels in LEVEL.items()} == found
+
+
+@pytest.mark.parametrize("module", EVERYTHING)
+def test_direction(module: str) -> None:
+    """Of each folder that it is in, a module imports only parts that stand below its own."""
+    others = own_imports(EVERYTHING[module], EVERYTHING)
+    for folder, levels in LEVEL.items():
+        own = part_of(module, folder)
+        used = {part for other in others if (part := part_of(other, folder)) not in (None, own)}
+
+        assert own is None or set() == {part for part in used if levels[part] >= levels[own]}, folder
 
 
 @pytest.mark.parametrize("module", CORE)
-def test_direction(module: str) -> None:
-    """A room imports only rooms below it, and of other packages only the standard library and the dependencies."""
-    room = room_of(module)
-    own = {room_of(other) for other in own_imports(CORE[module], CORE)} - {room}
+def test_core_uses_its_dependencies_alone(module: str) -> None:
+    """A module of the core imports no other packages than the standard library and the two dependencies."""
+    room = part_of(module, "goodseed")
+    own = {part_of(other, "goodseed") for other in own_imports(CORE[module], CORE)}
     foreign = {name.split(".")[0] for name, _ in imported(CORE[module])} - {"goodseed"} - set(sys.stdlib_module_names)
     if room == "integrations":  # each file has its library, which is imported with it alone
         foreign -= {CORE[module].stem, "ray"}
 
     assert set() == foreign - OUTSIDE
-    assert set() == {other for other in own if LEVEL[other] >= LEVEL[room]}
     assert room not in KNOWS_ONLY_THE_SINK or not own & STORES
 
 

@@ -17,7 +17,8 @@ from goodseed.storage.cache.file import CacheFile
 from goodseed.storage.cache.runs import IndexEntry, ProjectSummary, RunIndex
 from goodseed.storage.lock import is_locked
 from goodseed.storage.scan import FoundRun, Scan, scan
-from goodseed.storage.summary import RunSummary, read_summary
+from goodseed.storage.summarizing import read_summary
+from goodseed.storage.summary import RunSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -17,6 +17,7 @@ from goodseed.storage.kinds import NUMBERS, kinds_in
 from goodseed.storage.lock import is_locked
 from goodseed.storage.rollup.buckets import Bucket, read_buckets
 from goodseed.storage.schema import connect_read_only, read_meta
+from goodseed.storage.summary import LastPoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,15 +41,6 @@ class ConfigRow:
     type_tag: str
     value: str
     updated_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class LastPoint:
-    """The point with the highest step of a metric."""
-
-    path: str
-    step: float
-    y: float
 
 
 class RunReader:
