@@ -106,7 +106,7 @@ def _implementation(hook: str, call: Any) -> Implementation:
 def call_each(hook: str, **arguments: object) -> list[tuple[str, Any]]:
     """Call the hook on every plugin and return each answer except None, with the plugin's name.
 
-    A plugin that raises is reported once for each hook; the others are called all the same.
+    A plugin that raises is reported once for each hook; the others are still called.
     """
     return list(_answers(hook, arguments))
 

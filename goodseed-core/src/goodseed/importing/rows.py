@@ -74,7 +74,7 @@ class Examined:
     """A file that can be imported.
 
     Attributes:
-        file: Where it lies.
+        file: The file.
         rows: Reads it again, a row at a time.
         notes: What to print about it.
     """

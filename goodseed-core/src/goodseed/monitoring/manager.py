@@ -139,7 +139,7 @@ class Monitoring:
         self._thread.stop(_JOIN_SECONDS)
         try:
             self._console.stop()
-        except Exception:  # the run closes all the same
+        except Exception:  # the run closes in any case
             _logger.warning("goodseed: the last console lines could not be stored.", exc_info=True)
         self._opener.leave()
 

@@ -34,7 +34,7 @@ class Task:
 class MonitoringThread:
     """Calls each task when it is due, in the order given where several are.
 
-    A task that raises is reported once and called again all the same. ``hurry`` and ``stop`` may be called from any
+    A task that raises is reported once, and still called again. ``hurry`` and ``stop`` may be called from any
     thread and from a signal's handler.
     """
 

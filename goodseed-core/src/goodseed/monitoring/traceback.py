@@ -143,7 +143,7 @@ class ExceptionWatch:
                 _logger.warning("goodseed: an exception could not be recorded.", exc_info=True)
 
     def look(self) -> None:
-        """Tell of the exception that ends the process, where no hook of ours has heard of it."""
+        """Report the exception that ends the process, if no hook of ours has seen it."""
         exc = _last_uncaught()
         if exc is None or exc is self._last_seen or not self._subscribers or _is_interactive():
             return

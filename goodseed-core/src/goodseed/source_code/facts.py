@@ -1,4 +1,4 @@
-"""Turns what git tells of a repository into configs of a run."""
+"""Reads facts about a repository with git, and makes configs of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DEADLINE_SECONDS: Final = 5.0
 
 
 def collect(root: Path, *, deadline_seconds: float = _DEADLINE_SECONDS) -> Mapping[str, object]:
-    """Return what git tells of the repository at ``root``, by attribute path; what it does not tell is left out.
+    """Return the facts about the repository at ``root`` by attribute path; what git can't read is left out.
 
     Args:
         root: The directory that holds ``.git``, or a bare repository.

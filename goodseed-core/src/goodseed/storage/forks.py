@@ -36,7 +36,7 @@ _watched: Final[weakref.WeakSet[ForkAware]] = weakref.WeakSet()
 
 
 def watch_forks(watched: ForkAware) -> None:
-    """Tell ``watched`` when it finds itself in a forked child."""
+    """Call ``watched.after_fork_in_child`` in each forked child."""
     _watched.add(watched)
 
 

@@ -1,4 +1,4 @@
-"""Tells which runs are being written: an OS lock on a file beside the run, dropped when its process dies."""
+"""Marks runs that are being written: an OS lock on a file beside the run, released when its process dies."""
 
 from __future__ import annotations
 

@@ -54,10 +54,10 @@ class RunReader:
     ) -> None:
         """Open the run; what a killed writer left in the inbox is stored first.
 
-        Where the disk refuses it, it is shown all the same.
+        If the disk refuses that, readers still see it.
 
         Args:
-            files: Where it lies.
+            files: The run's files.
             unstored: What this process has accepted and can't store; None to look into the inbox.
             is_polled: It is opened again and again: much in the inbox is shown now and stored meanwhile, by a thread.
 

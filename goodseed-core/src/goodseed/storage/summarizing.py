@@ -64,7 +64,7 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
     """Read one run; what a killed writer left in the inbox is brought in first where that takes no time, else shown.
 
     Args:
-        files: Where it lies.
+        files: The run's files.
         project: Its project; None to take the one that the run names.
 
     Raises:

@@ -78,7 +78,7 @@ class RunSummary:
 
     @property
     def files(self) -> RunFiles:
-        """Where it lies, for a `goodseed.storage.reader.RunReader`."""
+        """The run's files, for a `goodseed.storage.reader.RunReader`."""
         return RunFiles(Path(self.path))
 
     @property

@@ -1,4 +1,4 @@
-"""Tells which thread opened which run, so that trials in threads get only their own lines and exceptions."""
+"""Records which thread opened which run, so that trials in threads get only their own lines and exceptions."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ __all__ = ["GpuReader", "GpuReading", "as_number", "numbers_of", "numbers_of_nam
 
 @dataclass(frozen=True, slots=True)
 class GpuReading:
-    """The state of one device; None is what the device does not tell."""
+    """The state of one device; None for values that the device does not report."""
 
     utilization_percent: float | None = None
     memory_used_bytes: float | None = None

@@ -121,7 +121,7 @@ class _OpenRuns:
                 if end is not None:
                     run.note_process_end(end)
                 run.close_at_exit(is_patient=is_patient)
-            except KeyboardInterrupt:  # a second Ctrl-C: what is logged is saved all the same
+            except KeyboardInterrupt:  # a second Ctrl-C: what is logged is still saved
                 is_patient = False
                 continue
             self.discard(run)

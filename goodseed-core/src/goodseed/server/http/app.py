@@ -50,7 +50,7 @@ class Call:
 
 @dataclass(slots=True)
 class Response:
-    """What goes back: ``content`` is whole, or comes in chunks and has to be closed."""
+    """A response: ``content`` is whole, or comes in chunks and must be closed."""
 
     status: int
     content: bytes | Iterator[bytes] = b""

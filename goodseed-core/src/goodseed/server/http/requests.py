@@ -22,7 +22,7 @@ class HeadError(Exception):
 
 
 class RequestReader:
-    """The requests of one connection, one after the other; what has come of the next one is kept for it.
+    """The requests of one connection, one after the other; bytes of the next one are kept for it.
 
     It is the ``rfile`` of `http.server.BaseHTTPRequestHandler`, as far as that uses it.
     """

@@ -40,7 +40,7 @@ _INDEX: Final = "/index.html"
 class Pages:
     """Everything that is no API: the dashboard, or a plain list of runs where it has not been built.
 
-    The files are read once. What is asked for is looked up among them, so no address leads to any other file.
+    The files are read once. Requested paths are looked up among them, so no address leads to any other file.
     """
 
     def __init__(self, directory: Path = WEB) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Cursor", "JoinedCursor", "RunState"]
 
 _LAST: Final = "SELECT max(step) FROM metric_points WHERE series_id = ?"
-# Points that come in late, or are written once more, are rarely further back.
+# Points that are stored late, or overwritten, are rarely further back.
 _EARLIER: Final = "SELECT step FROM metric_points WHERE series_id = ? ORDER BY step DESC LIMIT 1 OFFSET 1000"
 _MAX_CHARACTERS: Final = 200
 

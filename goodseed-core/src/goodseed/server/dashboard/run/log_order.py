@@ -1,6 +1,6 @@
 """Merges the lines of several streams by time.
 
-A line may come in after younger ones of another stream. Such a line moves the last lines of the log, which pages ask
+A line may be stored after younger ones of another stream. Such a line moves the last lines of the log, which pages ask
 for again with every update; a line before those never gets another number while the server runs.
 """
 

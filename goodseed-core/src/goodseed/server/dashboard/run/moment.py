@@ -1,4 +1,4 @@
-"""Tells when a point of a metric was logged, which ties charts by step to logs by time."""
+"""Answers when a point of a metric was logged, which connects charts by step with logs by time."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ _REQUIREMENTS: Final = ("source_code/requirements",)
 
 
 def git_facts(reader: OpenRun) -> dict[str, Any]:
-    """What is known of the repository; what is not is None."""
+    """The facts about the repository; None for unknown ones."""
     found = {path: plain_value(decoded(tag, value)) for path, tag, value in reader.rows(_FACTS)}
     return {name: found.get(f"source_code/git/{path}") for name, path in _GIT.items()}
 
