@@ -31,6 +31,7 @@ from goodseed.server.dashboard.schemas import (
     several,
     tuple_of,
 )
+from goodseed.server.parameters import MAX_INTEGER
 
 __all__ = [
     "ATTRS",
@@ -105,7 +106,7 @@ RUNS_POST: Final = {
         columns=list_of(TEXT, maxItems=100),
         sort=_SORT,
         group_by=list_of(TEXT, maxItems=4),
-        offset=COUNT,
+        offset={**COUNT, "maximum": MAX_INTEGER},
         limit={"type": "integer", "minimum": 0, "maximum": 1_000},
         ids=list_of(TEXT, maxItems=20_000),
         trashed=_TRASHED,
