@@ -44,28 +44,26 @@ def test_to_the_last_sign_of_life(home: Path) -> None:
     second = listed()
 
     assert "crashed" == first["state"]
-    assert 1.0 <= first["duration_seconds"] <= 10.0  # type: ignore[operator]
+    assert 1.0 <= first["duration_seconds"]  # type: ignore[operator]
     assert first["duration_seconds"] == second["duration_seconds"]
 
 
 def test_without_the_time_in_between(home: Path) -> None:
     """A run that is resumed has lived as long as its lives took together."""
-    began = time.time()
     crash()
     first = listed()["duration_seconds"]
-    pause = time.time()
     time.sleep(3.0)  # the pause does not count
-    paused = time.time() - pause
     with goodseed.Run(resume_run_id="r", storage="local"):
         time.sleep(0.1)  # how long a run lasts is what is tested
         during = listed()
-    ended = time.time()
     last = listed()
+    with Catalog(home / "projects", is_exact=True) as catalog:
+        run = catalog.find("default", "r")
 
     assert ("running", "finished") == (during["state"], last["state"])
     assert first + 0.1 <= during["duration_seconds"] + 0.01  # type: ignore[operator]
     assert during["duration_seconds"] <= last["duration_seconds"] + 0.01  # type: ignore[operator]
-    assert last["duration_seconds"] <= ended - began - paused + 0.01  # type: ignore[operator]
+    assert run.modified_seconds - run.created_seconds - run.duration_seconds >= 2.9
 
 
 def test_of_a_run_that_was_closed_twice(home: Path) -> None:
