@@ -54,7 +54,6 @@ ALLOWED = {
     "goodseed/run/opening/pickling.py:_held": "a run that is unpickled where it was pickled is the same run",
     "goodseed/run/opening/pickling.py:_tokens": "the names under which `_held` knows them",
     "goodseed/run/process_end/ending.py:open_runs": "runs that are to be closed when the process ends",
-    "goodseed/server/dashboard/table/patterns.py:_idle": "worker processes for regular expressions, shared by all servers of a process",
     "goodseed/storage/batch.py:_upsert_statement": "the text of a statement, which depends on nothing",
     "goodseed/storage/forks.py:_gate": "a fork waits for SQLite in all threads",
     "goodseed/storage/inbox/recovery.py:_background": "one thread of the process brings in what killed runs left",

@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from goodseed.storage.cache.file import CACHE_NAME, CacheFile
-from goodseed.storage.cache.rollups import RollupCache
 from goodseed.storage.rollup.buckets import read_buckets
 from goodseed.storage.rollup.changes import Changes, begin_changes, changes_in, note_changes
 from goodseed.storage.rollup.joined import read_joined
@@ -30,7 +29,7 @@ _TABLE = """
         uploaded INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (series_id, step)
     ) WITHOUT ROWID"""
 Point = tuple[float, float, float]  # step, y, time
-_NOWHERE = RollupCache(CacheFile(Path(os.devnull)))  # no file can be there
+_NOWHERE = CacheFile(Path(os.devnull))  # no file can be there
 
 
 def _points(count: int, seed: int, shape: str) -> list[Point]:
@@ -295,7 +294,7 @@ def test_what_happens_to_the_cache_harms_nothing(tmp_path: Path, damage: str) ->
     cache = tmp_path / CACHE_NAME
     with _database(points) as connection:
         first = CacheFile(tmp_path)
-        Rollups(RollupCache(first)).get(connection, ("run", "path"), 1, "state", None)
+        Rollups(first).get(connection, ("run", "path"), 1, "state", None)
         first.close()
         if damage == "deleted":
             cache.unlink()
@@ -310,7 +309,7 @@ def test_what_happens_to_the_cache_harms_nothing(tmp_path: Path, damage: str) ->
             cache.unlink()
             cache.mkdir()
         second = CacheFile(tmp_path)
-        rollup = Rollups(RollupCache(second)).get(connection, ("run", "path"), 1, "state", None)
+        rollup = Rollups(second).get(connection, ("run", "path"), 1, "state", None)
         second.close()
 
         window = read_window(connection, 1, rollup, 100, EVERYTHING, by_time=False)

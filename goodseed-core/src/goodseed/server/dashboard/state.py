@@ -11,9 +11,7 @@ from goodseed.errors import RunNotFoundError
 from goodseed.server.dashboard.project.open_run import OpenRun, OpenRuns
 from goodseed.server.dashboard.project.project_state import ProjectState
 from goodseed.server.routes import RequestError
-from goodseed.storage.cache.charts import ChartCache
-from goodseed.storage.cache.facts import FactCache
-from goodseed.storage.cache.rollups import RollupCache
+from goodseed.storage.cache.kept import Kept
 from goodseed.storage.rollup.kept import Rollups
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ class DashboardState:
     """What is kept of one store, for all of its projects; for any number of threads.
 
     Attributes:
-        charts: Series as they were sent, also by earlier servers.
+        charts: Series as they were sent, also by earlier servers: by the run's file, the path, and what else was asked.
         rollups: Of long series.
         settings: What users have set beside the runs.
         shared: What single rooms of the dashboard keep.
@@ -40,12 +38,12 @@ class DashboardState:
 
     def __init__(self, store: Store) -> None:
         """Nothing is read yet."""
-        self.charts: Final = ChartCache(store.cache)
-        self.rollups: Final = Rollups(RollupCache(store.cache))
+        self.charts: Final = Kept(store.cache, "chart", ("run", "path", "asked"))
+        self.rollups: Final = Rollups(store.cache)
         self.settings: Final[Settings] = store.settings
         self.shared: Final[SharedState] = store.shared
         self._start: Final = secrets.token_hex(4)
-        self._facts: Final = FactCache(store.cache)
+        self._facts: Final = Kept(store.cache, "fact", ("project", "name", "run"))
         self._open: Final = OpenRuns()
         self._lock: Final = threading.Lock()
         self._projects: Final[dict[str, ProjectState]] = {}
@@ -56,9 +54,9 @@ class DashboardState:
 
     def forget(self, project: str, runs: Collection[str]) -> None:
         """Remove what is kept about the files of runs that are gone."""
-        self._facts.forget(project, runs)
+        self._facts.forget(["project", "run"], [(project, run) for run in runs])
         self.rollups.forget(runs)
-        self.charts.forget(runs)
+        self.charts.forget(["run"], [(run,) for run in runs])
 
     def project(self, store: Store, name: str) -> ProjectState:
         """The project ``name``, as of now.

@@ -8,7 +8,6 @@ import os
 import sqlite3
 import stat
 import threading
-import zlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from goodseed.storage.forks import GatedConnection
@@ -17,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["CACHE_NAME", "CacheFile", "Checked", "Table"]
+__all__ = ["CACHE_NAME", "CacheFile", "Table"]
 
 CACHE_NAME: Final = ".goodseed-cache.sqlite"
 _EARLIER_NAMES: Final = (".goodseed-index.sqlite", ".goodseed-series.sqlite", ".goodseed-dashboard.sqlite")
 _logger: Final = logging.getLogger("goodseed")
-_VERSION: Final = 1
+_VERSION: Final = 2
 _APPLICATION_ID: Final = 0x67736463
 _MAX_BYTES: Final = 2 << 30  # beyond that the large tables are emptied
 _BUSY_SECONDS: Final = 0.2
@@ -40,23 +39,6 @@ class Table(NamedTuple):
     name: str
     columns: str
     is_large: bool = False
-
-
-class Checked(NamedTuple):
-    """Bytes with their checksum, in the order of two columns of a table."""
-
-    checksum: int
-    content: bytes
-
-    @classmethod
-    def of(cls, content: bytes) -> Checked:
-        """The bytes, to be stored."""
-        return cls(zlib.crc32(content), content)
-
-    @staticmethod
-    def sound(checksum: object, content: object) -> bytes | None:
-        """The bytes that were stored; None where they are damaged."""
-        return content if isinstance(content, bytes) and zlib.crc32(content) == checksum else None
 
 
 @final

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from goodseed.columns import pack_columns, unpack_columns
 from goodseed.errors import InvalidValueError
+from goodseed.storage.cache.kept import Kept, KeptRow
 from goodseed.storage.rollup.aggregate import aggregate
 from goodseed.storage.rollup.nodes import EVERYTHING, FANOUT, Bounds, Nodes
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-    from goodseed.storage.cache.rollups import RollupCache
+    from goodseed.storage.cache.file import CacheFile
     from goodseed.storage.rollup.changes import Changes
 
 __all__ = ["Rollup", "Rollups"]
@@ -54,9 +55,9 @@ class Rollup:
 class Rollups:
     """The rollups of many runs; for any number of threads."""
 
-    def __init__(self, cache: RollupCache, max_bytes: int = _MAX_BYTES) -> None:
+    def __init__(self, cache: CacheFile, max_bytes: int = _MAX_BYTES) -> None:
         """Those that do not fit into ``max_bytes`` of memory are read from ``cache`` again."""
-        self._cache: Final = cache
+        self._stored: Final = Kept(cache, "rollup", ("run", "path"))
         self._max_bytes: Final = max_bytes
         self._lock: Final = threading.Lock()
         self._kept: Final[OrderedDict[tuple[str, str], Rollup]] = OrderedDict()
@@ -93,7 +94,7 @@ class Rollups:
                 return self._keep(key, known)
         rollup = self._renewed(connection, series, known, wanted, changes)
         if token is not None:
-            self._cache.put(*key, token, pack_columns(rollup.levels[0].columns()))
+            self._stored.put([KeptRow(key, token, pack_columns(rollup.levels[0].columns()))])
         return self._keep(key, rollup)
 
     def forget(self, runs: Iterable[str]) -> None:
@@ -102,10 +103,10 @@ class Rollups:
         with self._lock:
             for key in [key for key in self._kept if key[0] in gone]:
                 del self._kept[key]
-        self._cache.forget(gone)
+        self._stored.forget(["run"], [(run,) for run in gone])
 
     def _load(self, key: tuple[str, str], token: str) -> Rollup | None:
-        content = self._cache.get(*key, token)
+        content = self._stored.get(*key, token=token)
         base = None if content is None else _decode(content)
         return None if base is None else Rollup(_levels(base), token)
 

@@ -14,7 +14,7 @@ from goodseed.server.dashboard.charts.memory import memory_of
 from goodseed.server.dashboard.fields import Fields
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.routes import Answer, RequestError
-from goodseed.storage.cache.charts import KeptChart
+from goodseed.storage.cache.kept import KeptRow
 from goodseed.storage.cache.token import rest_token
 from goodseed.storage.rollup.joined import read_joined
 from goodseed.storage.rollup.nodes import EVERYTHING, Bounds
@@ -146,7 +146,7 @@ def _items(fields: Fields) -> list[Item]:
 
 def _kept_frames(dashboard: DashboardState, project: ProjectState, wanted: Wanted) -> Iterator[bytes]:
     """Frames of whole series, from what earlier servers have read and sent; what is new is kept when all is sent."""
-    fresh: list[KeptChart] = []
+    fresh: list[KeptRow] = []
     read: list[tuple[Series, str, str]] = []
 
     def found() -> Iterator[Series]:
@@ -160,7 +160,7 @@ def _kept_frames(dashboard: DashboardState, project: ProjectState, wanted: Wante
             sent_key = (*key, "sent")
             series = memory_of(dashboard).get(run.path, key) or memory_of(dashboard).get(run.path, sent_key)
             if series is None:
-                stored = dashboard.charts.get(run.path, item.path, wanted.asked, token)
+                stored = dashboard.charts.get(run.path, item.path, wanted.asked, token=token)
                 if stored is not None:
                     series = restored(*item, stored)
                     memory_of(dashboard).put(run.path, sent_key, series)
@@ -171,7 +171,7 @@ def _kept_frames(dashboard: DashboardState, project: ProjectState, wanted: Wante
             yield series
 
     for frame in _frames(found(), project.rev, wanted):
-        fresh += [KeptChart(path, series.path, wanted.asked, token, kept(series)) for series, path, token in read]
+        fresh += [KeptRow((path, series.path, wanted.asked), token, kept(series)) for series, path, token in read]
         read.clear()
         yield frame
     dashboard.charts.put(fresh)

@@ -9,8 +9,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.errors import FileFormatError, GoodseedError
-from goodseed.storage.cache.facts import Fact
+from goodseed.storage.cache.kept import KeptRow
 from goodseed.storage.cache.token import rest_token
+from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.rollup.aggregate import whole_node
 from goodseed.storage.rollup.nodes import Nodes
 from goodseed.storage.summary import MAX_METRICS
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from goodseed.server.dashboard.project.entry import Entry
     from goodseed.server.dashboard.project.open_run import OpenRun, OpenRuns
-    from goodseed.storage.cache.facts import FactCache
+    from goodseed.storage.cache.kept import Kept
 
 __all__ = [
     "AGGREGATES",
@@ -50,12 +51,13 @@ _CONFIG_ROWS: Final = f"""
         AND (path != 'sys/end_reason' OR updated_at >= (SELECT value FROM configs WHERE path = 'sys/closed_time'))
     ORDER BY path LIMIT {_MAX_CONFIGS}"""
 _NAMES: Final = ":"
-_NAMES_ROWS: Final = """
-    SELECT path FROM metric_series
+_NAMES_ROWS: Final = f"""
+    SELECT path FROM {NUMBERS.series_table}
     WHERE path LIKE '%:_%' AND (path < 'monitoring/' OR path >= 'monitoring0') ORDER BY path LIMIT 1000"""
-_METRICS_OF: Final = "SELECT path, id FROM metric_series WHERE path GLOB 'monitoring/*' ORDER BY path"
-_AT: Final = "SELECT step FROM metric_points WHERE series_id = ? AND y = ? ORDER BY step LIMIT 1"
-_VALUE_AT: Final = "SELECT y FROM metric_points WHERE series_id = ? AND step <= ? ORDER BY step DESC LIMIT 1"
+_METRICS_OF: Final = f"SELECT path, id FROM {NUMBERS.series_table} WHERE path GLOB 'monitoring/*' ORDER BY path"
+_POINTS: Final = f"FROM {NUMBERS.point_table} WHERE series_id = ?"
+_AT: Final = f"SELECT step {_POINTS} AND {NUMBERS.column} = ? ORDER BY step LIMIT 1"
+_VALUE_AT: Final = f"SELECT {NUMBERS.column} {_POINTS} AND step <= ? ORDER BY step DESC LIMIT 1"
 
 
 @final
@@ -87,7 +89,7 @@ class Columns:
         steps: The highest step of each run by slot, as of `load_lasts`.
     """
 
-    def __init__(self, project: str, entries: Callable[[], list[Entry]], facts: FactCache, open_runs: OpenRuns) -> None:
+    def __init__(self, project: str, entries: Callable[[], list[Entry]], facts: Kept, open_runs: OpenRuns) -> None:
         """Nothing is read yet.
 
         Args:
@@ -221,17 +223,18 @@ class Columns:
             if name not in self._tokens:
                 self._load_kept(name)
         stale = [entry for entry in wanted if any(self._tokens[name].get(entry.slot) != entry.token for name in names)]
-        waiting: list[Fact] = []
+        waiting: list[KeptRow] = []
         for entry in stale:
             contents = self._read(entry, names)
             for name, content in zip(names, contents, strict=True):
                 self._take(name, entry.slot, entry.token, content)
                 if rest_token(entry.run.files) is not None:
-                    waiting.append(Fact(name, entry.run.path, entry.token, json.dumps(content).encode()))
+                    keys = (self._project, name, entry.run.path)
+                    waiting.append(KeptRow(keys, entry.token, json.dumps(content).encode()))
             if len(waiting) >= _STORED_TOGETHER:
-                self._facts.put(self._project, waiting)
+                self._facts.put(waiting)
                 waiting = []
-        self._facts.put(self._project, waiting)
+        self._facts.put(waiting)
         return [self._metrics.get(name, {}) for name in names]
 
     def _load_kept(self, name: str) -> None:
@@ -242,8 +245,8 @@ class Columns:
         if name != _CONFIGS:
             self._metrics[name] = {}
         entries = {entry.run.path: entry for entry in self._entries()}
-        for fact in self._facts.get(self._project, name):
-            entry = entries.get(fact.run)
+        for fact in self._facts.rows(self._project, name):
+            entry = entries.get(fact.keys[-1])
             if entry is not None and entry.token == fact.token:
                 try:
                     self._take(name, entry.slot, fact.token, json.loads(fact.content))

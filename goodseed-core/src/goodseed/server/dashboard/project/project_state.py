@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from goodseed.server.dashboard.project.open_run import OpenRuns
     from goodseed.server.routes import Settings
-    from goodseed.storage.cache.facts import FactCache
+    from goodseed.storage.cache.kept import Kept
     from goodseed.storage.catalog import RunSummary
 
 __all__ = ["ProjectState"]
@@ -38,7 +38,7 @@ class ProjectState:
         columns: The values of its runs.
         lock: Held while `columns` are read or changed.
         tables: The tables that were asked for last, by what was asked; kept by `goodseed.server.dashboard.table.table`.
-        series_counts: In how many runs each metric and each string series is, as of a rev.
+        series_counts: In how many runs each series is, by the name of its kind, as of a rev.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class ProjectState:
         name: str,
         start: str,
         settings: Settings,
-        facts: FactCache,
+        facts: Kept,
         open_runs: OpenRuns,
         forget: Callable[[str, Collection[str]], None],
     ) -> None:
@@ -64,7 +64,7 @@ class ProjectState:
         self.lock: Final = threading.RLock()
         self.columns: Final = Columns(name, lambda: self.entries, facts, open_runs)
         self.tables: Final[dict[str, Any]] = {}
-        self.series_counts: tuple[str, Counter[str], Counter[str]] | None = None
+        self.series_counts: tuple[str, dict[str, Counter[str]]] | None = None
         self._start: Final = start
         self._settings_files: Final = settings
         self._forget: Final = forget

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from goodseed.server.dashboard.project.entry import Entry
     from goodseed.server.dashboard.table.cells import Values
+    from goodseed.server.dashboard.table.patterns import PatternWorkers
 
 __all__ = ["matcher"]
 
@@ -35,7 +36,7 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw]?)")
 
 
-def matcher(condition: Condition | None, values: Values) -> Callable[[Entry], bool]:
+def matcher(condition: Condition | None, values: Values, patterns: PatternWorkers) -> Callable[[Entry], bool]:
     """Tells whether a run passes.
 
     Raises:
@@ -46,23 +47,23 @@ def matcher(condition: Condition | None, values: Values) -> Callable[[Entry], bo
         values.load(column)
         if column == "sys/state":
             values.load("sys/end_reason")
-    return _compiled(condition, values)
+    return _compiled(condition, values, patterns)
 
 
-def _compiled(condition: Condition | None, values: Values) -> Callable[[Entry], bool]:
+def _compiled(condition: Condition | None, values: Values, patterns: PatternWorkers) -> Callable[[Entry], bool]:
     if condition is None:
         return lambda entry: True
     if isinstance(condition, Word):
         return _word(condition.text.lower())
     if isinstance(condition, Negation):
-        inner = _compiled(condition.of, values)
+        inner = _compiled(condition.of, values, patterns)
         return lambda entry: not inner(entry)
     if isinstance(condition, Junction):
-        parts = [_compiled(part, values) for part in condition.parts]
+        parts = [_compiled(part, values, patterns) for part in condition.parts]
         if condition.is_any:
             return lambda entry: any(part(entry) for part in parts)
         return lambda entry: all(part(entry) for part in parts)
-    return _comparison(condition, values)
+    return _comparison(condition, values, patterns)
 
 
 def _word(text: str) -> Callable[[Entry], bool]:
@@ -75,7 +76,7 @@ def _word(text: str) -> Callable[[Entry], bool]:
     return test
 
 
-def _comparison(comparison: Comparison, values: Values) -> Callable[[Entry], bool]:
+def _comparison(comparison: Comparison, values: Values, patterns: PatternWorkers) -> Callable[[Entry], bool]:
     column = values.resolve(comparison.name, is_path=comparison.is_path)
     get = values.getter(column)
     operator = comparison.operator
@@ -87,7 +88,7 @@ def _comparison(comparison: Comparison, values: Values) -> Callable[[Entry], boo
         pattern = comparison.pattern
         assert pattern is not None
         is_wanted = operator == "~"
-        return lambda entry: any(pattern.holds(text) for text in _texts(get(entry))) is is_wanted
+        return lambda entry: any(pattern.holds(text, patterns) for text in _texts(get(entry))) is is_wanted
     if column == "sys/state" and comparison.value.lower() not in _STATES:
         raise _fault(comparison, "is no state", f"One of {', '.join(_STATES)}.")
     if column == "sys/state" and comparison.value.lower() == _PRUNED and operator in ("=", ":", "!="):

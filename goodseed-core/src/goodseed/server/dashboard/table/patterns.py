@@ -13,9 +13,11 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final, final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["MAX_TEXT", "Pattern", "compile_pattern"]
+    from goodseed.server.routes import Store
+
+__all__ = ["MAX_TEXT", "Pattern", "PatternWorkers", "compile_pattern"]
 
 MAX_TEXT: Final = 500  # characters that a pattern is tried on; of a config no more are kept
 _MAX_PATTERN: Final = 200
@@ -32,9 +34,6 @@ for line in sys.stdin:
     pattern, text = json.loads(line)
     print(int(re.search(pattern, text, re.IGNORECASE) is not None), flush=True)
 """
-
-_places: Final = threading.BoundedSemaphore(_MAX_WORKERS)
-_idle: Final[list[_Worker]] = []
 
 
 def compile_pattern(text: str, column: int, fault: Callable[[int, str, str], Exception]) -> Pattern:
@@ -73,7 +72,7 @@ class Pattern:
         self._known: dict[str, bool] = {}
         self._left_seconds = _SECONDS
 
-    def holds(self, text: str) -> bool:
+    def holds(self, text: str, workers: PatternWorkers) -> bool:
         """Whether a part of ``text`` matches.
 
         Raises:
@@ -84,26 +83,51 @@ class Pattern:
         found = self._known.get(text)
         if found is None:
             try:
-                found = self._known[text] = self._ask(text)
+                found = self._known[text] = self._ask(text, workers)
             except (OSError, ValueError) as error:
                 raise self._too_long() from error
         return found
 
-    def _ask(self, text: str) -> bool:
-        if not _places.acquire(timeout=_WAIT_SECONDS):
-            raise TimeoutError("too many regular expressions at once")
-        try:
-            try:
-                worker = _idle.pop()
-            except IndexError:
-                worker = _Worker()
+    def _ask(self, text: str, workers: PatternWorkers) -> bool:
+        with workers.one() as worker:
             began = time.monotonic()
             found = worker.holds(self._compiled.pattern, text, self._left_seconds)
             self._left_seconds -= time.monotonic() - began
-            _idle.append(worker)
-        finally:
-            _places.release()
         return found
+
+
+@final
+class PatternWorkers:
+    """The few processes that try the patterns of one server; for any number of threads."""
+
+    def __init__(self, store: Store) -> None:
+        """None is started yet."""
+        self._places: Final = threading.BoundedSemaphore(_MAX_WORKERS)
+        self._idle: Final[list[_Worker]] = []
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[_Worker]:
+        """A worker, for this thread alone; one whose time was over is not used again.
+
+        Raises:
+            OSError: All are busy, or there can be no such process.
+        """
+        if not self._places.acquire(timeout=_WAIT_SECONDS):
+            raise TimeoutError("too many regular expressions at once")
+        try:
+            try:
+                worker = self._idle.pop()
+            except IndexError:
+                worker = _Worker()
+            yield worker
+            self._idle.append(worker)
+        finally:
+            self._places.release()
+
+    def close(self) -> None:
+        """End those that are idle; what is asked later starts others."""
+        while self._idle:
+            self._idle.pop().close()
 
 
 @final
@@ -142,17 +166,25 @@ class _Worker:
             self._process.stdin.flush()
             found = bool(int(self._process.stdout.readline()))
         except BaseException:
-            self._process.kill()
-            self._process.stdout.close()
-            with contextlib.suppress(OSError):  # what is not sent yet can't be any more
-                self._process.stdin.close()
+            self.close()
             raise
         self._is_asked.clear()
         return found
 
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        for pipe in (self._process.stdout, self._process.stdin):
+            with contextlib.suppress(OSError):  # what is not sent yet can't be any more
+                if pipe is not None:
+                    pipe.close()
+        self._is_asked.set()  # its watch ends with it
+
     def _watch(self) -> None:
         while self._is_asked.wait():
             time.sleep(_WATCH_SECONDS)
+            if self._process.poll() is not None:
+                return
             if self._is_asked.is_set() and time.monotonic() > self._until:
                 self._process.kill()
                 self._process.wait()

@@ -13,6 +13,7 @@ from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.table.cells import Values
 from goodseed.server.dashboard.table.filters import attributes, parse_filter
 from goodseed.server.dashboard.table.matching import matcher
+from goodseed.server.dashboard.table.patterns import PatternWorkers
 from goodseed.server.dashboard.times import TIMES, iso_utc
 from goodseed.server.parameters import MAX_INTEGER, integer, text
 from goodseed.server.routes import Answer, RequestError
@@ -113,7 +114,7 @@ def _answer(store: Store, request: Request, query: Query) -> Answer:
     condition = parse_filter(query.filter)
     project = dashboard_of(store).project(store, request.parameters["project"])
     with project.lock:
-        table = _kept(project, query, condition)
+        table = _kept(project, store.shared.get(PatternWorkers), query, condition)
         values = table.values
         page = table.entries[query.offset : query.offset + query.limit]
         getters = {column: values.getter(column) for column in query.columns}
@@ -130,22 +131,22 @@ def _answer(store: Store, request: Request, query: Query) -> Answer:
     return Answer(content)
 
 
-def _kept(project: ProjectState, query: Query, condition: Condition | None) -> Ordered:
+def _kept(project: ProjectState, patterns: PatternWorkers, query: Query, condition: Condition | None) -> Ordered:
     """The table, as it was made for another page of it a moment ago, or made anew."""
     key = repr(replace(query, offset=0, limit=0))
     tables: dict[str, Ordered] = project.tables
     table = tables.pop(key, None)
     if table is None or table.rev != project.rev or table.until < time.monotonic():
-        table = _ordered(project, query, condition)
+        table = _ordered(project, patterns, query, condition)
     tables[key] = table
     while len(tables) > _KEPT:
         del tables[next(iter(tables))]
     return table
 
 
-def _ordered(project: ProjectState, query: Query, condition: Condition | None) -> Ordered:
+def _ordered(project: ProjectState, patterns: PatternWorkers, query: Query, condition: Condition | None) -> Ordered:
     values = Values(project)
-    passes = matcher(condition, values)
+    passes = matcher(condition, values, patterns)
     named = {values.resolve(one.name, is_path=one.is_path) for one in attributes(condition)}
     entries = [entry for entry in _candidates(project, query, names_archive="sys/archived" in named) if passes(entry)]
     for column in (*query.columns, *(column for column, _ in query.sort), *query.group_by):
