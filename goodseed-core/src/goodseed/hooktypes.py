@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import argparse
@@ -80,16 +80,16 @@ class StoredPoints(NamedTuple):
 
     Attributes:
         path: The attribute path of the series.
-        kind: ``"metric"`` or ``"string"``.
+        kind: ``"metric"``, ``"string"``, or the name of another kind of series.
         steps: The steps.
-        values: As many numbers, of which NaN is one, or texts.
+        values: As many numbers, of which NaN is one, or texts, or values of that kind.
         times: As many times of logging, in seconds since the epoch.
     """
 
     path: str
-    kind: Literal["metric", "string"]
+    kind: str
     steps: Sequence[float]
-    values: Sequence[float | str]
+    values: Sequence[Any]
     times: Sequence[float]
 
 

@@ -11,6 +11,7 @@ from goodseed.cli.command import Command
 from goodseed.cli.run_tables import projects_table, runs_table
 from goodseed.cli.table import number
 from goodseed.storage.catalog import Catalog
+from goodseed.storage.kinds import kinds
 from goodseed.terminal import no_directory, printable, show_progress, write
 
 if TYPE_CHECKING:
@@ -147,8 +148,7 @@ def _run_as_json(run: RunSummary) -> dict[str, Any]:
             for point in run.last_metrics
         },
         "config_count": run.config_count,
-        "metric_count": run.metric_count,
-        "text_count": run.text_count,
+        **{f"{kind.noun}_count": run.series_counts.get(kind.name, 0) for kind in kinds()},
         "path": run.path,
     }
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from goodseed.run.source import LocalRun, Source
     from goodseed.storage.batch import Batch
+    from goodseed.storage.kinds import Kind, StoredValue
 
 __all__ = ["Backend", "DisabledBackend", "ReadOnlyBackend", "RunEnd", "WriterBackend"]
 
@@ -48,8 +49,8 @@ class Backend(Protocol):
         """Take numbers by path, a step, and the time in seconds (None for now)."""
 
     @property
-    def add_text(self) -> Callable[[str, str, float, float | None], None]:
-        """Take a path, a text, a step, and the time in seconds (None for now)."""
+    def add_value(self) -> Callable[[Kind, str, StoredValue, float, float | None], None]:
+        """Take a kind, a path, a value as it is stored, a step, and the time in seconds (None for now)."""
 
     @property
     def add_texts(self) -> Callable[[str, Iterable[tuple[float, str, float]]], None]:
@@ -101,7 +102,7 @@ class WriterBackend:
         self.log_metrics: Final = inbox.log_metrics
         self.log_number: Final = inbox.log_number
         self.add_metrics: Final = inbox.add_metrics
-        self.add_text: Final = inbox.add_text
+        self.add_value: Final = inbox.add_value
         self.add_texts: Final = inbox.add_texts
         self.add_configs: Final = inbox.add_configs
 
@@ -200,7 +201,7 @@ class ReadOnlyBackend(_Silent):
             raise ReadOnlyError(reason)
 
         self.log_metrics = self.log_number = self.add_metrics = refuse
-        self.add_text = self.add_texts = self.add_configs = refuse
+        self.add_value = self.add_texts = self.add_configs = refuse
 
     def source(self) -> Source:
         """What it is read from."""
@@ -215,7 +216,7 @@ class DisabledBackend(_Silent):
             return
 
         self.log_metrics = self.log_number = self.add_metrics = ignore
-        self.add_text = self.add_texts = self.add_configs = ignore
+        self.add_value = self.add_texts = self.add_configs = ignore
 
     def source(self) -> Source:
         """There is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from goodseed.config_values import Encoded, encode_config
@@ -12,6 +13,8 @@ from goodseed.values import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from goodseed.storage.kinds import Kind, StoredValue
 
 __all__ = ["Encoder"]
 
@@ -38,6 +41,17 @@ class Encoder:
         """The text of ``value``, a point of the string series ``path``."""
         text = as_text(value)
         return text if self._redact is None else self._redact(path, text)
+
+    def value(self, kind: Kind, path: str, value: object) -> StoredValue:
+        """What is stored of ``value``, a point of a series of any kind.
+
+        Raises:
+            GoodseedError: The value is none of that kind.
+        """
+        stored = kind.to_stored(path, value)
+        if self._redact is None or kind.redacted is None:
+            return stored
+        return kind.redacted(stored, partial(self._redact, path))
 
 
 def _find_redactor() -> Callable[[str, str], str] | None:

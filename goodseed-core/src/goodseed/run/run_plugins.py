@@ -53,7 +53,7 @@ class RunPlugins:
 
     def stored(self, batch: Batch) -> None:
         """Points are in the file; called by the writer's thread, which waits for nothing."""
-        points = [StoredPoints(*series) for series in batch.points()]  # type: ignore[arg-type]
+        points = [StoredPoints(*series) for series in batch.points()]
         count = sum(len(series.steps) for series in points)
         if not count:
             return

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from goodseed.errors import GoodseedError, InvalidTypeError, InvalidValueError
+from goodseed.paths import check_attribute_path
 from goodseed.run.backends import RunEnd
 from goodseed.run.encoding import Encoder
 from goodseed.run.notices import closing_line, missing_key_line, notice, opening_line, warn_of_loss
 from goodseed.run.process_end.ending import open_runs
+from goodseed.storage.kinds import TEXTS
 from goodseed.storage.string_sets import ADDED, REMOVED
 from goodseed.times import now_text
-from goodseed.values import as_text, decode_config, tag_set
+from goodseed.values import as_step, as_text, decode_config, tag_set
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from goodseed.run.opening.request import Opened, Request
     from goodseed.run.process_end.exit_code import ProcessEnd
     from goodseed.run.source import Source
+    from goodseed.storage.kinds import Kind
 
 __all__ = ["RunSession"]
 
@@ -136,22 +140,50 @@ class RunSession:
 
     # -- writing, for the facade ----------------------------------------------------------------------------------
 
-    def add_texts(self, texts: Mapping[str, object], step: float, at_seconds: float | None = None) -> None:
-        """Add one point to each of several string series; paths and step are checked already."""
-        if len(texts) == 1:  # the most common case, and the fastest: there are no others to be left out
-            for path, value in texts.items():
-                self.backend.add_text(path, self._encoder.text(path, value), step, at_seconds)
+    def log_values(
+        self, kind: Kind, data: Mapping[str, object], step: float, *, at_seconds: float | None = None
+    ) -> None:
+        """Add one point to each of several series of any kind: all of them, or none.
+
+        What is stored has passed the plugins that redact; `goodseed.Run.log_metrics` is the fast way for numbers.
+
+        Args:
+            kind: The kind of series.
+            data: Values by path.
+            step: Integer or float; a point that is there already at this step is replaced.
+            at_seconds: When they were made, in seconds since the epoch; None for now.
+
+        Raises:
+            InvalidTypeError: ``data`` is no mapping, a value is none of that kind, or the step is no number.
+            InvalidValueError: A path is invalid or given twice, or the step is invalid.
+            RunClosedError: The run is closed.
+        """
+        if kind.has_buckets:
+            self.backend.add_metrics(data, step, at_seconds)  # type: ignore[arg-type]
             return
-        redacted = {path: self._encoder.text(path, value) for path, value in texts.items()}
-        for path, text in redacted.items():
-            self.backend.add_text(path, text, step, at_seconds)
+        if not isinstance(data, Mapping):
+            raise InvalidTypeError(f"Points come as a mapping of paths to values, not as a {type(data).__name__}.")
+        number = as_step(step)
+        values = {check_attribute_path(path): value for path, value in data.items()}
+        if len(values) < len(data):
+            raise InvalidValueError(f"Two of the paths {list(data)!r:.200} are the same: rename one.")
+        self._add_values(kind, values, number, at_seconds)
+
+    def _add_values(self, kind: Kind, values: Mapping[str, object], step: float, at_seconds: float | None) -> None:
+        if len(values) == 1:  # the most common case, and the fastest: there are no others to be left out
+            for path, value in values.items():
+                self.backend.add_value(kind, path, self._encoder.value(kind, path, value), step, at_seconds)
+            return
+        stored = {path: self._encoder.value(kind, path, value) for path, value in values.items()}
+        for path, content in stored.items():
+            self.backend.add_value(kind, path, content, step, at_seconds)
 
     def add_row(
         self, numbers: Mapping[str, float], texts: Mapping[str, object], step: float, at_seconds: float | None
     ) -> None:
         """Add points of checked paths and a checked step, at the time at which they were made: what importers log."""
         self.backend.add_metrics(numbers, step, at_seconds)
-        self.add_texts(texts, step, at_seconds)
+        self._add_values(TEXTS, texts, step, at_seconds)
 
     def set_configs(self, leaves: Mapping[str, object]) -> None:
         """Set configs, all of them or none.
@@ -214,7 +246,7 @@ class RunSession:
     def log_strings(self, data: Mapping[str, str], step: float, *, at_seconds: float | None = None) -> None:
         """Store one point in each named string series."""
         with _late_is_fine("a line"):
-            self.add_texts(data, float(step), at_seconds)
+            self._add_values(TEXTS, data, float(step), at_seconds)
 
     def log_lines(self, path: str, lines: Iterable[tuple[float, str, float]]) -> None:
         """Store many points of one string series."""

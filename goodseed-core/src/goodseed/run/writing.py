@@ -11,7 +11,7 @@ from goodseed.config_values import config_leaves, config_value
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.run.data import RunData
-from goodseed.values import as_step
+from goodseed.storage.kinds import TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,13 +131,7 @@ class RunWriting(RunData):
             InvalidValueError: Invalid path or step.
             RunClosedError: The run is closed.
         """
-        if not isinstance(data, Mapping):
-            raise InvalidTypeError(f"Texts come as a mapping of paths to strings, not as a {type(data).__name__}.")
-        number = as_step(step)
-        texts = {check_attribute_path(path): value for path, value in data.items()}
-        if len(texts) < len(data):
-            raise InvalidValueError(f"Two of the paths {list(data)!r:.200} are the same: rename one.")
-        self._session.add_texts(texts, number)
+        self._session.log_values(TEXTS, data, step)
 
     def log_string_series(self, data: Mapping[str, object], step: float) -> None:
         """Old name of `log_strings`."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from goodseed.storage.cache.series import SeriesPaths
+from goodseed.storage.kinds import NUMBERS, TEXTS, kinds_in
 from goodseed.storage.reader import RunReader
 from goodseed.storage.rollup.indexed import PointBucket, count_points, iterate_point_buckets
 from goodseed.storage.schema import lenient_text
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from goodseed.paths import RunFiles
+    from goodseed.storage.kinds import Kind
 
 __all__ = ["Batch", "IndexWindow", "ServedRun"]
 
@@ -25,16 +27,14 @@ _BATCH_ROWS: Final = 4096
 _STEPS_BETWEEN_LOOKS: Final = 100_000
 _LONGEST_QUERY_SECONDS: Final = 30.0
 
-_METRICS: Final = """
-    SELECT id, path FROM metric_series AS s
-    WHERE EXISTS (SELECT 1 FROM metric_points WHERE series_id = s.id) AND typeof(path) = 'text' ORDER BY path"""
-_TEXTS: Final = """
-    SELECT id, path FROM string_series AS s
-    WHERE EXISTS (SELECT 1 FROM string_points WHERE series_id = s.id) AND typeof(path) = 'text' ORDER BY path"""
-_METRIC_POINTS: Final = "SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step > ? ORDER BY step LIMIT ?"
-_TEXT_POINTS: Final = "SELECT step, value, ts FROM string_points WHERE series_id = ? AND step > ? ORDER BY step"
-_TEXT_COUNT: Final = "SELECT count(*) FROM string_points WHERE series_id = ?"
-_TEXT_STEP_AT: Final = "SELECT step FROM string_points WHERE series_id = ? ORDER BY step LIMIT 1 OFFSET ?"
+_SERIES: Final = """
+    SELECT id, path FROM {series} AS s
+    WHERE EXISTS (SELECT 1 FROM {points} WHERE series_id = s.id) AND typeof(path) = 'text' ORDER BY path"""
+_POINTS: Final = "SELECT step, {column}, ts FROM {table} WHERE series_id = ? AND step > ? ORDER BY step"
+_METRIC_POINTS: Final = _POINTS.format(column=NUMBERS.column, table=NUMBERS.point_table) + " LIMIT ?"
+_TEXT_POINTS: Final = _POINTS.format(column=TEXTS.column, table=TEXTS.point_table)
+_TEXT_COUNT: Final = f"SELECT count(*) FROM {TEXTS.point_table} WHERE series_id = ?"
+_TEXT_STEP_AT: Final = f"SELECT step FROM {TEXTS.point_table} WHERE series_id = ? ORDER BY step LIMIT 1 OFFSET ?"
 
 
 class Batch(NamedTuple):
@@ -89,7 +89,7 @@ class ServedRun(RunReader):
         """The paths of the series that hold a point."""
         with self._snapshot():
             return SeriesPaths(
-                tuple(path for _, path in self._execute(_METRICS)), tuple(path for _, path in self._execute(_TEXTS))
+                {kind.name: tuple(path for _, path in self._series(kind)) for kind in kinds_in(self._connection)}
             )
 
     def stored_configs(self) -> list[tuple[str, str, str | None]]:
@@ -100,18 +100,17 @@ class ServedRun(RunReader):
 
     def iterate_metrics(self, path: str | None = None) -> Iterator[Batch]:
         """The points of one metric or, by path, of all; by step, some thousand at a time."""
-        for series, name in self._execute(_METRICS):
-            if path is None or path == name:
-                after = -math.inf
-                while rows := self._execute(_METRIC_POINTS, series, after, _BATCH_ROWS):
-                    yield Batch(name, rows)
-                    after = rows[-1][0]
-                    if len(rows) < _BATCH_ROWS:
-                        break
+        for series, name in self._series(NUMBERS, path):
+            after = -math.inf
+            while rows := self._execute(_METRIC_POINTS, series, after, _BATCH_ROWS):
+                yield Batch(name, rows)
+                after = rows[-1][0]
+                if len(rows) < _BATCH_ROWS:
+                    break
 
     def text_total(self, path: str | None = None) -> int:
         """How many points one string series has, or all of them."""
-        return sum(self._execute(_TEXT_COUNT, series)[0][0] for series, _ in self._text_series(path))
+        return sum(self._execute(_TEXT_COUNT, series)[0][0] for series, _ in self._series(TEXTS, path))
 
     def iterate_texts(
         self, path: str | None = None, *, limit: int | None = None, offset: int = 0, from_end: bool = False
@@ -124,7 +123,7 @@ class ServedRun(RunReader):
             offset: How many to leave out first.
             from_end: Of each series take the last ones; the series are still taken by path until ``limit`` is reached.
         """
-        for series, name in self._text_series(path):
+        for series, name in self._series(TEXTS, path):
             count = self._execute(_TEXT_COUNT, series)[0][0]
             if from_end and limit is not None:
                 offset = max(0, count - limit)
@@ -141,8 +140,10 @@ class ServedRun(RunReader):
                 after = rows[-1][0]
                 limit = None if limit is None else limit - len(rows)
 
-    def _text_series(self, path: str | None) -> list[tuple[int, str]]:
-        return [(series, name) for series, name in self._execute(_TEXTS) if path is None or path == name]
+    def _series(self, kind: Kind, path: str | None = None) -> list[tuple[int, str]]:
+        """The numbers and paths of the series of one kind that hold a point, or of one of them."""
+        query = _SERIES.format(series=kind.series_table, points=kind.point_table)
+        return [(series, name) for series, name in self._execute(query) if path is None or path == name]
 
     def _text_rows(self, series: int, after: float, limit: int | None) -> list[tuple[float, str, float]]:
         rows: list[tuple[float, str, float]] = []
@@ -162,7 +163,7 @@ class ServedRun(RunReader):
         The buckets are those of `goodseed.storage.rollup.indexed.iterate_point_buckets`.
         """
         with self._snapshot():
-            found = self._execute("SELECT id FROM metric_series WHERE path = ?", path)
+            found = self._execute(f"SELECT id FROM {NUMBERS.series_table} WHERE path = ?", path)
             total = count_points(self._connection, found[0][0]) if found else 0
             if not total:
                 return IndexWindow(0, 0, 0, [], is_downsampled=False)

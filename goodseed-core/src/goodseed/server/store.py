@@ -158,7 +158,7 @@ class CatalogStore:
         try:
             reader = ServedRun(run.files)
         except (GoodseedError, OSError):
-            return SeriesPaths((), ())
+            return SeriesPaths({})
         try:
             paths = reader.series_paths()
         finally:

@@ -1,7 +1,8 @@
 """Defines the kinds of series: how each is logged, stored, sent and read back.
 
 Whatever logs, stores, sends or reads points loops over `kinds`, or looks a kind up by its name: a new kind is one more
-entry here. The dashboard shows numbers as charts and texts as tables. CONTRIBUTING.md shows how to add a kind.
+entry here. The dashboard lists the series of every kind, and shows numbers as charts and texts as tables.
+CONTRIBUTING.md shows how to add a kind.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from goodseed.errors import InvalidValueError
 from goodseed.values import as_json_number, as_number, as_text, json_number
@@ -19,13 +20,36 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 
-__all__ = ["NUMBERS", "TEXTS", "Kind", "StoredValue", "kind_of", "kinds", "kinds_in", "register", "registered"]
+__all__ = [
+    "NUMBERS",
+    "TEXTS",
+    "Kind",
+    "OtherNames",
+    "StoredValue",
+    "kind_of",
+    "kinds",
+    "kinds_in",
+    "register",
+    "registered",
+]
 
 StoredValue: TypeAlias = "float | str | bytes | None"
 _NAME: Final = re.compile("[a-z][a-z0-9_]*")
 _RECORDS: Final = range(4, 16)  # what an inbox record has room for, but for the layouts of its own
 _TAKEN_RECORDS: Final = (5,)
+_SHOWN_CHARACTERS: Final = 200
 _SQL_TYPES: Final = {float: "REAL", str: "TEXT NOT NULL", bytes: "BLOB NOT NULL"}
+
+
+class OtherNames(NamedTuple):
+    """What a kind is called elsewhere; empty where that follows from its name."""
+
+    noun: str = ""
+    page_type: str = ""
+    paths_field: str = ""
+
+
+_AS_NAMED: Final = OtherNames()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +72,11 @@ class Kind:
         from_json: The stored value that JSON says; raises `ValueError` with a sentence where it says none.
         is_basic: It is the specification's: every run file has its tables, every remote takes and gives it.
         is_packed: A remote with packed points takes it as columns; other remotes, and other kinds, as JSON.
-        has_buckets: The remote's answers may be buckets of many points; true of `NUMBERS` alone.
+        has_buckets: Its points are shown as buckets of many: in charts, and in the remote's answers; true of `NUMBERS`
+            alone.
+        redacted: Passes the texts in a stored value through a function, and returns what is stored instead; None for a
+            kind without texts, which plugins do not redact.
+        elsewhere: What others call it, where that is not its name.
     """
 
     name: str
@@ -66,6 +94,23 @@ class Kind:
     is_basic: bool = False
     is_packed: bool = True
     has_buckets: bool = False
+    redacted: Callable[[StoredValue, Callable[[str], str]], StoredValue] | None = None
+    elsewhere: OtherNames = _AS_NAMED
+
+    @property
+    def noun(self) -> str:
+        """What counts call one of its series."""
+        return self.elsewhere.noun or self.name
+
+    @property
+    def page_type(self) -> str:
+        """The type that the page's API gives its series."""
+        return self.elsewhere.page_type or self.name
+
+    @property
+    def paths_field(self) -> str:
+        """The field of its paths in the JSON API's list of runs."""
+        return self.elsewhere.paths_field or f"{self.name}_paths"
 
     @property
     def series_table(self) -> str:
@@ -76,6 +121,16 @@ class Kind:
     def point_table(self) -> str:
         """The table of its points."""
         return f"{self.name}_points"
+
+    @property
+    def shown_column(self) -> str:
+        """SQL for a value of which `shown` needs no more."""
+        return f"substr({self.column}, 1, {_SHOWN_CHARACTERS})" if self.form is str else self.column
+
+    def shown(self, stored: StoredValue) -> Any:
+        """What a list of series shows of a stored value: a number, or the beginning of a text."""
+        value = self.to_json(stored)
+        return value[:_SHOWN_CHARACTERS] if isinstance(value, str) else value
 
     @property
     def create_series(self) -> str:
@@ -128,6 +183,7 @@ NUMBERS: Final = Kind(
     from_json=as_json_number,
     is_basic=True,
     has_buckets=True,
+    elsewhere=OtherNames(page_type="series"),
 )
 TEXTS: Final = Kind(
     name="string",
@@ -144,7 +200,10 @@ TEXTS: Final = Kind(
     from_json=_text_from_json,
     is_basic=True,
     is_packed=False,  # a page of texts is most often one point, of which JSON costs no more
+    redacted=lambda stored, redact: redact(str(stored)),
+    elsewhere=OtherNames(noun="text", page_type="text", paths_field="string_series_paths"),
 )
+_OWN: Final = ("name", "code", "record", "field", "endpoint", "row_field", "noun", "page_type", "paths_field")
 _by_name: Final[dict[str, Kind]] = {}
 
 
@@ -172,8 +231,8 @@ def register(kind: Kind) -> None:
     """Add ``kind`` to the table.
 
     Raises:
-        InvalidValueError: Its name or record number is invalid, or another kind has its name, code, record, field or
-            endpoint.
+        InvalidValueError: Its name or record number is invalid, or another kind has its name, code, record, field,
+            endpoint, or what it is called elsewhere.
     """
     if not _NAME.fullmatch(kind.name):
         raise InvalidValueError(f"Invalid kind {kind.name!r}: use small letters, digits and '_'.")
@@ -183,7 +242,7 @@ def register(kind: Kind) -> None:
             f"{_RECORDS.stop - 1} that is not {_TAKEN_RECORDS[0]}."
         )
     for other in kinds():
-        for attribute in ("name", "code", "record", "field", "endpoint", "row_field"):
+        for attribute in _OWN:
             if getattr(kind, attribute) == getattr(other, attribute):
                 raise InvalidValueError(
                     f"The kinds {kind.name!r} and {other.name!r} have the same {attribute}: choose another."

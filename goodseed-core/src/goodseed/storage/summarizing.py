@@ -13,7 +13,7 @@ from goodseed.errors import FileFormatError
 from goodseed.paths import RUN_SUFFIX, RunFiles
 from goodseed.storage.inbox.overlay import show_unstored
 from goodseed.storage.inbox.recovery import QUICK_BYTES, recover_if_abandoned
-from goodseed.storage.kinds import NUMBERS, TEXTS
+from goodseed.storage.kinds import NUMBERS, kinds_in
 from goodseed.storage.life import (
     EARLIER_SECONDS,
     RESUMED_AT,
@@ -45,18 +45,15 @@ _FIELDS: Final = f"""
         AND length(value) <= {_MAX_TAGS_CHARACTERS}
         AND (path <> 'sys/end_reason'
             OR updated_at >= coalesce((SELECT value FROM configs WHERE path = 'sys/closed_time'), ''))"""
-_COUNTS: Final = f"""
-    SELECT (SELECT count(*) FROM configs),
-        (SELECT count(*) FROM {NUMBERS.series_table}), (SELECT count(*) FROM {TEXTS.series_table})"""
 # The first metrics that were logged, as the primary key has them; what monitoring logs ('0' follows '/') is left out.
 _LAST_POINTS: Final = f"""
-    SELECT s.path, p.step, p.y
+    SELECT s.path, p.step, p.{NUMBERS.column}
     FROM (
-        SELECT id, path FROM metric_series WHERE path < 'monitoring/' OR path >= 'monitoring0'
+        SELECT id, path FROM {NUMBERS.series_table} WHERE path < 'monitoring/' OR path >= 'monitoring0'
         ORDER BY id LIMIT {MAX_METRICS}
     ) AS s
-    JOIN metric_points AS p ON p.series_id = s.id
-    WHERE p.step = (SELECT max(step) FROM metric_points WHERE series_id = s.id)
+    JOIN {NUMBERS.point_table} AS p ON p.series_id = s.id
+    WHERE p.step = (SELECT max(step) FROM {NUMBERS.point_table} WHERE series_id = s.id)
     ORDER BY s.id"""
 
 
@@ -82,7 +79,7 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
             connection.execute("BEGIN")  # one state for all that follows
             meta = {key: value for key, value in connection.execute(_META) if isinstance(value, str)}
             fields = {path: value for path, value in connection.execute(_FIELDS) if isinstance(value, str)}
-            configs, metrics, texts = connection.execute(_COUNTS).fetchone()
+            configs, series_counts = _counts(connection)
             points = connection.execute(_LAST_POINTS).fetchall()
             is_closed = meta.get("status", "running") != "running"
             heard = 0.0 if is_closed else last_sign(connection, heard_seconds(files.lock))
@@ -120,11 +117,19 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
         end_reason=None if state == "running" else (fields.get("sys/end_reason") or "")[:_MAX_TEXT_CHARACTERS] or None,
         trashed=meta.get("trashed") == "true",
         config_count=configs,
-        metric_count=metrics,
-        text_count=texts,
+        series_counts=series_counts,
         tags_text=json.dumps(_tags(fields.get("sys/tags"))),
         metrics_text=json.dumps([point for row in points if (point := _last_point(*row)) is not None]),
     )
+
+
+def _counts(connection: sqlite3.Connection) -> tuple[int, dict[str, int]]:
+    """How many configs there are, and how many series of each kind."""
+    found = kinds_in(connection)
+    tables = ["configs", *(kind.series_table for kind in found)]
+    counts = ", ".join(f"(SELECT count(*) FROM {table})" for table in tables)
+    configs, *series = connection.execute(f"SELECT {counts}").fetchone()
+    return configs, {kind.name: count for kind, count in zip(found, series, strict=True)}
 
 
 def _utc(text: str | None) -> str | None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from goodseed.paths import RunFiles
+from goodseed.storage.kinds import NUMBERS, TEXTS
 from goodseed.storage.life import seconds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["MAX_METRICS", "LastPoint", "RunSummary", "by_run_id"]
 
@@ -49,8 +50,7 @@ class RunSummary:
         end_reason: ``sys/end_reason``; None where it ended well, or nobody knows.
         trashed: Whether it was moved to the trash.
         config_count: How many configs it has.
-        metric_count: How many metrics, those of monitoring included.
-        text_count: How many string series.
+        series_counts: How many series of each kind, by its name, those of monitoring included.
         tags_text: What `tags` reads.
         metrics_text: What `last_metrics` reads: a list of ten thousand runs needs few of them.
     """
@@ -71,8 +71,7 @@ class RunSummary:
     end_reason: str | None
     trashed: bool
     config_count: int
-    metric_count: int
-    text_count: int
+    series_counts: Mapping[str, int]
     tags_text: str
     metrics_text: str
 
@@ -85,6 +84,16 @@ class RunSummary:
     def tags(self) -> tuple[str, ...]:
         """``sys/tags``, sorted."""
         return tuple(json.loads(self.tags_text))
+
+    @property
+    def metric_count(self) -> int:
+        """How many metrics it has."""
+        return self.series_counts.get(NUMBERS.name, 0)
+
+    @property
+    def text_count(self) -> int:
+        """How many string series it has."""
+        return self.series_counts.get(TEXTS.name, 0)
 
     @property
     def last_metrics(self) -> tuple[LastPoint, ...]:

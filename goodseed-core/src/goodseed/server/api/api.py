@@ -12,6 +12,7 @@ from goodseed.server.encoding import Chunks, json_text, points_as_json, time_as_
 from goodseed.server.parameters import MAX_INTEGER, integer, text
 from goodseed.server.routes import Answer, RequestError, Route
 from goodseed.storage.edits import Edits
+from goodseed.storage.kinds import kinds
 from goodseed.values import decode_config, json_number
 
 if TYPE_CHECKING:
@@ -93,8 +94,7 @@ def _run_as_json(run: RunSummary, paths: SeriesPaths) -> str:
             "state": run.state,
             "end_reason": run.end_reason,
             "trashed": bool(run.trashed),  # the index has numbers
-            "string_series_paths": paths.texts,
-            "metric_paths": paths.metrics,
+            **{kind.paths_field: paths.of(kind) for kind in reversed(kinds())},
         }
     )
 

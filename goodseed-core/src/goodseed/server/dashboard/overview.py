@@ -12,20 +12,19 @@ from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
+from goodseed.storage.kinds import NUMBERS, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from goodseed.server.dashboard.project.project_state import ProjectState
     from goodseed.server.routes import Request, Store
-    from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import ProjectSummary
 
 __all__ = ["get_attributes", "get_hardware", "list_projects", "words_in"]
 
 _DAYS: Final = 30
 _DAY_SECONDS: Final = 86_400
-_KINDS: Final = ("config", "series", "text")
 _MAX_LIMIT: Final = 1_000
 _MAX_HARDWARE_RUNS: Final = 500
 _SAMPLE: Final = 5
@@ -66,8 +65,9 @@ def _project(project: ProjectSummary, activity: Counter[int]) -> dict[str, Any]:
 def get_attributes(store: Store, request: Request) -> Answer:
     """A page of the attributes that the runs of a project have."""
     kind = text(request, "kind")
-    if kind is not None and kind not in _KINDS:
-        raise RequestError(f"kind must be one of {', '.join(_KINDS)}")
+    known = ("config", *(series.page_type for series in kinds()))
+    if kind is not None and kind not in known:
+        raise RequestError(f"kind must be one of {', '.join(known)}")
     prefix, words = text(request, "prefix") or "", words_in(text(request, "q"))
     limit = limit_of(request, 200, _MAX_LIMIT)
     after = text(request, "cursor") or ""
@@ -101,37 +101,31 @@ def _attributes(store: Store, project: ProjectState, kind: str | None) -> list[t
         project.columns.load_configs()
         rows += [(path, "config", len(values)) for path, values in project.columns.configs.items()]
     if kind != "config":
-        metrics, strings = _series_counts(store, project)
-        if kind in (None, "series"):
-            rows += [(path, "series", count) for path, count in metrics.items()]
-        if kind in (None, "text"):
-            rows += [(path, "text", count) for path, count in strings.items()]
+        counts = _series_counts(store, project)
+        for series in kinds():
+            if kind in (None, series.page_type):
+                rows += [(path, series.page_type, count) for path, count in counts.get(series.name, {}).items()]
     return sorted(rows, key=lambda row: f"{row[0]} {row[1]}")
 
 
-def _series_counts(store: Store, project: ProjectState) -> tuple[Counter[str], Counter[str]]:
-    """In how many runs each series is. Runs of one script share their lists, which are counted once."""
+def _series_counts(store: Store, project: ProjectState) -> dict[str, Counter[str]]:
+    """In how many runs each series is, by the name of its kind; runs of one script share their lists: one count."""
     kept = project.series_counts
     if kept is not None and kept[0] == project.rev:
-        return kept[1], kept[2]
-    shared: dict[int, tuple[SeriesPaths, int]] = {}
+        return kept[1]
+    shared: dict[tuple[str, int], tuple[tuple[str, ...], int]] = {}
     for entry in project.entries:
-        paths = store.series_paths(entry.run)
-        known = shared.get(id(paths.metrics))
-        shared_paths, count = known if known is not None else (paths, 0)
-        if shared_paths.texts == paths.texts:
-            shared[id(paths.metrics)] = (shared_paths, count + 1)
-        else:
-            shared[id(paths)] = (paths, 1)
-    metrics: Counter[str] = Counter()
-    texts: Counter[str] = Counter()
-    for paths, count in shared.values():
-        for counts, found in ((metrics, paths.metrics), (texts, paths.texts)):
-            # The hardware's metrics have one name for all processes.
-            for path in {shared_path(path) for path in _names(found)}:
-                counts[path] += count
-    project.series_counts = (project.rev, metrics, texts)
-    return metrics, texts
+        for name, paths in store.series_paths(entry.run).by_kind.items():
+            count = shared.get((name, id(paths)), (paths, 0))[1]
+            shared[name, id(paths)] = (paths, count + 1)
+    counts: dict[str, Counter[str]] = {}
+    for (name, _), (paths, count) in shared.items():
+        counter = counts.setdefault(name, Counter())
+        # The hardware's metrics have one name for all processes.
+        for path in {shared_path(path) for path in _names(paths)}:
+            counter[path] += count
+    project.series_counts = (project.rev, counts)
+    return counts
 
 
 def _names(paths: Iterable[Any]) -> list[str]:
@@ -159,7 +153,7 @@ def _item(project: ProjectState, path: str, kind: str, n_runs: int) -> dict[str,
     item: dict[str, Any] = {
         "path": path,
         "kind": kind,
-        "type": "str" if kind == "text" else "float",
+        "type": next((series.form.__name__ for series in kinds() if series.page_type == kind), "float"),
         "n_runs": n_runs,
         "n_distinct": None,
         "min": None,
@@ -173,7 +167,7 @@ def _item(project: ProjectState, path: str, kind: str, n_runs: int) -> dict[str,
         item["type"] = next(iter(types)) if len(types) == 1 else "mixed"
         item["n_distinct"] = len(distinct)
         item["sample"] = [plain_value(_short(value)) for value in distinct[:_SAMPLE]]
-    elif kind == "series":
+    elif kind == NUMBERS.page_type:
         found = list(project.columns.load_lasts().get(path, {}).values())
     else:
         return item

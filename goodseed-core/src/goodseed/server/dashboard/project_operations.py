@@ -60,12 +60,12 @@ PROJECTS: Final = {
     )
 }  # fmt: skip
 ATTRS: Final = {
-    "parameters": [*page_of(1_000), query_of("kind", {"enum": ["config", "series", "text"]}, "Only these.")],
+    "parameters": [*page_of(1_000), query_of("kind", TEXT, "Only these: config, series, text, ….")],
     "responses": answers_of(
         object_of(
             items=list_of(
                 object_of(
-                    path=TEXT, kind={"enum": ["config", "series", "text"]}, type=TEXT, n_runs=COUNT,
+                    path=TEXT, kind=TEXT, type=TEXT, n_runs=COUNT,
                     n_distinct={"type": ["integer", "null"]}, min=MAYBE_REAL, max=MAYBE_REAL, sample=list_of(VALUE),
                 )
             ),

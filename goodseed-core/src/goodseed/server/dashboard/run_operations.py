@@ -53,7 +53,8 @@ _DESCRIBED: Final = object_of(
     state={"enum": ["running", "finished", "failed", "crashed"]}, tags=list_of(TEXT), color=MAYBE_TEXT,
     archived=BOOLEAN,
     trashed=BOOLEAN, ordinal=COUNT, created=MAYBE_TIME, modified=MAYBE_TIME, closed=MAYBE_TIME, duration=REAL,
-    counts=object_of(config=COUNT, series=COUNT, text=COUNT), git=_GIT, env=map_of(VALUE),
+    counts=object_of(config=COUNT, series=COUNT, text=COUNT) | {"additionalProperties": COUNT},
+    git=_GIT, env=map_of(VALUE),
     processes=list_of(map_of(VALUE)),
     parent=VALUE, progress=maybe(_PROGRESS),
     end_reason=MAYBE_TEXT, failure=maybe(object_of(reason=TEXT, traceback=MAYBE_TEXT)),
@@ -86,12 +87,10 @@ CONFIG: Final = {
     ),
 }
 SERIES_LIST: Final = {
-    "parameters": [*page_of(1_000), query_of("kind", {"enum": ["series", "text"]}, "Only these.")],
+    "parameters": [*page_of(1_000), query_of("kind", TEXT, "Only these: series, text, ….")],
     "responses": answers_of(
         object_of(
-            items=list_of(
-                object_of(path=TEXT, kind={"enum": ["series", "text"]}, step=MAYBE_REAL, last=VALUE, time=MAYBE_TIME)
-            ),
+            items=list_of(object_of(path=TEXT, kind=TEXT, step=MAYBE_REAL, last=VALUE, time=MAYBE_TIME)),
             total=COUNT,
             next=MAYBE_TEXT,
         )

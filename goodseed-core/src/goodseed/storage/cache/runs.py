@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
@@ -23,11 +24,11 @@ _BUSY_SECONDS: Final = 5.0
 _COLUMNS: Final = """
     project BLOB, name TEXT, state TEXT, created_at TEXT, modified_at TEXT, closed_at TEXT, created_seconds REAL,
     modified_seconds REAL, started_seconds REAL, earlier_seconds REAL, duration_seconds REAL, end_reason TEXT,
-    trashed INTEGER, config_count INTEGER, metric_count INTEGER, text_count INTEGER, tags_text TEXT,
-    metrics_text TEXT"""
+    trashed INTEGER, config_count INTEGER, series_counts TEXT, tags_text TEXT, metrics_text TEXT"""
 _TABLE: Final = Table("run", f"path BLOB PRIMARY KEY, token TEXT NOT NULL, problem TEXT, {_COLUMNS}")
 _TRASHED: Final = 11  # where `trashed` is among the columns after `project`; SQLite has no bool
-_UPSERT: Final = f"INSERT OR REPLACE INTO run VALUES ({', '.join('?' * 21)})"
+_COUNTS: Final = 13  # where `series_counts` is, which are stored as JSON
+_UPSERT: Final = f"INSERT OR REPLACE INTO run VALUES ({', '.join('?' * 20)})"
 _PROJECTS: Final = """
     SELECT project, count(*), sum(state = 'running'), sum(trashed), max(modified_seconds)
     FROM run WHERE problem IS NULL GROUP BY project ORDER BY max(modified_seconds) DESC, project"""
@@ -101,18 +102,27 @@ class RunIndex:
 
     def entries(self) -> list[IndexEntry]:
         """All of it."""
-        return [self._entry(*row) for row in self._rows("SELECT * FROM run")]
+        counts: dict[str, dict[str, int]] = {}  # most runs have as many series as another one: one object is enough
+        return [self._entry(counts, *row) for row in self._rows("SELECT * FROM run")]
 
     def _entry(
-        self, encoded_path: bytes, token: str, problem: str | None, project: bytes | None, *columns: object
+        self,
+        counts: dict[str, dict[str, int]],
+        encoded_path: bytes,
+        token: str,
+        problem: str | None,
+        project: bytes | None,
+        *columns: Any,
     ) -> IndexEntry:
         path = os.fsdecode(encoded_path)
         if project is None:
             return IndexEntry(path, token, problem or "can't be read")
         run_id = path.rpartition("/")[2].removesuffix(RUN_SUFFIX)
-        before, trashed, after = columns[:_TRASHED], bool(columns[_TRASHED]), columns[_TRASHED + 1 :]
-        summary = RunSummary(self._root + path, run_id, os.fsdecode(project), *before, trashed, *after)  # type: ignore[call-arg,arg-type]
-        return IndexEntry(path, token, summary)
+        fields = list(columns)
+        fields[_TRASHED] = bool(fields[_TRASHED])
+        text = fields[_COUNTS]
+        fields[_COUNTS] = counts[text] if text in counts else counts.setdefault(text, json.loads(text))
+        return IndexEntry(path, token, RunSummary(self._root + path, run_id, os.fsdecode(project), *fields))
 
     def projects(self) -> list[ProjectSummary]:
         """The projects, the one that changed last first."""
@@ -135,11 +145,11 @@ class RunIndex:
 def _row(entry: IndexEntry) -> tuple[object, ...]:
     path, run = os.fsencode(entry.relative_path), entry.content
     if isinstance(run, str):
-        return (path, entry.token, run, *[None] * 18)
+        return (path, entry.token, run, *[None] * 17)
     return (
         *(path, entry.token, None),
         *(os.fsencode(run.project), run.name, run.state, run.created_at, run.modified_at, run.closed_at),
         *(run.created_seconds, run.modified_seconds, run.started_seconds, run.earlier_seconds, run.duration_seconds),
         *(run.end_reason, run.trashed),
-        *(run.config_count, run.metric_count, run.text_count, run.tags_text, run.metrics_text),
+        *(run.config_count, json.dumps(run.series_counts), run.tags_text, run.metrics_text),
     )

@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
-from goodseed.storage.cache.file import CacheFile, Table
+from goodseed.storage.cache.kept import Kept, KeptRow
+from goodseed.storage.kinds import NUMBERS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from goodseed.storage.cache.file import CacheFile
+    from goodseed.storage.kinds import Kind
     from goodseed.storage.summary import RunSummary
 
 __all__ = ["SeriesCache", "SeriesPaths"]
 
 _MAX_KEPT_SERIES: Final = 5_000  # a list of more is read from the run each time
 _STORED_TOGETHER: Final = 500
-_TABLE: Final = Table("series", "run BLOB PRIMARY KEY, token TEXT NOT NULL, paths TEXT NOT NULL")
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesPaths:
-    """The paths of a run's series that hold a point, each tuple sorted."""
+    """The paths of a run's series that hold a point.
 
-    metrics: tuple[str, ...]
-    texts: tuple[str, ...]
+    Attributes:
+        by_kind: Those of each kind, sorted, by the kind's name.
+    """
+
+    by_kind: Mapping[str, tuple[str, ...]]
+
+    def of(self, kind: Kind) -> tuple[str, ...]:
+        """Those of one kind."""
+        return self.by_kind.get(kind.name, ())
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Those of the metrics."""
+        return self.of(NUMBERS)
+
+
+class _Known(NamedTuple):
+    run: RunSummary | None
+    token: str
+    paths: SeriesPaths
 
 
 @final
@@ -37,31 +58,35 @@ class SeriesCache:
 
     def __init__(self, file: CacheFile) -> None:
         """They are kept in ``file``, and in memory."""
-        self._file: Final = file
+        self._stored: Final = Kept(file, "series", ("run",), is_large=False)
         self._lock: Final = threading.Lock()
-        self._known: dict[str, tuple[str, SeriesPaths]] | None = None
+        self._known: dict[str, _Known] | None = None
         self._paths: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
-        self._waiting: Final[list[tuple[bytes, str, str]]] = []
-        file.add(_TABLE)
+        self._waiting: Final[list[KeptRow]] = []
 
     def get(self, run: RunSummary) -> SeriesPaths | None:
         """The series of ``run``; None where they have to be read."""
         with self._lock:
             if self._known is None:
                 self._known = self._load()
-            token, paths = self._known.get(run.path, ("", None))
-        return paths if token == _token(run) else None
+            known = self._known.get(run.path)
+            if known is None:
+                return None
+            if known.run is not run:
+                if known.token != _token(run):
+                    return None
+                self._known[run.path] = known._replace(run=run)
+        return known.paths
 
     def put(self, run: RunSummary, paths: SeriesPaths) -> None:
         """Keep the series of ``run``, unless one of them has no point yet, or they are very many."""
-        if (len(paths.metrics), len(paths.texts)) != (run.metric_count, run.text_count):
+        counts = {name: len(found) for name, found in paths.by_kind.items()}
+        if counts != run.series_counts or sum(counts.values()) > _MAX_KEPT_SERIES:
             return
-        if len(paths.metrics) + len(paths.texts) > _MAX_KEPT_SERIES:
-            return
-        row = (os.fsencode(run.path), _token(run), json.dumps([paths.metrics, paths.texts]))
+        row = KeptRow((run.path,), _token(run), json.dumps(paths.by_kind).encode())
         with self._lock:
             if self._known is not None:
-                self._known[run.path] = (row[1], self._shared(paths.metrics, paths.texts))
+                self._known[run.path] = _Known(run, row.token, self._shared(paths.by_kind))
             self._waiting.append(row)
             if len(self._waiting) >= _STORED_TOGETHER:
                 self._store()
@@ -72,22 +97,18 @@ class SeriesCache:
             if self._waiting:
                 self._store()
 
-    def _shared(self, metrics: tuple[str, ...], texts: tuple[str, ...]) -> SeriesPaths:
+    def _shared(self, by_kind: Mapping[str, tuple[str, ...]]) -> SeriesPaths:
         """Runs of one script have the same series: one tuple of them in memory is enough."""
-        return SeriesPaths(self._paths.setdefault(metrics, metrics), self._paths.setdefault(texts, texts))
+        return SeriesPaths({name: self._paths.setdefault(paths, paths) for name, paths in by_kind.items()})
 
-    def _load(self) -> dict[str, tuple[str, SeriesPaths]]:
-        known: dict[str, tuple[str, SeriesPaths]] = {}
-        try:
-            for run, token, paths in self._file.read("SELECT run, token, paths FROM series", ()):
-                metrics, texts = json.loads(paths)
-                known[os.fsdecode(run)] = (token, self._shared(tuple(metrics), tuple(texts)))
-        except (ValueError, TypeError) as error:
-            self._file.recover(error)
-        return known
+    def _load(self) -> dict[str, _Known]:
+        return {
+            run: _Known(None, token, self._shared({name: tuple(paths) for name, paths in json.loads(content).items()}))
+            for (run,), token, content in self._stored.rows()
+        }
 
     def _store(self) -> None:
-        self._file.write("INSERT OR REPLACE INTO series VALUES (?, ?, ?)", self._waiting)
+        self._stored.put(self._waiting)
         self._waiting.clear()
 
 
@@ -97,4 +118,4 @@ def _token(run: RunSummary) -> str:
     A live run changes all the time, and its series only with their number.
     """
     ended = "" if run.state == "running" else f"{run.modified_at} {run.closed_at} {run.config_count}"
-    return f"{run.created_at} {run.metric_count} {run.text_count} {ended}"
+    return f"{run.created_at} {json.dumps(run.series_counts)} {ended}"

@@ -28,7 +28,7 @@ from goodseed.storage.inbox.records import (
     shape_record,
     value_record,
 )
-from goodseed.storage.kinds import NUMBERS, TEXTS
+from goodseed.storage.kinds import TEXTS
 from goodseed.values import as_number, as_step
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from goodseed.storage.inbox.waiting import Wake
-    from goodseed.storage.kinds import Kind
+    from goodseed.storage.kinds import Kind, StoredValue
 
 __all__ = ["Inbox"]
 
@@ -132,21 +132,9 @@ class Inbox(SegmentChain):
             if alone:
                 self.append(pack_point(POINT_WORD, alone, time, step, number, time, step, number))
 
-    def add_value(self, kind: Kind, path: str, value: object, step: float, at_seconds: float | None = None) -> None:
-        """Accept one point of a series of any kind; the path and the step are checked already.
-
-        Raises:
-            GoodseedError: The value is none of that kind, or the run takes none.
-        """
-        if kind is NUMBERS:
-            self.add_metrics({path: value}, step, at_seconds)  # type: ignore[dict-item]
-            return
-        time = now() if at_seconds is None else at_seconds
-        self.append(value_record(kind, path, kind.to_stored(path, value), step, time))
-
-    def add_text(self, path: str, text: str, step: float, at_seconds: float | None = None) -> None:
-        """Accept one point of a string series; the arguments are checked already."""
-        self.append(value_record(TEXTS, path, text, step, now() if at_seconds is None else at_seconds))
+    def add_value(self, kind: Kind, path: str, stored: StoredValue, step: float, at_seconds: float | None) -> None:
+        """Accept one point of a series of any kind but `NUMBERS`, as it is stored; all is checked already."""
+        self.append(value_record(kind, path, stored, step, now() if at_seconds is None else at_seconds))
 
     def add_texts(self, path: str, points: Iterable[tuple[float, str, float]]) -> None:
         """Accept many points of one string series, each a step, a text and a time; written some hundred at a time."""

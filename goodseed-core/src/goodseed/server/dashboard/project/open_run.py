@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from goodseed.paths import RunFiles
     from goodseed.storage.catalog import RunSummary
+    from goodseed.storage.kinds import Kind
 
 __all__ = ["OpenRun", "OpenRuns"]
 
@@ -55,6 +56,22 @@ class OpenRun(RunReader):
         if any(bytes in map(type, row) for row in rows):
             return [tuple(lenient_text(value) if isinstance(value, bytes) else value for value in row) for row in rows]
         return rows
+
+    def last_point(self, kind: Kind, series: int) -> tuple[Any, Any, Any] | None:
+        """Step, value and time of a series' last point, the value as a list of series shows it; None without a point.
+
+        Raises:
+            FileFormatError: The file is damaged.
+        """
+        columns = f"step, {kind.shown_column}, ts"
+        query = f"SELECT {columns} FROM {kind.point_table} WHERE series_id = ? ORDER BY step DESC LIMIT 1"
+        rows = self._rows(query, (series,)) if kind.form is bytes else self.rows(query, series)
+        for step, stored, time_seconds in rows:
+            try:
+                return step, kind.shown(stored), time_seconds
+            except (TypeError, ValueError):  # it is none of its kind
+                return step, None if isinstance(stored, bytes) else stored, time_seconds
+        return None
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

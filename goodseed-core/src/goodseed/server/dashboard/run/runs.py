@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.paths import run_files
@@ -15,6 +16,7 @@ from goodseed.server.dashboard.table.progress import first_max_steps, progress_o
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
+from goodseed.storage.kinds import TEXTS, kinds
 
 if TYPE_CHECKING:
     from goodseed.server.dashboard.project.entry import Entry
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from goodseed.server.dashboard.project.project_state import ProjectState
     from goodseed.server.routes import Request, Store
     from goodseed.storage.catalog import RunSummary
+    from goodseed.storage.kinds import Kind
 
 __all__ = ["describe", "diff_runs", "get_config", "get_run", "get_series_list"]
 
@@ -41,24 +44,16 @@ _CONFIGS: Final = """
 _DIFFED: Final = f"""
     SELECT path, type_tag, substr(value, 1, {_COMPARED_CHARACTERS}), value FROM configs
     WHERE substr(path, 1, length(?)) = ? AND (path < 'sys/' OR path >= 'sys0') ORDER BY path"""
-_SERIES: Final = {
-    "series": "SELECT path, id FROM metric_series ORDER BY path",
-    "text": "SELECT path, id FROM string_series ORDER BY path",
-}
-_LAST: Final = {
-    "series": "SELECT step, y, ts FROM metric_points WHERE series_id = ? ORDER BY step DESC LIMIT 1",
-    "text": "SELECT step, substr(value, 1, 200), ts FROM string_points WHERE series_id = ? ORDER BY step DESC LIMIT 1",
-}
 _DESCRIPTION: Final = """
     SELECT path, type_tag, substr(value, 1, 100000) FROM configs WHERE path IN ('sys/description', 'sys/parent')"""
-_TEXT_COUNT: Final = """
-    SELECT count(*) FROM string_series
-    WHERE NOT (path GLOB 'monitoring/*/stdout' OR path GLOB 'monitoring/*/stderr')"""
+_CONSOLE_COUNT: Final = f"""
+    SELECT count(*) FROM {TEXTS.series_table}
+    WHERE (path GLOB 'monitoring/*/stdout' OR path GLOB 'monitoring/*/stderr')"""
 _END: Final = """
     SELECT substr(value, 1, 2000) FROM configs
     WHERE path = 'sys/end_reason' AND updated_at >= (SELECT value FROM configs WHERE path = 'sys/closed_time')"""
-_TRACEBACK: Final = """
-    SELECT substr(value, -20000), ts FROM string_points JOIN string_series ON id = series_id
+_TRACEBACK: Final = f"""
+    SELECT substr({TEXTS.column}, -20000), ts FROM {TEXTS.point_table} JOIN {TEXTS.series_table} ON id = series_id
     WHERE path GLOB 'monitoring/*/traceback' ORDER BY ts DESC LIMIT 1"""
 _STEP_COUNTS: Final = """
     SELECT path, type_tag, value FROM configs WHERE path LIKE '%\\_steps' ESCAPE '\\' AND length(value) < 40
@@ -77,14 +72,16 @@ def describe(store: Store, project: ProjectState, entry: Entry) -> dict[str, Any
         configs = {path: decoded(tag, value) for path, tag, value in reader.rows(_DESCRIPTION)}
         git = git_facts(reader)
         processes = _processes(reader)
-        counts = {path: {0: decoded(tag, value)} for path, tag, value in reader.rows(_STEP_COUNTS)}
-        max_steps = first_max_steps(counts).get(0)
-        text_count = reader.rows(_TEXT_COUNT)[0][0]
+        step_counts = {path: {0: decoded(tag, value)} for path, tag, value in reader.rows(_STEP_COUNTS)}
+        max_steps = first_max_steps(step_counts).get(0)
+        console_count = reader.rows(_CONSOLE_COUNT)[0][0]
         reason = _reason(reader) if run.closed_at is not None else None
         failure = _failure(reader, reason) if run.state == "failed" else None
     step = max((point.step for point in run.last_metrics), default=None)
     settings = project.settings(run.run_id)
     values = basic_values(run)
+    counts = {"config": run.config_count, **{kind.page_type: run.series_counts.get(kind.name, 0) for kind in kinds()}}
+    counts[TEXTS.page_type] -= console_count
     return {
         "id": run.run_id,
         "project": run.project,
@@ -100,7 +97,7 @@ def describe(store: Store, project: ProjectState, entry: Entry) -> dict[str, Any
         "modified": iso_utc(run.modified_seconds),
         "closed": iso_utc(values["sys/closed_time"]),
         "duration": run.duration_seconds,
-        "counts": {"config": run.config_count, "series": run.metric_count, "text": text_count},
+        "counts": counts,
         "git": git,
         "env": {name: value for name, value in processes[0].items() if name != "namespace"} if processes else {},
         "processes": processes,
@@ -174,35 +171,34 @@ def get_config(store: Store, request: Request) -> Answer:
 
 def get_series_list(store: Store, request: Request) -> Answer:
     """A page of a run's series, with their last points."""
-    kind = text(request, "kind")
-    if kind is not None and kind not in _SERIES:
-        raise RequestError("kind must be series or text")
+    asked = text(request, "kind")
+    wanted = [kind for kind in kinds() if asked in (None, kind.page_type)]
+    if not wanted:
+        raise RequestError(f"kind must be one of {', '.join(kind.page_type for kind in kinds())}")
     prefix, words = text(request, "prefix") or "", words_in(text(request, "q"))
     limit = limit_of(request, 200, 1_000)
     after = text(request, "cursor") or ""
     dashboard = dashboard_of(store)
     entry = dashboard.entry(store, request)
     with dashboard.reading(entry.run) as reader:
+        known = reader.kinds()
         rows = [
-            (path, number, one)
-            for one in ([kind] if kind else _SERIES)
-            for path, number in reader.rows(_SERIES[one])
+            (f"{path} {kind.page_type}", path, number, kind)
+            for kind in wanted
+            if kind in known
+            for path, number in reader.rows(f"SELECT path, id FROM {kind.series_table}")
             if path.startswith(prefix) and all(word in path.lower() for word in words)
         ]
-        rows.sort(key=lambda row: f"{row[0]} {row[2]}")
-        following = [row for row in rows if f"{row[0]} {row[2]}" > after]
+        rows.sort(key=itemgetter(0))
+        following = [row for row in rows if row[0] > after]
         page = following[:limit]
-        items = [_series_item(reader, *row) for row in page]
-    is_more = len(following) > limit
-    return Answer({"items": items, "total": len(rows), "next": f"{page[-1][0]} {page[-1][2]}" if is_more else None})
+        items = [_series_item(reader, *row[1:]) for row in page]
+    return Answer({"items": items, "total": len(rows), "next": page[-1][0] if len(following) > limit else None})
 
 
-def _series_item(reader: OpenRun, path: str, number: int, kind: str) -> dict[str, Any]:
-    points = reader.rows(_LAST[kind], number)
-    step, last, time = points[0] if points else (None, None, None)
-    if points and last is None:
-        last = float("nan")
-    return {"path": path, "kind": kind, "step": step, "last": plain_value(last), "time": iso_utc(time)}
+def _series_item(reader: OpenRun, path: str, number: int, kind: Kind) -> dict[str, Any]:
+    step, last, time = reader.last_point(kind, number) or (None, None, None)
+    return {"path": path, "kind": kind.page_type, "step": step, "last": last, "time": iso_utc(time)}
 
 
 def diff_runs(store: Store, request: Request) -> Answer:
