@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections.abc import Generator
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.values import json_number
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Chunks", "json_text", "points_as_json", "time_as_iso"]
 
 
+@final
 class Chunks:
-    """The rest of some chunks, of which the first ones have been taken; their source is closed with it."""
+    """An answer in chunks, some of which have been taken already; use `close`, or `to_the_end`, which closes it."""
 
     def __init__(self, taken: list[bytes], rest: Iterator[bytes]) -> None:
         self._rest: Final = rest
@@ -32,10 +34,16 @@ class Chunks:
         return next(self._all)
 
     def close(self) -> None:
-        """Close the source."""
-        close = getattr(self._rest, "close", None)
-        if close is not None:
-            close()
+        """Close what the chunks are made of."""
+        if isinstance(self._rest, (Generator, Chunks)):
+            self._rest.close()
+
+    def to_the_end(self) -> Iterator[bytes]:
+        """The chunks, closed behind the last one, or when the caller closes this iterator."""
+        try:
+            yield from self
+        finally:
+            self.close()
 
 
 def json_text(value: Any) -> str:

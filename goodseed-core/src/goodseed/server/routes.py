@@ -117,6 +117,13 @@ class Store(Protocol):
     def settings(self) -> Settings:
         """What users have set beside the runs."""
 
+    def check_change(self, project: str | None) -> None:
+        """Refuse whoever may not change what is in ``project``; None for a change that is about no project.
+
+        Raises:
+            RequestError: The status is 403, or 404 where the project is not theirs to see.
+        """
+
     def look(self) -> None:
         """Let the next answer show the current state."""
 

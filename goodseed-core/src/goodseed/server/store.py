@@ -1,4 +1,4 @@
-"""Implements the store of `goodseed serve` over a catalog."""
+"""Implements the store of `goodseed serve` over a catalog, and stores that show others."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from goodseed.server.routes import Settings, Store
     from goodseed.storage.cache.file import CacheFile
     from goodseed.storage.edits import Edits
 
-__all__ = ["CatalogStore"]
+__all__ = ["CatalogStore", "StoreView"]
 
 _FRESH_SECONDS: Final = 1.0
 _CLOCK_SECONDS: Final = 2.0  # a network file system has a clock of its own
@@ -54,19 +55,87 @@ class _Listing:
         self.projects: Final = [ProjectSummary.of(project, runs) for project, runs in sorted(self.by_project.items())]
 
 
+class StoreView:
+    """A store that shows another one: what it shows in a different way is overridden."""
+
+    def __init__(self, origin: Store) -> None:
+        """Nothing is read yet."""
+        self._origin: Final = origin
+
+    @property
+    def cache(self) -> CacheFile:
+        """The file in which what took long to find out is kept."""
+        return self._origin.cache
+
+    @property
+    def is_local(self) -> bool:
+        """Whether these are the files that training processes write."""
+        return self._origin.is_local
+
+    @property
+    def shared(self) -> SharedState:
+        """What handlers keep, once for all who see a part of it."""
+        return self._origin.shared
+
+    @property
+    def settings(self) -> Settings:
+        """What users have set beside the runs."""
+        return self._origin.settings
+
+    def check_change(self, project: str | None) -> None:
+        """Refuse whoever may not change what is in ``project``."""
+        self._origin.check_change(project)
+
+    def look(self) -> None:
+        """Let the next answer show what is there now."""
+        self._origin.look()
+
+    def projects(self) -> list[ProjectSummary]:
+        """Every project, by name."""
+        return self._origin.projects()
+
+    def runs(self, project: str | None = None) -> list[RunSummary]:
+        """The runs of one project, or all, the newest first."""
+        return self._origin.runs(project)
+
+    def find(self, project: str, run_id: str) -> RunSummary:
+        """One run."""
+        return self._origin.find(project, run_id)
+
+    def open(self, project: str, run_id: str) -> ServedRun:
+        """A reader of one run, for the caller to close."""
+        return self._origin.open(project, run_id)
+
+    def series_paths(self, run: RunSummary) -> SeriesPaths:
+        """Which series ``run`` has."""
+        return self._origin.series_paths(run)
+
+    def edit(self, project: str, run_id: str, edits: Edits) -> None:
+        """Change a run."""
+        self._origin.edit(project, run_id, edits)
+
+
 @final
 class CatalogStore:
     """The runs under a directory, for any number of threads. A change shows within two seconds.
 
     Use `close` at the end.
+
+    Attributes:
+        cache: The file in which what took long to find out about these runs is kept.
+        is_local: True: these are the files that training processes write.
+        shared: What handlers keep about these runs.
+        settings: What users have set beside the runs: one file a project, in its directory.
     """
 
     def __init__(self, root: str | os.PathLike[str] | None = None, *, is_exact: bool = False) -> None:
         """Nothing is read yet; the arguments are those of `goodseed.storage.catalog.Catalog`."""
         self._catalog: Final = Catalog(root, is_exact=is_exact)
-        self._series: Final = SeriesCache(self._catalog.cache)
-        self._settings: Final = SettingsFiles(self._catalog.root)
-        self._shared: Final = SharedState(self)
+        self.cache: Final = self._catalog.cache
+        self.is_local: Final = True
+        self.shared: Final = SharedState(self)
+        self.settings: Final[Settings] = SettingsFiles(self._catalog.root)
+        self._series: Final = SeriesCache(self.cache)
         self._lock: Final = threading.Lock()
         self._is_looking = False
         self._is_closed = False
@@ -77,33 +146,16 @@ class CatalogStore:
         """The directory."""
         return self._catalog.root
 
-    @property
-    def cache(self) -> CacheFile:
-        """The file in which what took long to find out about these runs is kept."""
-        return self._catalog.cache
-
-    @property
-    def is_local(self) -> bool:
-        """These are the files that training processes write."""
-        return True
-
-    @property
-    def shared(self) -> SharedState:
-        """What handlers keep about these runs."""
-        return self._shared
-
-    @property
-    def settings(self) -> SettingsFiles:
-        """One file a project, in its directory."""
-        return self._settings
-
     def close(self) -> None:
         """Close all files."""
-        self._shared.close()
+        self.shared.close()
         with self._lock:
             self._is_closed = True
             self._series.close()
             self._catalog.close()
+
+    def check_change(self, project: str | None) -> None:
+        """Whoever may read these files may change them."""
 
     def look(self, on_progress: Callable[[int, int], None] | None = None) -> None:
         """Look at the directory now, so that the first request need not wait for it.

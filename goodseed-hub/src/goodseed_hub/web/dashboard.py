@@ -8,13 +8,13 @@ import re
 import threading
 from collections import OrderedDict
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Final, final
 from urllib.parse import parse_qsl, quote
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from goodseed.server.http.app import ROUTES, Application
+from goodseed.server.http.app import Application
 from goodseed.server.http.app import Call as UiCall
 from goodseed.server.http.security import PAGE_HEADERS, SAFE_METHODS, Policy
 from goodseed.server.http.static import Pages
@@ -25,13 +25,11 @@ from goodseed_hub.web.visible import AllRuns, VisibleRuns
 from goodseed_hub.web.warming import Warming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from starlette.requests import Request
 
     from goodseed.server.http.app import Response as UiResponse
-    from goodseed.server.routes import Answer, Route, Store
-    from goodseed.server.routes import Request as UiRequest
     from goodseed_hub.service import Hub
 
 __all__ = ["COOKIE", "Dashboard"]
@@ -90,7 +88,6 @@ class Dashboard:
         self._warming: Final = Warming(self._runs)
         self._pages: Final = Pages()
         self._policy: Final = _HubPolicy(is_token_required=True)
-        self._routes: Final = [_guarded(route) for route in ROUTES]
         self._sign_ins: Final = RateLimiter(_SIGN_INS_A_SECOND, _SIGN_IN_BURST)
         self._lock: Final = threading.Lock()
         self._applications: Final[OrderedDict[tuple[frozenset[str], frozenset[str]], Application]] = OrderedDict()
@@ -161,7 +158,7 @@ class Dashboard:
             application = self._applications.pop((visible, writable), None)
             if application is None:
                 store = VisibleRuns(self._runs, visible, writable)
-                application = Application(store, self._policy, self._pages, self._routes)
+                application = Application(store, self._policy, self._pages)
             self._applications[visible, writable] = application
             while len(self._applications) > _MAX_APPLICATIONS:
                 self._applications.popitem(last=False)
@@ -190,31 +187,15 @@ class Dashboard:
         return _redirect(next_path, cookie)
 
 
-def _guarded(route: Route) -> Route:
-    """The route, with the role that a change needs."""
-    if not route.changes_state:
-        return route
-    handler: Callable[[Any, UiRequest], Answer] = route.handler
-
-    def guarded(store: Store, request: UiRequest) -> Answer:
-        if not isinstance(store, VisibleRuns):
-            raise AssertionError("unreachable")
-        store.require_change(request.parameters["project"])
-        return handler(store, request)
-
-    return replace(route, handler=guarded)
-
-
 def _as_response(request: Request, answered: UiResponse) -> Response:
     headers = answered.headers
     content = answered.content
     if request.method == "HEAD" or answered.status in (204, 304):
-        close = getattr(content, "close", None)
-        if close is not None:
-            close()
+        if not isinstance(content, bytes):
+            content.close()
         return Response(b"", answered.status, headers)
     if not isinstance(content, bytes):
-        return StreamingResponse(_closing(content), answered.status, headers)
+        return StreamingResponse(content.to_the_end(), answered.status, headers)
     is_small = len(content) < _MIN_COMPRESSED_BYTES or "Content-Encoding" in headers
     if not is_small and _COMPRESSED.match(headers.get("Content-Type", "")):
         headers["Vary"] = "Accept-Encoding"
@@ -222,15 +203,6 @@ def _as_response(request: Request, answered: UiResponse) -> Response:
             content = gzip.compress(content, 1, mtime=0)
             headers["Content-Encoding"] = "gzip"
     return Response(content, answered.status, headers)
-
-
-def _closing(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    try:
-        yield from chunks
-    finally:
-        close = getattr(chunks, "close", None)
-        if close is not None:
-            close()
 
 
 def _cookie(request: Request) -> str:

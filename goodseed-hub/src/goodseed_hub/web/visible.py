@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import RunInUseError, RunNotFoundError
 from goodseed.server.routes import RequestError, SharedState
-from goodseed.server.store import CatalogStore
+from goodseed.server.store import CatalogStore, StoreView
 from goodseed.storage.catalog import ProjectSummary
 from goodseed_hub.stores.base import Change
 from goodseed_hub.web.shared_settings import SharedSettings
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from goodseed.server.queries import ServedRun
     from goodseed.server.routes import Settings
-    from goodseed.storage.cache.file import CacheFile
-    from goodseed.storage.cache.series import SeriesPaths
     from goodseed.storage.catalog import RunSummary
     from goodseed.storage.edits import Edits
     from goodseed_hub.registry.directory import RunRecord
@@ -43,12 +41,13 @@ class _Copying:
 
 
 @final
-class AllRuns:
+class AllRuns(StoreView):
     """All runs of a hub, out of the run files and the registry; for any number of threads."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub: Final = hub
         self._catalog: Final = CatalogStore(hub.store.root, is_exact=True)
+        super().__init__(self._catalog)
         self._shared: Final = SharedState(self)
         self._lock: Final = threading.Lock()
         self._looked_at = 0.0
@@ -58,11 +57,6 @@ class AllRuns:
         self._statuses: dict[tuple[str, str], str] = {}
         self._known: dict[str, tuple[RunSummary, RunSummary]] = {}
         self._settings: Final = SharedSettings(hub) if hub.store.is_shared else self._catalog.settings
-
-    @property
-    def cache(self) -> CacheFile:
-        """Where what took long to find out about the run files is kept."""
-        return self._catalog.cache
 
     @property
     def is_local(self) -> bool:
@@ -126,10 +120,6 @@ class AllRuns:
         """A reader of one run."""
         self._refresh_for(project, run_id)
         return self._catalog.open(project, run_id)
-
-    def series_paths(self, run: RunSummary) -> SeriesPaths:
-        """Which series a run has."""
-        return self._catalog.series_paths(run)
 
     def edit(self, project: str, run_id: str, edits: Edits) -> None:
         """Change a run, in the store and in the registry."""
@@ -211,73 +201,48 @@ class AllRuns:
 
 
 @final
-class VisibleRuns:
+class VisibleRuns(StoreView):
     """Those of some workspaces; what the handlers keep between requests is kept once, for all."""
 
     def __init__(self, origin: AllRuns, workspaces: frozenset[str], writable: frozenset[str]) -> None:
-        self._origin: Final = origin
+        super().__init__(origin)
+        self._all: Final = origin
         self._workspaces: Final = workspaces
         self._writable: Final = writable
 
-    @property
-    def shared(self) -> SharedState:
-        """What handlers keep about all runs."""
-        return self._origin.shared
-
-    @property
-    def cache(self) -> CacheFile:
-        """Where what took long to find out about the run files is kept."""
-        return self._origin.cache
-
-    @property
-    def is_local(self) -> bool:
-        """They are a remote's."""
-        return False
-
-    @property
-    def settings(self) -> Settings:
-        """What users have set beside the runs."""
-        return self._origin.settings
-
-    def look(self) -> None:
-        """Look at everything anew."""
-        self._origin.look()
-
     def projects(self) -> list[ProjectSummary]:
         """Every project, by name."""
-        return self._origin.projects(self._workspaces)
+        return self._all.projects(self._workspaces)
 
     def runs(self, project: str | None = None) -> list[RunSummary]:
         """The runs of one project, or all, the newest first."""
         if project is not None:
-            return self._origin.runs(project) if self._is_visible(project) else []
-        return self._origin.runs_of(self._workspaces)
+            return self._all.runs(project) if self._is_visible(project) else []
+        return self._all.runs_of(self._workspaces)
 
     def find(self, project: str, run_id: str) -> RunSummary:
         """One run; of another workspace there is none."""
         self._check(project, run_id)
-        return self._origin.find(project, run_id)
+        return self._all.find(project, run_id)
 
     def open(self, project: str, run_id: str) -> ServedRun:
         """A reader of one run."""
         self._check(project, run_id)
-        return self._origin.open(project, run_id)
-
-    def series_paths(self, run: RunSummary) -> SeriesPaths:
-        """Which series a run has."""
-        return self._origin.series_paths(run)
+        return self._all.open(project, run_id)
 
     def edit(self, project: str, run_id: str, edits: Edits) -> None:
         """Change a run."""
         self._check(project, run_id)
-        self._origin.edit(project, run_id, edits)
+        self._all.edit(project, run_id, edits)
 
-    def require_change(self, project: str) -> None:
+    def check_change(self, project: str | None) -> None:
         """Refuse whoever may only read.
 
         Raises:
             RequestError: 403, or 404 where the project is none of theirs.
         """
+        if project is None:
+            raise RequestError("A change must be about a project", status=403, code="no_access")
         if not self._is_visible(project):
             raise RequestError(f"There is no project {project!r:.200}", status=404, code="not_found")
         if _workspace(project) not in self._writable:

@@ -6,12 +6,13 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+from typing import TYPE_CHECKING, Final, TypeVar, final
 
 from goodseed.server.dashboard.charts.format import BINARY
 from goodseed.server.dashboard.charts.series import query_series
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.routes import Request
+from goodseed.server.store import StoreView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ class Warming:
 
     def __init__(self, runs: AllRuns) -> None:
         self._runs: Final = runs
-        self._store: Final[Any] = _Copied(runs)
+        self._store: Final = _Copied(runs)
         self._ended: Final[deque[RunRecord]] = deque(maxlen=_MAX_WAITING)
         self._copied: Final[deque[tuple[float, RunRecord]]] = deque(maxlen=_MAX_WAITING)
         self._stop: Final = threading.Event()
@@ -109,12 +110,12 @@ class Warming:
 
 
 @final
-class _Copied:
+class _Copied(StoreView):
     """The runs of which there is a file already: nobody waits for the others."""
 
     def __init__(self, origin: AllRuns) -> None:
-        self.shared: Final = origin.shared
-        self._origin: Final = origin
+        super().__init__(origin)
+        self._all: Final = origin
 
-    def runs(self, project: str) -> list[RunSummary]:
-        return self._origin.copied_runs(project)
+    def runs(self, project: str | None = None) -> list[RunSummary]:
+        return self._all.runs() if project is None else self._all.copied_runs(project)

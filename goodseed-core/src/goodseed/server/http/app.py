@@ -20,7 +20,7 @@ from goodseed.server.http.security import PAGE_HEADERS, SAFE_METHODS
 from goodseed.server.routes import JSON, Answer, Request, RequestError, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from goodseed.server.http.security import Policy
     from goodseed.server.http.static import Pages
@@ -53,7 +53,7 @@ class Response:
     """A response: ``content`` is whole, or comes in chunks and must be closed."""
 
     status: int
-    content: bytes | Iterator[bytes] = b""
+    content: bytes | Chunks = b""
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -103,6 +103,7 @@ class Application:
             raise _MethodError(_methods(found))
         if route.changes_state:
             self._policy.check_change(call.headers)
+            self._store.check_change(match.groupdict().get("project"))
         elif not route.is_public:
             self._policy.check_same_origin(call.headers)
         request = Request(match.groupdict(), query, _decode_body(call), call.headers)

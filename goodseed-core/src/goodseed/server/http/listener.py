@@ -180,10 +180,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_content(response)
         finally:
             if not isinstance(content, bytes):
-                content.close()  # type: ignore[attr-defined]
+                content.close()
 
     def _send_content(self, response: Response) -> None:
-        content, headers = response.content, response.headers
+        content: bytes | Iterator[bytes] = response.content
+        headers = response.headers
         is_compressed = self._is_compressed(response)
         if is_compressed:
             headers |= {"Content-Encoding": "gzip", "Vary": _joined(headers.get("Vary"), "Accept-Encoding")}
