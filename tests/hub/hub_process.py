@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import psutil
+
 _START_SECONDS = 60
 
 
@@ -103,6 +105,11 @@ class HubProcess:
     def pid(self) -> int:
         """Its process."""
         return self._process.pid
+
+    def clients(self) -> set[int]:
+        """The ports from which clients are connected to it just now."""
+        connections = psutil.Process(self.pid).net_connections("tcp")
+        return {connection.raddr.port for connection in connections if connection.raddr}
 
     # -- requests -------------------------------------------------------------------------------------------------
 
