@@ -16,6 +16,7 @@ from goodseed.server.dashboard.schemas import (
     MAYBE_TIME,
     NUMBER,
     REAL,
+    SERIES_TYPES,
     TEXT,
     VALUE,
     answers_of,
@@ -60,7 +61,7 @@ PROJECTS: Final = {
     )
 }  # fmt: skip
 ATTRS: Final = {
-    "parameters": [*page_of(1_000), query_of("kind", TEXT, "Only these: config, series, text, ….")],
+    "parameters": [*page_of(1_000), query_of("kind", {"enum": ["config", *SERIES_TYPES]}, "Only these.")],
     "responses": answers_of(
         object_of(
             items=list_of(

@@ -13,6 +13,7 @@ from goodseed.server.dashboard.schemas import (
     MAYBE_TEXT,
     MAYBE_TIME,
     REAL,
+    SERIES_TYPES,
     TEXT,
     VALUE,
     answers_of,
@@ -87,7 +88,7 @@ CONFIG: Final = {
     ),
 }
 SERIES_LIST: Final = {
-    "parameters": [*page_of(1_000), query_of("kind", TEXT, "Only these: series, text, ….")],
+    "parameters": [*page_of(1_000), query_of("kind", {"enum": SERIES_TYPES}, "Only these.")],
     "responses": answers_of(
         object_of(
             items=list_of(object_of(path=TEXT, kind=TEXT, step=MAYBE_REAL, last=VALUE, time=MAYBE_TIME)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from goodseed.server.parameters import MAX_INTEGER
+from goodseed.storage.kinds import kinds
 
 __all__ = [
     "ANY_OBJECT",
@@ -18,6 +19,7 @@ __all__ = [
     "MAYBE_TIME",
     "NUMBER",
     "REAL",
+    "SERIES_TYPES",
     "TEXT",
     "VALUE",
     "answers_of",
@@ -37,6 +39,7 @@ __all__ = [
     "tuple_of",
 ]
 
+SERIES_TYPES: Final = [kind.page_type for kind in kinds()]
 TEXT: Final = {"type": "string"}
 MAYBE_TEXT: Final = {"type": ["string", "null"]}
 BOOLEAN: Final = {"type": "boolean"}
