@@ -3,7 +3,19 @@ import { describe, expect, test } from "vitest";
 import { spans } from "../src/lib/ansi";
 import { dashOf, onPaper, ramp, slotColor } from "../src/lib/colors";
 import { parseDiff } from "../src/lib/diff";
-import { ago, among, change, compact, duration, number, short, splitPath, step } from "../src/lib/format";
+import {
+  ago,
+  among,
+  change,
+  compact,
+  duration,
+  meanText,
+  number,
+  short,
+  spanOf,
+  splitPath,
+  step,
+} from "../src/lib/format";
 import {
   bestColumn,
   byImportance,
@@ -18,6 +30,7 @@ import {
 import { brushTerms, plotAxis } from "../src/lib/series/axis";
 import { suggestsLog, xDomain, yDomain } from "../src/lib/series/domain";
 import { at, grouped } from "../src/lib/series/group";
+import { logTicks } from "../src/lib/series/ticks";
 import type { Series } from "../src/lib/series/series";
 import { csv, direction, markdown, toNumber, toText } from "../src/lib/values";
 import { abridged, differences, fitted, quotedPath, quotedValue, tagsIn, tagsText, wordAt } from "../src/lib/words";
@@ -101,6 +114,24 @@ describe("domains", () => {
     const domain = yDomain([series([0, 1, 2], [-1, 0.001, 10])], 0, 2, false, true);
     expect([domain.low, domain.high]).toEqual([0.001, 10]);
     expect(suggestsLog(domain, 0.001)).toBe(true);
+  });
+
+  test("a log axis shows the positive values of buckets that go below zero", () => {
+    const one = { x: Float64Array.of(0, 1), n: 2, min: Float64Array.of(-1, -3), max: Float64Array.of(0.5, 20) };
+    const domain = yDomain([one], 0, 1, false, true);
+    expect([domain.low, domain.high, domain.isEmpty]).toEqual([0.5, 20, undefined]);
+    expect(logTicks(domain.low, domain.high).length).toBeGreaterThan(1);
+  });
+
+  test("neighbours have the digits that tell them apart", () => {
+    const values = [1e9, 1e9 + 0.001, 1e9 + 0.002];
+    const span = spanOf([...values, NaN, null]);
+    expect(new Set(values.map((value) => among(value, span))).size).toBe(3);
+    expect([among(0.5, 0.4), among(1e9, spanOf([1e9])), meanText(1e9, 0.001)]).toEqual([
+      "0.5000",
+      "1G",
+      "1000000000 ± 0.001",
+    ]);
   });
 
   test("x goes over everything, or over the zoom", () => {

@@ -167,7 +167,7 @@ def test_a_group_has_the_same_figures_in_list_chart_and_tooltip(
     card = chart(page, "acc")
     wait_painted(page, card)
     head = page.locator(".grp")
-    assert "n 2, 1 failed" in head.inner_text()
+    assert "n 2, 1 left out" in head.inner_text()
     assert "acc max 0.3000 ± 0.1414" in " ".join(head.inner_text().split())
     until(page, "document.querySelector('.best').innerText.includes('0.3000 ± 0.1414')")
     assert "n 2" in card.locator(".best").inner_text()

@@ -23,7 +23,7 @@ export interface paths {
           content: {
             "application/json": {
               items: {
-                kind: "config" | "series" | "text";
+                kind: string;
                 max: number | null;
                 min: number | null;
                 n_distinct: number | null;
@@ -209,6 +209,8 @@ export interface paths {
                 config: number;
                 series: number;
                 text: number;
+              } & {
+                [key: string]: number;
               };
               created: string | null;
               description: string | number | boolean | null | string[];
@@ -293,6 +295,8 @@ export interface paths {
                 config: number;
                 series: number;
                 text: number;
+              } & {
+                [key: string]: number;
               };
               created: string | null;
               description: string | number | boolean | null | string[];
@@ -373,7 +377,7 @@ export interface paths {
           content: {
             "application/json": {
               items: {
-                kind: "series" | "text";
+                kind: string;
                 last: string | number | boolean | null | string[];
                 path: string;
                 step: number | null;

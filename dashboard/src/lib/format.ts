@@ -16,16 +16,27 @@ export function number(value: number | null | undefined): string {
   return sign(size < 0.01 ? trim(value.toPrecision(3)) : value.toFixed(digits));
 }
 
-/** A value beside others within a `span`: with as many digits as tell them apart. */
-export function among(value: number, span: number): string {
+/** A value beside others within a `span`: with as many digits as tell them apart, else as it is `usual`. */
+export function among(value: number, span: number, usual: (value: number) => string = number): string {
   const parts = Math.abs(value) / span;
-  if (!Number.isFinite(value) || !(parts > 100 && parts < Infinity)) return number(value);
+  if (!Number.isFinite(value) || !(parts > 100 && parts < Infinity)) return usual(value);
   return sign(String(Number(value.toPrecision(Math.min(17, Math.ceil(Math.log10(parts)) + 3)))).replace("e+", "e"));
+}
+
+/** How far several values are apart, for `among`; those that are no finite numbers do not count. */
+export function spanOf(values: Iterable<number | null | undefined>): number {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (typeof value !== "number" || !Number.isFinite(value)) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return low <= high ? high - low : NaN;
 }
 
 /** The mean of several values and how far they are apart: 0.7443 ± 0.0276. */
 export const meanText = (mean: number, std: number | null): string =>
-  std === null || !Number.isFinite(std) ? number(mean) : `${number(mean)} ± ${number(std)}`;
+  std === null || !Number.isFinite(std) ? number(mean) : `${among(mean, std)} ± ${number(std)}`;
 
 /** A config's number: as short as it can be said with six digits. */
 export const short = (value: number): string =>

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import type { Group, Query, Table } from "../api/api";
 import { api, ApiError } from "../api/api";
+import { spanOf } from "../lib/format";
 import type { Cell } from "../lib/values";
 import { toNumber } from "../lib/values";
 
@@ -75,6 +76,12 @@ export class RunTable {
   /** Goes up whenever rows have come or changed. */
   readonly version = signal(0);
   readonly milliseconds = signal(0);
+
+  /** How far the values of a column are apart. */
+  span(path: string): number {
+    const stats = this.stats.value[path];
+    return spanOf([toNumber(stats?.min), toNumber(stats?.max)]);
+  }
 
   private rows: (RunRow | undefined)[] = [];
   private asked = new Set<number>();

@@ -36,7 +36,9 @@ export function yDomain(
     if (last < first) [first, last] = [Math.max(0, first - 1), Math.min(s.n - 1, first)];
     const stride = Math.max(1, Math.floor((last - first) / SAMPLES));
     for (let i = first; i <= last; i++) {
-      const [a, b] = [s.min[i]!, s.max[i]!];
+      const b = s.max[i]!;
+      // Of several points, of which some are not positive, a log axis shows the highest.
+      const a = isLog && s.min[i]! <= 0 && b > 0 ? b : s.min[i]!;
       if (!Number.isFinite(a) || !Number.isFinite(b) || (isLog && a <= 0)) continue;
       if (a < low) low = a;
       if (b > high) high = b;

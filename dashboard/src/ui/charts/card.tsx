@@ -7,7 +7,7 @@ import type { Chart } from "../../chart/chart";
 import type { Line } from "../../chart/data/line";
 import { useCharts } from "../../chart/data/model";
 import { csvOf, download, exportPng, fileName, svgOf } from "../../chart/export";
-import { meanText, number, splitPath } from "../../lib/format";
+import { among, meanText, splitPath } from "../../lib/format";
 import { hardwareName, nameOf, pathsOf } from "../../lib/metrics";
 import { setParams, withParams } from "../../state/location";
 import * as settings from "../../state/settings";
@@ -68,7 +68,7 @@ export function ChartCard({ paths, isBig }: { paths: readonly string[]; isBig?: 
           <span class="best" title={`${best.kind}: ${best.name}`}>
             <span>{best.kind}</span>
             <span class="sw" style={{ "--c": best.color }} />
-            <b>{best.n && best.n > 1 ? meanText(best.value, best.std ?? null) : number(best.value)}</b>
+            <b>{best.n && best.n > 1 ? meanText(best.value, best.std ?? null) : among(best.value, best.span)}</b>
             {best.n && <span>n {best.n}</span>}
           </span>
         )}

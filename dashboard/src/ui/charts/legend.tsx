@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import type { Line } from "../../chart/data/line";
 import { atCursor, hovered } from "../../chart/hover";
 import { setHovered } from "../../chart/linked";
-import { meanText, number } from "../../lib/format";
+import { among, meanText, spanOf } from "../../lib/format";
 import { direction } from "../../lib/values";
 import { Name } from "../runs/name";
 
@@ -19,6 +19,7 @@ export function Legend({ lines, path }: { lines: Signal<readonly Line[]>; path: 
   const rows = lines.value
     .map((line) => ({ line, value: cursor ? cursor.values.get(line.key) : endOf(line) }))
     .sort((a, b) => sign * ((b.value ?? NaN) - (a.value ?? NaN)) || 0);
+  const span = spanOf(rows.map(({ value }) => value));
   return (
     <aside class="legend" aria-label="Legend">
       <header>
@@ -36,7 +37,7 @@ export function Legend({ lines, path }: { lines: Signal<readonly Line[]>; path: 
           >
             <span class="sw" style={{ "--c": line.color }} />
             <Name text={line.label} />
-            <b>{value === undefined ? "" : valueText(line, value, cursor?.spread.get(line.key))}</b>
+            <b>{value === undefined ? "" : valueText(line, value, span, cursor?.spread.get(line.key))}</b>
           </li>
         ))}
       </ul>
@@ -44,7 +45,7 @@ export function Legend({ lines, path }: { lines: Signal<readonly Line[]>; path: 
   );
 }
 
-function valueText(line: Line, value: number, spread: { std: number; n: number } | undefined): string {
+function valueText(line: Line, value: number, span: number, spread: { std: number; n: number } | undefined): string {
   const [std, n] = spread ? [spread.std, spread.n] : [line.std?.[line.n - 1], line.count?.[line.n - 1]];
-  return std !== undefined && n !== undefined && n > 1 ? `${meanText(value, std)}, n ${n}` : number(value);
+  return std !== undefined && n !== undefined && n > 1 ? `${meanText(value, std)}, n ${n}` : among(value, span);
 }

@@ -11,6 +11,7 @@ import { PLAIN_AXES, useCharts } from "../../chart/data/model";
 import type { Wanted } from "../../chart/data/store";
 import { nameOf } from "../../lib/metrics";
 import { suggestsLog } from "../../lib/series/domain";
+import { spanOf } from "../../lib/format";
 import { direction } from "../../lib/values";
 import { setParams } from "../../state/location";
 import * as settings from "../../state/settings";
@@ -22,6 +23,8 @@ export interface Best {
   value: number;
   color: string;
   name: string;
+  /** How far the values of the chart are apart. */
+  span: number;
   /** Of a group: how far its runs are apart, and how many there are. */
   std?: number;
   n?: number;
@@ -213,11 +216,12 @@ function bestOf(path: string, lines: readonly Line[]): Best | null {
   const sign = direction(path);
   const kind = sign > 0 ? "max" : sign < 0 ? "min" : "last";
   let best: Best | null = null;
+  const span = spanOf(lines.flatMap(({ stats }) => (stats ? [stats.min, stats.max] : [])));
   for (const { stats, best: ofGroup, color, label } of lines) {
     const value = ofGroup ? ofGroup.mean : stats && (sign > 0 ? stats.max : sign < 0 ? stats.min : stats.last);
     if (value === null || !Number.isFinite(value)) continue;
     if (best && (sign < 0 ? value >= best.value : value <= best.value)) continue;
-    best = { kind, value, color, name: label, ...(ofGroup ? { std: ofGroup.std, n: ofGroup.n } : {}) };
+    best = { kind, value, span, color, name: label, ...(ofGroup ? { std: ofGroup.std, n: ofGroup.n } : {}) };
   }
   return best;
 }

@@ -1,6 +1,6 @@
 /** A row of the table and its cells. */
 import type { JSX } from "preact";
-import { duration, number, short, time } from "../../lib/format";
+import { among, duration, short, time } from "../../lib/format";
 import { isMetricColumn } from "../../lib/metrics";
 import { direction, toNumber, toText } from "../../lib/values";
 import { runLink, setParams } from "../../state/location";
@@ -115,8 +115,8 @@ function Value({
         : path.endsWith("_time")
           ? time(value)
           : isMetric
-            ? number(value)
-            : short(value);
+            ? among(value, table.span(path))
+            : among(value, table.span(path), short);
   return (
     <div class="tc n" role="gridcell" style={style} title={path.endsWith("_time") ? "" : String(value)}>
       {isMetric && direction(path) !== 0 && <Bar value={value} stats={table.stats.peek()[path]} width={width} />}

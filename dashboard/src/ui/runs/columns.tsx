@@ -81,7 +81,7 @@ interface ChoiceProps {
 function Choice({ project, metrics, columns, set, reset, most }: ChoiceProps): JSX.Element {
   const [text, setText] = useState("");
   const { data } = useAnswer(() => api.attributes(project, { q: text, limit: 200 }), [project, text]);
-  const found = (data?.items ?? []).filter((item) => item.kind !== "text");
+  const found = (data?.items ?? []).filter((item) => item.kind === "config" || item.kind === "series");
   const plain = found.filter((item) => !item.path.startsWith("monitoring/") || text);
   const system = SYSTEM.filter((path) => path.includes(text.toLowerCase()));
   const toggle = (path: string): void => {

@@ -33,6 +33,15 @@ const STATES = ["running", "finished", "failed", "crashed", "pruned"];
 const WAIT_MS = 250;
 const UNFINISHED = /[<>=!~:(]\s*$|(^|\s)(and|or|not)\s*$|^[^"]*("[^"]*"[^"]*)*"[^"]*$/i;
 
+/** Whether a filter is one only when more has been typed: asked as it is, it would be refused. */
+function isUnfinished(text: string): boolean {
+  if (UNFINISHED.test(text)) return true;
+  const plain = text.replace(/"[^"]*"/g, "");
+  if (plain.split("(").length > plain.split(")").length) return true;
+  const state = /(?:^|[\s(-])state\s*(?:!=|[:=])\s*(\w+)$/i.exec(text)?.[1]?.toLowerCase();
+  return state !== undefined && !STATES.includes(state) && STATES.some((one) => one.startsWith(state));
+}
+
 export function FilterBox({ project }: { project: Project }): JSX.Element {
   const input = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(settings.filter.value);
@@ -59,8 +68,7 @@ export function FilterBox({ project }: { project: Project }): JSX.Element {
   const type = (value: string): void => {
     setText(value);
     clearTimeout(timer.current);
-    // What is not finished would only be refused.
-    if (!UNFINISHED.test(value)) timer.current = window.setTimeout(() => apply(value), WAIT_MS);
+    if (!isUnfinished(value)) timer.current = window.setTimeout(() => apply(value), WAIT_MS);
     void complete();
   };
   const close = (): void => {
@@ -217,7 +225,7 @@ async function suggest(project: string, word: Word): Promise<Suggestion[]> {
   try {
     const { items } = await api.attributes(project, { q: word.text, limit: 40 });
     const found = items
-      .filter((item) => item.kind !== "text" && !item.path.startsWith("monitoring/"))
+      .filter((item) => (item.kind === "config" || item.kind === "series") && !item.path.startsWith("monitoring/"))
       .map((item) => ({
         text: item.path,
         insert: quotedPath(item.path),

@@ -24,17 +24,17 @@ export function figures(
   const found = group.agg[column];
   const mean = toNumber(found?.mean);
   if (!found || mean === null) return null;
-  const failed = group.n - group.counted;
+  const leftOut = group.n - group.counted;
   const title =
     `${columnText(column, metrics)}: mean ± standard deviation of ${counted(found.n, "run")}` +
-    (failed ? `; ${failed} that failed or crashed left out` : "");
+    (leftOut ? `; ${leftOut} that failed or crashed left out` : "");
   return { text: meanText(mean, toNumber(found.std)), n: found.n, title };
 }
 
-/** n 12, 2 failed. */
+/** n 12, 2 left out: those that failed or crashed. */
 export function groupSize(group: Group): string {
-  const failed = group.n - group.counted;
-  return failed ? `n ${group.counted}, ${failed} failed` : `n ${group.counted}`;
+  const leftOut = group.n - group.counted;
+  return leftOut ? `n ${group.counted}, ${leftOut} left out` : `n ${group.counted}`;
 }
 
 export function GroupHead(props: {

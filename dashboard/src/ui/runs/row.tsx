@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { groupKey } from "../../chart/data/group-lines";
 import { atCursor, cursorPath, hovered } from "../../chart/hover";
 import { setHovered } from "../../chart/linked";
-import { duration, number } from "../../lib/format";
+import { among, duration, spanOf } from "../../lib/format";
 import { toNumber, toText } from "../../lib/values";
 import { runLink, setParams } from "../../state/location";
 import type { Project } from "../../state/project";
@@ -71,7 +71,7 @@ function LoadedRow({ project, row, index, y, columns, isShown, color }: RowProps
         const asNumber = toNumber(value);
         return (
           <span key={path} role="gridcell" class="num" title={toText(value)}>
-            {asNumber === null ? toText(value) : number(asNumber)}
+            {asNumber === null ? toText(value) : among(asNumber, project.table.span(path))}
           </span>
         );
       })}
@@ -84,10 +84,11 @@ function LoadedRow({ project, row, index, y, columns, isShown, color }: RowProps
 
 /** A run's value at the cursor: the only part of the list that changes with every move of the pointer. */
 function CursorValue({ of }: { of: string }): JSX.Element {
-  const value = atCursor.value?.values.get(of);
+  const values = atCursor.value?.values;
+  const value = values?.get(of);
   return (
     <span role="gridcell" class="num lg">
-      {value === undefined ? "" : number(value)}
+      {value === undefined ? "" : among(value, spanOf(values!.values()))}
     </span>
   );
 }
