@@ -16,7 +16,7 @@ from goodseed.paths import RunFiles, home_directory
 from goodseed.storage.cache.file import CacheFile
 from goodseed.storage.cache.runs import IndexEntry, ProjectSummary, RunIndex
 from goodseed.storage.lock import is_locked
-from goodseed.storage.scan import FoundRun, Scan, scan
+from goodseed.storage.scan import FoundRun, Scan, Scanner
 from goodseed.storage.summarizing import read_summary
 from goodseed.storage.summary import RunSummary
 
@@ -83,7 +83,13 @@ class Catalog:
         self._index_version = (-1, -1)
         self._tokens: dict[str, str] = {}
         self._entries: dict[str, IndexEntry] = {}
-        self._scan = Scan({}, {})
+        self._running: set[str] = set()
+        self._scanner: Final = Scanner(self.root)
+        self._scan = Scan({}, {}, set(), set())
+        self._is_compared = False  # the tokens, with all that the scanner has found; else only with what has changed
+        self._is_loaded = False  # the entries are those of all tokens
+        self._unread: set[str] = set()
+        self._newest_first: list[RunSummary] | None = None
         self._looked_at: float | None = None
 
     def __enter__(self) -> Catalog:
@@ -158,7 +164,9 @@ class Catalog:
     def _forget(self) -> None:
         self._is_open = False
         self._index_version = (-1, -1)
-        self._tokens, self._entries = {}, {}
+        self._tokens, self._entries, self._running = {}, {}, set()
+        self._is_compared = self._is_loaded = False
+        self._newest_first = None
         self._looked_at = None
 
     def _open(self) -> None:
@@ -166,21 +174,23 @@ class Catalog:
         self._is_open = True
         version = self.cache.version
         if version != self._index_version:
-            self._tokens = self._index.tokens()
+            self._tokens, self._running = self._index.tokens(), self._index.running()
+            self._is_compared = self._is_loaded = False
+            self._newest_first = None
             self._index_version = version
 
     def _select(self, project: str | None) -> list[RunSummary]:
         self._load_entries()
+        if self._newest_first is None:
+            found = [entry.content for entry in self._entries.values() if isinstance(entry.content, RunSummary)]
+            self._newest_first = sorted(found, key=lambda run: (-run.created_seconds, run.run_id))
         now = time.time()
-        found = [
-            entry.content.at(now)
-            for entry in self._entries.values()
-            if isinstance(entry.content, RunSummary) and (project is None or entry.content.project == project)
-        ]
-        return sorted(found, key=lambda run: (-run.created_seconds, run.run_id))
+        return [run.at(now) for run in self._newest_first if project is None or run.project == project]
 
     def _load_entries(self) -> None:
         """Bring `_entries` up to date with `_tokens`."""
+        if self._is_loaded:
+            return
         stale = [
             path
             for path, token in self._tokens.items()
@@ -191,6 +201,8 @@ class Catalog:
             self._tokens = {path: entry.token for path, entry in self._entries.items()}
         for path in self._entries.keys() - self._tokens.keys():
             del self._entries[path]
+        self._is_loaded = True
+        self._newest_first = None
 
     # -- the directory --------------------------------------------------------------------------------------------
 
@@ -200,29 +212,36 @@ class Catalog:
         started_at = time.monotonic()
         if self._is_open or self.cache.is_there:
             self._open()
-        known = set(self._tokens)  # before the scan: what another process adds meanwhile is not taken for removed
-        self._scan = scan(self.root)
+        was_compared = self._is_compared
+        known = set() if was_compared else set(self._tokens)  # what another process adds meanwhile is not removed
+        self._scan = self._scanner.look()
         if self._scan.runs or self._is_open:
             self._open()
+            is_another = was_compared and not self._is_compared  # another process has changed the index meanwhile
             changed = self._changed()
-            self._store(self._read(changed, on_progress), removed=known - self._scan.runs.keys())
+            removed = self._scan.removed if was_compared else known - self._scan.runs.keys()
+            self._is_compared = False
+            self._store(self._read(changed, on_progress), removed=removed & self._tokens.keys())
+            self._is_compared = not is_another
         self._looked_at = started_at
 
     def _changed(self) -> list[FoundRun]:
-        running = self._index.running()
-        changed = []
-        for path, run in self._scan.runs.items():
-            if self._tokens.get(path) != run.token:
-                changed.append(run)
-            elif path in running and not is_locked(RunFiles(self.root / path).lock):
-                changed.append(run)  # its writer has died since, and left everything as it was
-        return changed
+        runs = self._scan.runs
+        candidates = self._scan.changed | (self._unread & runs.keys()) if self._is_compared else runs.keys()
+        changed = {path for path in candidates if self._tokens.get(path) != runs[path].token}
+        self._unread = set()
+        for path in self._running & runs.keys():
+            if path not in changed and not is_locked(RunFiles(self.root / path).lock):
+                changed.add(path)  # its writer has died since, and left everything as it was
+        return [runs[path] for path in sorted(changed)]
 
     def _read(self, changed: list[FoundRun], on_progress: Callable[[int, int], None] | None) -> Iterator[IndexEntry]:
         reported_at = time.monotonic()
         for count, run in enumerate(changed, start=1):
             entry = self._read_one(run)
-            if entry is not None:
+            if entry is None:
+                self._unread.add(run.relative_path)
+            else:
                 yield entry
             if on_progress is not None and (
                 count == len(changed) or time.monotonic() - reported_at >= _PROGRESS_SECONDS
@@ -254,6 +273,8 @@ class Catalog:
         for path in removed:
             self._tokens.pop(path, None)
             self._entries.pop(path, None)
+            self._running.discard(path)
+            self._newest_first = None
         batch: list[IndexEntry] = []
         stored_at = time.monotonic()
         if removed:
@@ -271,6 +292,9 @@ class Catalog:
         for entry in batch:
             self._entries[entry.relative_path] = entry
             self._tokens[entry.relative_path] = entry.token
+            is_running = isinstance(entry.content, RunSummary) and entry.content.state == "running"
+            (self._running.add if is_running else self._running.discard)(entry.relative_path)
+        self._newest_first = None
 
 
 def _root_of(root: Path) -> Path:
