@@ -131,7 +131,7 @@ class Store(Protocol):
         """Every project, by name."""
 
     def runs(self, project: str | None = None) -> list[RunSummary]:
-        """The runs of one project, or all, the newest first."""
+        """The runs of one project, or all, the newest first; the list is not to be changed."""
 
     def find(self, project: str, run_id: str) -> RunSummary:
         """One run; `RunNotFoundError` when there is none."""

@@ -6,6 +6,7 @@ import math
 import sqlite3
 import threading
 import time
+from operator import is_
 from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import GoodseedError, RunNotFoundError
@@ -35,24 +36,50 @@ _MAX_AGE_SECONDS: Final = 1.8  # until then an answer does not wait for the next
 
 
 @final
+class _Project:
+    """The runs of one project as of one look."""
+
+    __slots__ = ("by_id", "runs", "summary")
+
+    def __init__(self, name: str, runs: list[RunSummary]) -> None:
+        self.runs: Final = runs
+        self.by_id: Final = by_run_id(runs)
+        self.summary: Final = ProjectSummary.of(name, runs)
+
+
+@final
 class _Listing:
-    """What one look at the directory found."""
+    """What one look at the directory found; what has not changed is that of the look before."""
 
-    __slots__ = ("by_name", "by_project", "looked_at", "looked_at_wall", "projects", "runs")
+    __slots__ = ("looked_at", "looked_at_wall", "projects", "runs")
 
-    def __init__(self, catalog: Catalog, on_progress: Callable[[int, int], None] | None) -> None:
+    def __init__(
+        self, catalog: Catalog, before: _Listing | None, on_progress: Callable[[int, int], None] | None
+    ) -> None:
         self.looked_at: Final = time.monotonic()
         self.looked_at_wall: Final = time.time()
         self.runs: Final = catalog.runs(on_progress=on_progress)
-        self.by_project: Final[dict[str, list[RunSummary]]] = {}
+        self.projects: dict[str, _Project]
+        if before is not None and (before.runs is self.runs or _are_same(before.runs, self.runs)):
+            self.projects = before.projects
+            return
+        by_project: dict[str, list[RunSummary]] = {}
         for run in self.runs:
-            self.by_project.setdefault(run.project, []).append(run)
-        self.by_name: Final = {
-            (project, run_id): run
-            for project, runs in self.by_project.items()
-            for run_id, run in by_run_id(runs).items()
+            by_project.setdefault(run.project, []).append(run)
+        known = {} if before is None else before.projects
+        self.projects = {
+            name: known[name] if name in known and _are_same(known[name].runs, runs) else _Project(name, runs)
+            for name, runs in sorted(by_project.items())
         }
-        self.projects: Final = [ProjectSummary.of(project, runs) for project, runs in sorted(self.by_project.items())]
+
+    def run(self, project: str, run_id: str) -> RunSummary | None:
+        """One run; None where there is none."""
+        found = self.projects.get(project)
+        return None if found is None else found.by_id.get(run_id)
+
+
+def _are_same(one: list[RunSummary], other: list[RunSummary]) -> bool:
+    return len(one) == len(other) and all(map(is_, one, other))
 
 
 class StoreView:
@@ -164,20 +191,21 @@ class CatalogStore:
             on_progress: Called now and then with how many of how many changed runs have been read.
         """
         with self._lock:
-            self._listing = _Listing(self._catalog, on_progress)
+            self._listing = _Listing(self._catalog, self._listing, on_progress)
 
     def projects(self) -> list[ProjectSummary]:
         """Every project, by name."""
-        return list(self._current().projects)
+        return [project.summary for project in self._current().projects.values()]
 
     def runs(self, project: str | None = None) -> list[RunSummary]:
-        """The runs of one project, or all, the newest first."""
+        """The runs of one project, or all, the newest first; the list is not to be changed."""
         listing = self._current()
         if project is None:
-            return list(listing.runs)
-        if project not in listing.by_project and self._has_since(listing, project):
+            return listing.runs
+        if project not in listing.projects and self._has_since(listing, project):
             listing = self._look_now()
-        return list(listing.by_project.get(project, ()))
+        found = listing.projects.get(project)
+        return [] if found is None else found.runs
 
     def find(self, project: str, run_id: str) -> RunSummary:
         """One run; of two with these names the one whose place says so.
@@ -186,9 +214,9 @@ class CatalogStore:
             RunNotFoundError: There is no such run.
         """
         listing = self._current()
-        if (project, run_id) not in listing.by_name and self._has_since(listing, project, run_id):
+        if listing.run(project, run_id) is None and self._has_since(listing, project, run_id):
             listing = self._look_now()
-        run = listing.by_name.get((project, run_id))
+        run = listing.run(project, run_id)
         if run is None:
             raise RunNotFoundError(f"Run not found: {project}/{run_id}")
         return run
@@ -252,14 +280,14 @@ class CatalogStore:
             return listing
         with self._lock:
             if self._listing is None or time.monotonic() - self._listing.looked_at >= _FRESH_SECONDS:
-                self._listing = _Listing(self._catalog, None)
+                self._listing = _Listing(self._catalog, self._listing, None)
             return self._listing
 
     def _look_again(self) -> None:
         try:
             with self._lock:
                 if not self._is_closed:
-                    self._listing = _Listing(self._catalog, None)
+                    self._listing = _Listing(self._catalog, self._listing, None)
         except (GoodseedError, OSError, sqlite3.Error):  # whoever asks next is told
             self._listing = None
         finally:

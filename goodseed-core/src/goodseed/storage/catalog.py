@@ -90,6 +90,7 @@ class Catalog:
         self._is_loaded = False  # the entries are those of all tokens
         self._unread: set[str] = set()
         self._newest_first: list[RunSummary] | None = None
+        self._running_places: list[int] = []
         self._looked_at: float | None = None
 
     def __enter__(self) -> Catalog:
@@ -118,7 +119,7 @@ class Catalog:
     def runs(
         self, project: str | None = None, *, on_progress: Callable[[int, int], None] | None = None
     ) -> list[RunSummary]:
-        """The runs of ``project``, or of all projects, the newest first.
+        """The runs of ``project``, or of all projects, the newest first; the list is not to be changed.
 
         Args:
             project: The project; None for all.
@@ -184,8 +185,14 @@ class Catalog:
         if self._newest_first is None:
             found = [entry.content for entry in self._entries.values() if isinstance(entry.content, RunSummary)]
             self._newest_first = sorted(found, key=lambda run: (-run.created_seconds, run.run_id))
-        now = time.time()
-        return [run.at(now) for run in self._newest_first if project is None or run.project == project]
+            self._running_places = [place for place, run in enumerate(self._newest_first) if run.state == "running"]
+        runs = self._newest_first
+        if self._running_places:
+            now = time.time()
+            runs = runs.copy()
+            for place in self._running_places:
+                runs[place] = runs[place].at(now)
+        return runs if project is None else [run for run in runs if run.project == project]
 
     def _load_entries(self) -> None:
         """Bring `_entries` up to date with `_tokens`."""

@@ -130,7 +130,7 @@ class ProjectState:
             settings = self._settings_files.runs(self.name)
             if settings != self._settings:
                 self._take_settings(settings)
-            if len(runs) == len(self._seen) and all(map(is_, runs, self._seen)):
+            if runs is self._seen or (len(runs) == len(self._seen) and all(map(is_, runs, self._seen))):
                 return
             self._seen = runs
             change = self._change + 1
