@@ -112,9 +112,9 @@ export interface paths {
       requestBody: {
         content: {
           "application/json": {
-            base?: string;
-            prefix?: string;
-            q?: string;
+            base?: null | string;
+            prefix?: null | string;
+            q?: null | string;
             runs: string[];
           };
         };
@@ -865,14 +865,14 @@ export interface paths {
       requestBody: {
         content: {
           "application/json": {
-            columns?: string[];
-            filter?: string;
-            group_by?: string[];
-            ids?: string[];
-            limit?: number;
-            offset?: number;
-            sort?: [string, "asc" | "desc"][];
-            trashed?: "no" | "only" | "all";
+            columns?: null | string[];
+            filter?: null | string;
+            group_by?: null | string[];
+            ids?: null | string[];
+            limit?: null | number;
+            offset?: null | number;
+            sort?: null | [string, "asc" | "desc"][];
+            trashed?: null | ("no" | "only" | "all");
           };
         };
       };
@@ -943,32 +943,32 @@ export interface paths {
         content: {
           "application/json":
             | {
-                agg?: "minmax" | "all";
-                edges?: boolean;
-                offset?: number;
+                agg?: null | ("minmax" | "all");
+                edges?: null | boolean;
+                offset?: null | number;
                 paths: string[];
-                points?: number;
+                points?: null | number;
                 range?: null | [number, number];
                 runs: string[];
-                since?: {
+                since?: null | {
                   [key: string]: string;
                 };
-                x?: string;
+                x?: null | string;
               }
             | {
-                agg?: "minmax" | "all";
-                edges?: boolean;
+                agg?: null | ("minmax" | "all");
+                edges?: null | boolean;
                 items: {
                   path?: string;
                   run?: string;
                 }[];
-                offset?: number;
-                points?: number;
+                offset?: null | number;
+                points?: null | number;
                 range?: null | [number, number];
-                since?: {
+                since?: null | {
                   [key: string]: string;
                 };
-                x?: string;
+                x?: null | string;
               };
         };
       };

@@ -175,3 +175,10 @@ def test_what_is_not_there_is_not_looked_for_again(api: Api, home: Path) -> None
         with pytest.raises(RequestError) as raised:
             api.get(target)
         assert 404 == raised.value.status
+
+
+@pytest.mark.parametrize("member", ["name", "description", "tags", "archived", "trashed"])
+def test_a_null_changes_nothing(page: Api, member: str) -> None:
+    """A change to null is refused, rather than taken for an empty name, no tags, or no."""
+    with pytest.raises(RequestError, match=member):
+        page.ask("PATCH", "p/p/-/run/r", {member: None})

@@ -38,6 +38,7 @@ def change_run(store: Store, request: Request) -> Answer:
     ``tags_before`` (by default those of the last listing) stays so.
     """
     fields = Fields(request.body, *_FIELDS)
+    fields.refuse_null(*(name for name in _FIELDS if name != "color"))
     dashboard = dashboard_of(store)
     project, entry = dashboard.find(store, request)
     run = entry.run

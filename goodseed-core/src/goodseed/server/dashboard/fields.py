@@ -40,6 +40,12 @@ class Fields:
                 hint = f"Known are {', '.join(known)}."
                 raise RequestError(f"The body has an unknown member {name!r:.60}", hint=hint)
 
+    def refuse_null(self, *names: str) -> None:
+        """Refuse a null in any of these: a change has no default."""
+        for name in names:
+            if name in self._body and self._body[name] is None:
+                raise RequestError(f"{name} must not be null: leave it out where it is to stay as it is")
+
     def has(self, name: str) -> bool:
         """Whether the object has the member, even if it is null."""
         return name in self._body

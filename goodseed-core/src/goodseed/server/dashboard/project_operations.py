@@ -21,6 +21,7 @@ from goodseed.server.dashboard.schemas import (
     VALUE,
     answers_of,
     body_of,
+    defaulted,
     integer,
     list_of,
     map_of,
@@ -103,14 +104,16 @@ _TRASHED: Final = {"enum": ["no", "only", "all"]}
 _SORT: Final = list_of(tuple_of(TEXT, {"enum": ["asc", "desc"]}), maxItems=8)
 RUNS_POST: Final = {
     "requestBody": body_of(
-        filter=TEXT,
-        columns=list_of(TEXT, maxItems=100),
-        sort=_SORT,
-        group_by=list_of(TEXT, maxItems=4),
-        offset={**COUNT, "maximum": MAX_INTEGER},
-        limit={"type": "integer", "minimum": 0, "maximum": 1_000},
-        ids=list_of(TEXT, maxItems=20_000),
-        trashed=_TRASHED,
+        **defaulted(
+            filter=TEXT,
+            columns=list_of(TEXT, maxItems=100),
+            sort=_SORT,
+            group_by=list_of(TEXT, maxItems=4),
+            offset={**COUNT, "maximum": MAX_INTEGER},
+            limit={"type": "integer", "minimum": 0, "maximum": 1_000},
+            ids=list_of(TEXT, maxItems=20_000),
+            trashed=_TRASHED,
+        )
     ),
     "responses": _TABLE,
 }
@@ -136,15 +139,15 @@ _ONE_SERIES: Final = object_of(
     run=TEXT, path=TEXT, n=COUNT, total=COUNT, raw=BOOLEAN, x=list_of(REAL), last=list_of(NUMBER),
     nonfinite=list_of({"type": "array"}), cursor=MAYBE_TEXT, stats=_STATS, **{"from": MAYBE_REAL},
 )  # fmt: skip
-_WANTED: Final[dict[str, Any]] = {
-    "x": TEXT,
-    "range": maybe(tuple_of(REAL, REAL)),
-    "edges": BOOLEAN,
-    "points": {"type": "integer", "minimum": 1, "maximum": 5_000},
-    "agg": {"enum": ["minmax", "all"]},
-    "since": map_of(TEXT),
-    "offset": {"type": "integer", "minimum": 0, "maximum": 100_000},
-}
+_WANTED: Final = defaulted(
+    x=TEXT,
+    range=tuple_of(REAL, REAL),
+    edges=BOOLEAN,
+    points={"type": "integer", "minimum": 1, "maximum": 5_000},
+    agg={"enum": ["minmax", "all"]},
+    since=map_of(TEXT),
+    offset={"type": "integer", "minimum": 0, "maximum": 100_000},
+)
 SERIES: Final = {
     "requestBody": body_of(
         members_of("runs", "paths", runs=list_of(TEXT), paths=list_of(TEXT), **_WANTED),
@@ -172,7 +175,7 @@ BULK: Final = {
 DIFF: Final = {
     "requestBody": body_of(
         members_of(
-            "runs", runs=list_of(TEXT, minItems=2, maxItems=50, uniqueItems=True), base=TEXT, prefix=TEXT, q=TEXT
+            "runs", runs=list_of(TEXT, minItems=2, maxItems=50, uniqueItems=True), **defaulted(base=TEXT, prefix=TEXT, q=TEXT)
         )
     ),
     "responses": answers_of(

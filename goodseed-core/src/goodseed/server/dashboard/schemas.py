@@ -24,6 +24,7 @@ __all__ = [
     "VALUE",
     "answers_of",
     "body_of",
+    "defaulted",
     "integer",
     "list_of",
     "map_of",
@@ -92,6 +93,11 @@ def map_of(values: dict[str, Any]) -> dict[str, Any]:
 def members_of(*required: str, **properties: Any) -> dict[str, Any]:
     """An object of a request: what is not ``required`` may be left out, and others are refused."""
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
+
+
+def defaulted(**properties: Any) -> dict[str, Any]:
+    """Members of a question, each of which may be left out, or null, for its default."""
+    return {name: maybe(schema) for name, schema in properties.items()}
 
 
 def body_of(*variants: dict[str, Any], **properties: Any) -> dict[str, Any]:
