@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from goodseed.server.dashboard.schemas import (
     ANY_OBJECT,
@@ -175,7 +175,8 @@ BULK: Final = {
 DIFF: Final = {
     "requestBody": body_of(
         members_of(
-            "runs", runs=list_of(TEXT, minItems=2, maxItems=50, uniqueItems=True), **defaulted(base=TEXT, prefix=TEXT, q=TEXT)
+            "runs", runs=list_of(TEXT, minItems=2, maxItems=50, uniqueItems=True),
+            **defaulted(base=TEXT, prefix=TEXT, q=TEXT),
         )
     ),
     "responses": answers_of(
