@@ -56,9 +56,9 @@ ORDER = {
         ["series"],
         ["batch"],
         ["inbox", "outbox"],
-        ["session", "reader", "edits"],
-        ["writer_thread", "summarizing"],
-        ["writer", "catalog"],
+        ["writing", "reader", "edits"],
+        ["summarizing"],
+        ["catalog"],
     ],
     "goodseed.monitoring": [
         ["__init__", "thread", "traceback", "facts"],

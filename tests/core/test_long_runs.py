@@ -18,7 +18,7 @@ import goodseed
 from goodseed.paths import run_files
 from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.reader import RunReader
-from goodseed.storage.writer import RunWriter
+from goodseed.storage.writing.writer import RunWriter
 
 SLOW = """
     CREATE TABLE busy AS SELECT value FROM json_each('[{numbers}]');

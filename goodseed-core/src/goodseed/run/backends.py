@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from goodseed.errors import DisabledError, ReadOnlyError
-from goodseed.storage.writer import CloseReport, RunWriter
+from goodseed.storage.writing.writer import CloseReport, RunWriter
 from goodseed.terminal import Progress
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from goodseed.paths import home_directory
 
 if TYPE_CHECKING:
     from goodseed.run.opening.request import Opened, Request
-    from goodseed.storage.writer import CloseReport
+    from goodseed.storage.writing.writer import CloseReport
 
 __all__ = ["closing_line", "missing_key_line", "notice", "opening_line", "warn_of_loss"]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from goodseed.remote.client import Client
     from goodseed.storage.kinds import Kind
     from goodseed.storage.outbox import Mark, PendingConfig
-    from goodseed.storage.writer import RunWriter
+    from goodseed.storage.writing.writer import RunWriter
 
 __all__ = ["Registration", "SyncWorker"]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from goodseed.remote.client import Client
     from goodseed.run.backends import RunEnd
     from goodseed.run.opening.request import Opened, Request
-    from goodseed.storage.writer import CloseReport, RunWriter
+    from goodseed.storage.writing.writer import CloseReport, RunWriter
 
 __all__ = ["SyncedBackend", "open_remote", "registered"]
 

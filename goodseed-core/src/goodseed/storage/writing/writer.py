@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from goodseed.errors import RunExistsError, RunNotFoundError
 from goodseed.storage.forks import watch_forks
 from goodseed.storage.inbox.waiting import wait_until
-from goodseed.storage.session import Session
-from goodseed.storage.writer_thread import Ending, Request, WriterThread
+from goodseed.storage.writing.session import Session
+from goodseed.storage.writing.writer_thread import Ending, Request, WriterThread
 from goodseed.threads import signals_kept_out
 from goodseed.times import now_text
 

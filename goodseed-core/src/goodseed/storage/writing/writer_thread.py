@@ -15,7 +15,7 @@ from goodseed.paths import make_private_directory
 from goodseed.storage.inbox.inbox import Inbox
 from goodseed.storage.inbox.waiting import Done, Wake
 from goodseed.storage.lock import WriterLock
-from goodseed.storage.session import Session
+from goodseed.storage.writing.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +61,7 @@ class Ending:
 
 
 class WriterThread:
-    """What the thread of a `goodseed.storage.writer.RunWriter` does.
+    """What the thread of a `goodseed.storage.writing.writer.RunWriter` does.
 
     Attributes:
         inbox: Takes what is logged.
@@ -71,7 +71,7 @@ class WriterThread:
     def __init__(
         self, files: RunFiles, meta: Mapping[str, str], *, is_new: bool, modification_time: str | None
     ) -> None:
-        """Take the run's lock; the arguments are those of `goodseed.storage.writer.RunWriter`.
+        """Take the run's lock; the arguments are those of `goodseed.storage.writing.writer.RunWriter`.
 
         Raises:
             RunInUseError: A live process writes it.
