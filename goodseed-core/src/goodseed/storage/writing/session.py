@@ -1,43 +1,26 @@
-"""Does everything that the writer does through its one connection to the run file."""
+"""Stores what is logged through the writer's one connection to the run file."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import os
 import sqlite3
 import time
 from typing import TYPE_CHECKING, Final
 
-from goodseed.paths import make_private_directory
-from goodseed.storage.batch import BATCH_BYTES, BATCH_POINTS, Batch, Tables
-from goodseed.storage.forks import GatedConnection
+from goodseed.storage.batch import BATCH_BYTES, BATCH_POINTS, Batch
 from goodseed.storage.inbox.records import replay
-from goodseed.storage.inbox.recovery import recover
 from goodseed.storage.inbox.segments import HEADER_BYTES
-from goodseed.storage.life import (
-    EARLIER_SECONDS,
-    RESUMED_AT,
-    earlier_seconds,
-    last_sign,
-    seconds_of,
-    started_seconds,
-)
 from goodseed.storage.rollup.changes import note_changes
-from goodseed.storage.schema import (
-    CHECKPOINT_BYTES,
-    SCHEMA_VERSION,
-    check_file,
-    check_version,
-    connect_writer,
-    create_inbox_table,
-    create_tables,
-    drop_inbox_table,
-    migrate,
-    read_meta,
-    refuse_if_open,
-    set_drained,
+from goodseed.storage.schema import CHECKPOINT_BYTES, set_drained
+from goodseed.storage.writing.database import (
+    END_REASON,
+    UPSERT_META,
+    leave_one_file,
+    open_database,
+    restored_database,
+    wal_bytes,
 )
 from goodseed.times import now_text
 
@@ -50,17 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 _logger: Final = logging.getLogger("goodseed")
-_BUSY_SECONDS: Final = 0.5  # callers may be waiting, none of them for a second
-_COPIED_PAGES: Final = 1_000  # between two looks for a fork
 _MODIFIED_EVERY_SECONDS: Final = 5.0
-_WORTH_PACKING_BYTES: Final = 256 << 10
 _MODIFICATION: Final = "sys/modification_time"
-_END_REASON: Final = "sys/end_reason"
-_PACKED_BYTES: Final = 64 << 20  # packed in half a second
-_PACKED_BYTES_A_SECOND: Final = 8 << 20  # of the run's life: packing makes it a tenth longer at most
-_UPSERT_META: Final = (
-    "INSERT INTO run_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-)
 
 
 class Session:
@@ -70,7 +44,7 @@ class Session:
         modification_time: What ``sys/modification_time`` is to say; None for the time of the last change.
         wal_held: How long the write-ahead log is, in lengths at which it is to be started anew, as long as a reader's
             snapshot keeps it from that; else 0.
-        on_stored: Told each batch that is committed; None for nobody.
+        on_stored: Called with each batch that is committed.
     """
 
     def __init__(
@@ -97,31 +71,8 @@ class Session:
         """
         self._files: Final = files
         self._opened_at: Final = time.monotonic()
-        if not is_new:
-            check_file(files.database)
-        self._connection = connect_writer(files.database, busy_seconds=_BUSY_SECONDS, is_synced_later=is_new)
-        try:
-            if not is_new:
-                version = check_version(self._connection, files.database)
-                if version < SCHEMA_VERSION:
-                    refuse_if_open(self._connection, files.database)
-                migrate(self._connection, version)
-                if files.inbox.exists():
-                    recover(self._connection, files, on_progress)
-            self._connection.execute("BEGIN IMMEDIATE")
-            if is_new:
-                create_tables(self._connection)
-            else:
-                create_inbox_table(self._connection)
-                self._resume(heard_seconds)
-                self._connection.execute("DELETE FROM run_meta WHERE key = 'closed_at'")
-                self._forget_end()
-            self._connection.executemany(_UPSERT_META, meta.items())
-            self._connection.execute("COMMIT")
-            self._tables = Tables(self._connection)
-        except BaseException:
-            self._connection.close()
-            raise
+        opened = open_database(files, meta, is_new=is_new, heard_seconds=heard_seconds, on_progress=on_progress)
+        self._connection, self._tables = opened
         self._identity = os.stat(files.database)
         self._modified_at = 0.0
         self.modification_time: str | None = None
@@ -129,28 +80,10 @@ class Session:
         self._are_tables_synced = not is_new
         self.on_stored: Callable[[Batch], None] | None = None
 
-    def _resume(self, heard_seconds: float) -> None:
-        """Add the life that has ended to those before it; what is said of its end goes."""
-        meta = read_meta(self._connection)
-        started = started_seconds(meta, math.inf)
-        ended = seconds_of(meta.get("closed_at"), 0.0) or last_sign(self._connection, heard_seconds)
-        lived = earlier_seconds(meta) + max(0.0, ended - started)
-        rows = [(EARLIER_SECONDS, f"{lived:.3f}"), (RESUMED_AT, now_text())]
-        self._connection.executemany(_UPSERT_META, rows)
-
-    def _forget_end(self) -> None:
-        """What is said of the last end goes; where the remote has been told of it, a null tells it so."""
-        self._connection.execute("DELETE FROM configs WHERE path = 'sys/closed_time'")
-        self._connection.execute("DELETE FROM configs WHERE path = ? AND NOT uploaded", (_END_REASON,))
-        self._connection.execute(
-            "UPDATE configs SET type_tag = 'null', value = '', updated_at = ?, uploaded = 0 WHERE path = ?",
-            (now_text(), _END_REASON),
-        )
-
     def sync_tables(self) -> None:
         """Bring a new file's tables to the disk itself: a machine that dies must not leave a file without them.
 
-        Nobody need wait for it: nothing that was logged is promised to survive that before the first `sync`.
+        It may be done later: what is logged is only promised to survive that after the first `sync`.
 
         Raises:
             sqlite3.Error: The disk refuses.
@@ -231,19 +164,13 @@ class Session:
         Raises:
             sqlite3.Error: The disk refuses.
         """
-        length = self._wal_bytes() / CHECKPOINT_BYTES
+        length = wal_bytes(self._files.database) / CHECKPOINT_BYTES
         self.wal_held = 0.0
         if length >= 1.0:
             mode = "RESTART" if may_wait and length >= 2.0 else "PASSIVE"
             _, in_log, moved = self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
             if moved < in_log:
                 self.wal_held = length
-
-    def _wal_bytes(self) -> int:
-        try:
-            return os.stat(f"{self._files.database}-wal").st_size
-        except FileNotFoundError:
-            return 0
 
     def sync(self) -> None:
         """Wait until what is committed is on the disk itself.
@@ -261,7 +188,7 @@ class Session:
                 os.close(descriptor)
 
     def is_deleted(self) -> bool:
-        """Whether somebody removed the file from under us, or put another in its place."""
+        """Whether the file was removed while it was open, or replaced with another."""
         try:
             return not os.path.samestat(self._identity, os.stat(self._files.database))
         except OSError:
@@ -274,17 +201,8 @@ class Session:
             OSError: The directory can't be made.
             sqlite3.Error: The copy failed.
         """
-        make_private_directory(self._files.database.parent)
-        copy_path = self._files.database.with_name(f".{self._files.database.name}-restored")
-        os.close(os.open(copy_path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
-        copy = sqlite3.connect(copy_path, factory=GatedConnection)
-        try:
-            self._connection.backup(copy, pages=_COPIED_PAGES)
-        finally:
-            copy.close()
-        os.replace(copy_path, self._files.database)
         old = self._connection
-        self._connection = connect_writer(self._files.database, busy_seconds=_BUSY_SECONDS)
+        self._connection = restored_database(old, self._files.database)
         self._identity = os.stat(self._files.database)
         old.close()
 
@@ -299,9 +217,9 @@ class Session:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             batch.store(self._connection)
-            if not batch.has_config(_END_REASON):  # of an end that was expected, and did not come
-                self._connection.execute("DELETE FROM configs WHERE path = ?", (_END_REASON,))
-            self._connection.executemany(_UPSERT_META, {"status": status, **meta}.items())
+            if not batch.has_config(END_REASON):  # of an end that was expected, and did not come
+                self._connection.execute("DELETE FROM configs WHERE path = ?", (END_REASON,))
+            self._connection.executemany(UPSERT_META, {"status": status, **meta}.items())
             self._connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
@@ -313,20 +231,7 @@ class Session:
         Raises:
             sqlite3.Error: It could not be written.
         """
-        self._connection.execute("BEGIN IMMEDIATE")
-        drop_inbox_table(self._connection)
-        self._connection.execute("COMMIT")
-        self._connection.execute("PRAGMA busy_timeout = 200")
-        with contextlib.suppress(sqlite3.OperationalError):  # a reader's snapshot: whoever opens it next does it
-            if self._is_worth_packing():
-                self._connection.execute("VACUUM")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def _is_worth_packing(self) -> bool:
-        """Whether rewriting the file, which makes it a tenth smaller, takes no time that anybody would notice."""
-        size = os.stat(self._files.database).st_size + self._wal_bytes()
-        is_much = size >= _WORTH_PACKING_BYTES
-        return is_much and size <= min(_PACKED_BYTES, _PACKED_BYTES_A_SECOND * (time.monotonic() - self._opened_at))
+        leave_one_file(self._connection, self._files.database, time.monotonic() - self._opened_at)
 
     def close(self) -> None:
         """Close the connection."""
