@@ -70,7 +70,7 @@ ORDER = {
         ["__init__", "process_end", "source", "encoding", "run_plugins"],
         ["backends"],
         ["opening"],
-        ["notices"],
+        ["notices", "recorder"],
         ["session"],
         ["companions", "data"],
         ["writing"],
