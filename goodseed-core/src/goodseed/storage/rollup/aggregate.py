@@ -11,7 +11,7 @@ from goodseed.storage.rollup.nodes import NODE_POINTS, Bounds, Nodes
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Extent", "aggregate", "aggregate_cells", "extent_of_count", "node_between", "read_points", "whole_node"]
 
@@ -164,10 +164,35 @@ def aggregate_cells(
         yield node
 
 
-def whole_node(connection: sqlite3.Connection, series: int) -> tuple[float, ...] | None:
-    """One node for all points of a series; None without a point."""
+def whole_node(
+    connection: sqlite3.Connection,
+    series: int,
+    on_progress: Callable[[], object] | None = None,
+    *,
+    part_points: int = 250_000,
+) -> tuple[float, ...] | None:
+    """One node for all points of a series; None without a point.
+
+    Args:
+        connection: The run's, in a transaction.
+        series: The series.
+        on_progress: Called between two queries, so that a deadline can be one for each of them.
+        part_points: How many points one query reads, which takes a tenth of a second.
+
+    Raises:
+        FileFormatError: One of the points is no number.
+    """
+    nodes = Nodes()
     start = connection.execute(_FOLLOWING, (series, -math.inf, math.inf, 1)).fetchone()
-    return None if start is None else _one_node(connection, series, start, math.inf, math.inf)[0]
+    while start is not None:
+        row = connection.execute(_STEP_AT, (series, start[0], part_points)).fetchone()
+        if on_progress is not None:
+            on_progress()
+        node, start = _one_node(connection, series, start, math.inf if row is None else row[0], math.inf)
+        nodes.append(node)
+        if on_progress is not None:
+            on_progress()
+    return nodes.merged(0, len(nodes)) if len(nodes) else None
 
 
 def node_between(connection: sqlite3.Connection, series: int, first_step: float, last_step: float) -> tuple[float, ...]:

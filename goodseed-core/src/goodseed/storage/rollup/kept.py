@@ -18,7 +18,7 @@ from goodseed.storage.rollup.nodes import EVERYTHING, FANOUT, Bounds, Nodes
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from goodseed.storage.cache.file import CacheFile
     from goodseed.storage.rollup.changes import Changes
@@ -29,7 +29,8 @@ _logger: Final = logging.getLogger("goodseed")
 _MIN_POINTS: Final = 16_384  # fewer are read as fast as their rollup
 _MAX_BYTES: Final = 24 << 20
 _LONG: Final = "SELECT 1 FROM metric_points WHERE series_id = ? ORDER BY step LIMIT 1 OFFSET ?"
-_FLUSH_NODES: Final = 4096
+_FLUSH_NODES: Final = 256
+_LOCKS: Final = 32
 
 
 @final
@@ -60,6 +61,7 @@ class Rollups:
         self._stored: Final = Kept(cache, "rollup", ("run", "path"))
         self._max_bytes: Final = max_bytes
         self._lock: Final = threading.Lock()
+        self._building: Final = [threading.Lock() for _ in range(_LOCKS)]  # one for many series
         self._kept: Final[OrderedDict[tuple[str, str], Rollup]] = OrderedDict()
 
     def get(
@@ -69,8 +71,11 @@ class Rollups:
         series: int,
         token: str | None,
         changes: Changes | None,
+        on_progress: Callable[[], object] | None = None,
     ) -> Rollup | None:
         """The rollup of a series, as of the transaction that ``connection`` is in; None for a series of few points.
+
+        Of a run that nobody writes, one caller makes it, and others wait for it.
 
         Args:
             connection: The run's, in a transaction.
@@ -78,7 +83,22 @@ class Rollups:
             series: Its number in the file.
             token: The state of a file that nobody writes, see `goodseed.storage.cache.token.rest_token`; else None.
             changes: What the writer of the run tells; None where it is not known.
+            on_progress: Called some times a second while it is made, so that a deadline can be one for each part.
         """
+        if token is None:
+            return self._get(connection, key, series, token, changes, on_progress)
+        with self._building[hash(key) % _LOCKS]:
+            return self._get(connection, key, series, token, changes, on_progress)
+
+    def _get(
+        self,
+        connection: sqlite3.Connection,
+        key: tuple[str, str],
+        series: int,
+        token: str | None,
+        changes: Changes | None,
+        on_progress: Callable[[], object] | None,
+    ) -> Rollup | None:
         with self._lock:
             known = self._kept.get(key)
             if known is not None:
@@ -92,7 +112,7 @@ class Rollups:
             known = self._load(key, token)
             if known is not None:
                 return self._keep(key, known)
-        rollup = self._renewed(connection, series, known, wanted, changes)
+        rollup = self._renewed(connection, series, known, wanted, changes, on_progress)
         if token is not None:
             self._stored.put([KeptRow(key, token, pack_columns(rollup.levels[0].columns()))])
         return self._keep(key, rollup)
@@ -117,10 +137,11 @@ class Rollups:
         known: Rollup | None,
         state: str,
         changes: Changes | None,
+        on_progress: Callable[[], object] | None,
     ) -> Rollup:
         dirty = None if known is None or changes is None else changes.since(known.token, series)
         if known is None or dirty is None:
-            return Rollup(_levels(_build(connection, series, EVERYTHING)), state)
+            return Rollup(_levels(_build(connection, series, EVERYTHING, on_progress)), state)
         if not dirty:
             return Rollup(known.levels, state)
         base = known.levels[0]
@@ -138,7 +159,9 @@ class Rollups:
         return rollup
 
 
-def _build(connection: sqlite3.Connection, series: int, bounds: Bounds) -> Nodes:
+def _build(
+    connection: sqlite3.Connection, series: int, bounds: Bounds, on_progress: Callable[[], object] | None = None
+) -> Nodes:
     nodes = Nodes()
     waiting: list[tuple[float, ...]] = []
     for node in aggregate(connection, series, bounds.step_low, bounds.step_high):
@@ -146,6 +169,8 @@ def _build(connection: sqlite3.Connection, series: int, bounds: Bounds) -> Nodes
         if len(waiting) == _FLUSH_NODES:
             nodes.extend(_of_rows(waiting))
             waiting = []
+            if on_progress is not None:
+                on_progress()
     if waiting:
         nodes.extend(_of_rows(waiting))
     return nodes

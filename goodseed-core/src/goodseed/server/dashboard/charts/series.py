@@ -240,6 +240,7 @@ def _read_open(
             number,
             token,
             changes,
+            reader.renew,
         )
         window = read_window(connection, number, rollup, wanted.points, bounds, by_time=by_time)
     if origin:

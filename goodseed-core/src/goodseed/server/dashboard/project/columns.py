@@ -226,6 +226,8 @@ class Columns:
         waiting: list[KeptRow] = []
         for entry in stale:
             contents = self._read(entry, names)
+            if contents is None:
+                continue
             for name, content in zip(names, contents, strict=True):
                 self._take(name, entry.slot, entry.token, content)
                 if rest_token(entry.run.files) is not None:
@@ -260,13 +262,14 @@ class Columns:
             self._metrics[name][slot] = tuple(content)
         self._tokens[name][slot] = token
 
-    def _read(self, entry: Entry, names: Sequence[str]) -> list[Sequence[Any]]:
+    def _read(self, entry: Entry, names: Sequence[str]) -> list[Sequence[Any]] | None:
+        """What a run says now; None where that could not be found out, which is tried again with the next question."""
         try:
             with self._open.reading(entry.run) as reader:
                 return [_read_content(reader, name) for name in names]
-        except (GoodseedError, OSError) as error:  # gone or damaged since the list was made: its values are missing
+        except (GoodseedError, OSError) as error:  # gone or damaged since the list was made, or it took too long
             _logger.info("goodseed: %s can't be read: %s", entry.run.path, error)
-            return [() for _ in names]
+            return None
 
 
 def _read_content(reader: OpenRun, name: str) -> Sequence[Any]:
@@ -290,7 +293,7 @@ def _aggregates(reader: OpenRun, path: str) -> Sequence[Any]:
         else [number for number in (reader.metric_id(path),) if number is not None]
     )
     with reader.transaction() as connection:
-        nodes = [node for number in numbers if (node := whole_node(connection, number)) is not None]
+        nodes = [node for number in numbers if (node := whole_node(connection, number, reader.renew)) is not None]
     if not nodes:
         return ()
     found = {name: [node[place] for node in nodes] for place, name in enumerate(Nodes.FIELDS)}
@@ -312,7 +315,7 @@ def _value_at(reader: OpenRun, path: str, other: str, extreme: str) -> Sequence[
     if number is None or other_number is None:
         return ()
     with reader.transaction() as connection:
-        node = whole_node(connection, other_number)
+        node = whole_node(connection, other_number, reader.renew)
         if node is None:
             return ()
         best = node[Nodes.FIELDS.index("low" if extreme == "min" else "high")]
