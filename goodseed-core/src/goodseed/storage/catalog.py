@@ -29,6 +29,8 @@ __all__ = ["Catalog", "Problem", "ProjectSummary", "RunSummary"]
 _logger: Final = logging.getLogger("goodseed")
 _BATCH_SECONDS: Final = 1.0  # an interrupted first listing loses no more than this
 _PROGRESS_SECONDS: Final = 0.1
+_MANY: Final = 100  # files that are worth threads
+_READERS: Final = 2
 _Answer = TypeVar("_Answer")
 _PROJECTS: Final = "projects"
 
@@ -244,8 +246,7 @@ class Catalog:
 
     def _read(self, changed: list[FoundRun], on_progress: Callable[[int, int], None] | None) -> Iterator[IndexEntry]:
         reported_at = time.monotonic()
-        for count, run in enumerate(changed, start=1):
-            entry = self._read_one(run)
+        for count, (run, entry) in enumerate(self._read_all(changed), start=1):
             if entry is None:
                 self._unread.add(run.relative_path)
             else:
@@ -255,6 +256,18 @@ class Catalog:
             ):
                 reported_at = time.monotonic()
                 on_progress(count, len(changed))
+
+    def _read_all(self, runs: list[FoundRun]) -> Iterator[tuple[FoundRun, IndexEntry | None]]:
+        """Each run with what its file says; of many runs, read by two threads, as half of the time is SQLite's."""
+        if len(runs) < _MANY:
+            yield from ((run, self._read_one(run)) for run in runs)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(_READERS, "goodseed-listing") as pool:
+            for start in range(0, len(runs), _MANY):  # what was read is stored now and then, also when this is ended
+                some = runs[start : start + _MANY]
+                yield from zip(some, pool.map(self._read_one, some), strict=True)
 
     def _read_one(self, run: FoundRun, *, is_second_try: bool = False) -> IndexEntry | None:
         """What the file says; None for nothing yet, as it is just being made, or gone."""
