@@ -7,7 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import limit_of, texts
-from goodseed.server.dashboard.project.columns import finite_numbers, plain_value, shared_path
+from goodseed.server.dashboard.project.column_values import finite_numbers, plain_value
+from goodseed.server.dashboard.project.run_columns import shared_path
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text

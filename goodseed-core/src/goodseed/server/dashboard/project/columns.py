@@ -1,63 +1,38 @@
-"""Reads the values of a project's runs by column, from each run once: configs and aggregates of metrics."""
+"""Keeps the values of a project's runs by column, and reads each from a run once: configs, aggregates of metrics."""
 
 from __future__ import annotations
 
 import json
 import logging
-import math
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, final
 
-from goodseed.errors import FileFormatError, GoodseedError
+from goodseed.errors import GoodseedError
+from goodseed.server.dashboard.project.column_values import Value, decoded
+from goodseed.server.dashboard.project.run_columns import (
+    AGGREGATES,
+    CONFIGS,
+    MONITORING,
+    NAMES,
+    aggregates_of,
+    read_content,
+    value_at,
+)
 from goodseed.storage.cache.kept import KeptRow
 from goodseed.storage.cache.token import rest_token
-from goodseed.storage.kinds import NUMBERS
-from goodseed.storage.rollup.aggregate import whole_node
-from goodseed.storage.rollup.nodes import Nodes
 from goodseed.storage.summary import MAX_METRICS
-from goodseed.values import MAX_EXACT_INTEGER, decode_config, json_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from goodseed.server.dashboard.project.entry import Entry
-    from goodseed.server.dashboard.project.open_run import OpenRun, OpenRuns
+    from goodseed.server.dashboard.project.open_run import OpenRuns
     from goodseed.storage.cache.kept import Kept
 
-__all__ = [
-    "AGGREGATES",
-    "Columns",
-    "Picked",
-    "Value",
-    "decoded",
-    "finite_numbers",
-    "plain_value",
-    "shared_path",
-]
+__all__ = ["Columns", "Picked"]
 
 _logger: Final = logging.getLogger("goodseed")
-Value = Any  # a number, a boolean, a string, None, or a tuple of strings
-AGGREGATES: Final = ("last", "min", "max", "mean", "first", "count")
-_CONFIGS: Final = ""
-_MAX_CONFIGS: Final = 2_000  # of one run that are kept; of more, a table shows none
-_MAX_KEPT_CHARACTERS: Final = 500
 _MAX_KEPT_METRICS: Final = 300
 _STORED_TOGETHER: Final = 500
-_MONITORING: Final = "monitoring/"
-# What monitoring stores is another path for each process, and diffs are long: neither makes a column.
-_CONFIG_ROWS: Final = f"""
-    SELECT path, type_tag, substr(value, 1, {_MAX_KEPT_CHARACTERS}) FROM configs
-    WHERE (path < 'monitoring/' OR path >= 'monitoring0') AND (path < 'source_code/diff' OR path >= 'source_code/difg')
-        AND (path != 'sys/end_reason' OR updated_at >= (SELECT value FROM configs WHERE path = 'sys/closed_time'))
-    ORDER BY path LIMIT {_MAX_CONFIGS}"""
-_NAMES: Final = ":"
-_NAMES_ROWS: Final = f"""
-    SELECT path FROM {NUMBERS.series_table}
-    WHERE path LIKE '%:_%' AND (path < 'monitoring/' OR path >= 'monitoring0') ORDER BY path LIMIT 1000"""
-_METRICS_OF: Final = f"SELECT path, id FROM {NUMBERS.series_table} WHERE path GLOB 'monitoring/*' ORDER BY path"
-_POINTS: Final = f"FROM {NUMBERS.point_table} WHERE series_id = ?"
-_AT: Final = f"SELECT step {_POINTS} AND {NUMBERS.column} = ? ORDER BY step LIMIT 1"
-_VALUE_AT: Final = f"SELECT {NUMBERS.column} {_POINTS} AND step <= ? ORDER BY step DESC LIMIT 1"
 
 
 @final
@@ -128,7 +103,7 @@ class Columns:
 
     def load_configs(self) -> None:
         """Read the configs of all runs that have changed."""
-        self._load([_CONFIGS])
+        self._load([CONFIGS])
 
     def config(self, path: str) -> dict[int, Value]:
         """The values of a config by slot, as of `load_configs`."""
@@ -183,13 +158,13 @@ class Columns:
         many = [entry for entry in self._entries() if len(self._last_runs[entry.slot][1]) >= MAX_METRICS]
         if not many:
             return set()
-        (found,) = self._load([_NAMES], many)
+        (found,) = self._load([NAMES], many)
         return {path for paths in found.values() for path in paths if isinstance(path, str)}
 
     def last(self, path: str) -> dict[int, float]:
         """The last values of a metric by slot."""
         known = self.load_lasts().get(path, {})
-        is_left_out = path.startswith(_MONITORING)
+        is_left_out = path.startswith(MONITORING)
         missing = [
             entry
             for entry in self._entries()
@@ -199,19 +174,19 @@ class Columns:
         ]
         if not missing:
             return known
-        more = self._load([f"m:{path}"], missing)[0]
+        more = self._load([aggregates_of(path)], missing)[0]
         return {**{slot: values[0] for slot, values in more.items() if values}, **known}
 
     def aggregate(self, path: str, name: str) -> Picked | dict[int, Value]:
         """An aggregate of a metric by slot."""
         if name == "last":
             return self.last(path)
-        (values,) = self._load([f"m:{path}"])
+        (values,) = self._load([aggregates_of(path)])
         return Picked(values, AGGREGATES.index(name))
 
     def at(self, path: str, other: str, extreme: str) -> Picked:
         """The value of a metric where ``other`` has its ``min`` or ``max``, by slot."""
-        (values,) = self._load([f"a:{extreme}:{json.dumps([path, other])}"])
+        (values,) = self._load([value_at(path, other, extreme)])
         return Picked(values, 0)
 
     # -- reading --------------------------------------------------------------------------------------------------
@@ -240,11 +215,11 @@ class Columns:
         return [self._metrics.get(name, {}) for name in names]
 
     def _load_kept(self, name: str) -> None:
-        if len(self._metrics) >= _MAX_KEPT_METRICS and name != _CONFIGS:
+        if len(self._metrics) >= _MAX_KEPT_METRICS and name != CONFIGS:
             oldest = next(iter(self._metrics))
             del self._metrics[oldest], self._tokens[oldest]
         self._tokens[name] = {}
-        if name != _CONFIGS:
+        if name != CONFIGS:
             self._metrics[name] = {}
         entries = {entry.run.path: entry for entry in self._entries()}
         for fact in self._facts.rows(self._project, name):
@@ -256,7 +231,7 @@ class Columns:
                     self._tokens[name].pop(entry.slot, None)
 
     def _take(self, name: str, slot: int, token: str, content: Sequence[Any]) -> None:
-        if name == _CONFIGS:
+        if name == CONFIGS:
             self._take_configs(slot, content)
         else:
             self._metrics[name][slot] = tuple(content)
@@ -266,90 +241,7 @@ class Columns:
         """What a run says now; None where that could not be found out, which is tried again with the next question."""
         try:
             with self._open.reading(entry.run) as reader:
-                return [_read_content(reader, name) for name in names]
+                return [read_content(reader, name) for name in names]
         except (GoodseedError, OSError) as error:  # gone or damaged since the list was made, or it took too long
             _logger.info("goodseed: %s can't be read: %s", entry.run.path, error)
             return None
-
-
-def _read_content(reader: OpenRun, name: str) -> Sequence[Any]:
-    if name == _CONFIGS:
-        return reader.rows(_CONFIG_ROWS)
-    if name == _NAMES:
-        return [path for (path,) in reader.rows(_NAMES_ROWS)]
-    if name.startswith("m:"):
-        return _aggregates(reader, name[2:])
-    _, extreme, paths = name.split(":", 2)
-    path, other = json.loads(paths)
-    return _value_at(reader, path, other, extreme)
-
-
-def _aggregates(reader: OpenRun, path: str) -> Sequence[Any]:
-    """In the order of `AGGREGATES`; empty without a point. Of the hardware, over all of the run's processes."""
-    is_shared = path.startswith(f"{_MONITORING}*/")
-    numbers = (
-        [number for one, number in reader.rows(_METRICS_OF) if shared_path(one) == path]
-        if is_shared
-        else [number for number in (reader.metric_id(path),) if number is not None]
-    )
-    with reader.transaction() as connection:
-        nodes = [node for number in numbers if (node := whole_node(connection, number, reader.renew)) is not None]
-    if not nodes:
-        return ()
-    found = {name: [node[place] for node in nodes] for place, name in enumerate(Nodes.FIELDS)}
-    count = sum(found["count"])
-    finite = count - sum(found["nan"]) - sum(found["positive"]) - sum(found["negative"])
-    mean = math.fsum(total / finite for total in found["total"]) if finite else None
-    low, high = (min(found["low"]), max(found["high"])) if finite else (None, None)
-    return (found["last_y"][0], low, high, mean, found["first_y"][0], int(count))
-
-
-def shared_path(path: str) -> str:
-    """The one name that a metric of the hardware has for all processes: ``monitoring/*/cpu``."""
-    head, _, rest = path.removeprefix(_MONITORING).partition("/")
-    return f"{_MONITORING}*/{rest}" if path.startswith(_MONITORING) and head and rest else path
-
-
-def _value_at(reader: OpenRun, path: str, other: str, extreme: str) -> Sequence[Any]:
-    number, other_number = reader.metric_id(path), reader.metric_id(other)
-    if number is None or other_number is None:
-        return ()
-    with reader.transaction() as connection:
-        node = whole_node(connection, other_number, reader.renew)
-        if node is None:
-            return ()
-        best = node[Nodes.FIELDS.index("low" if extreme == "min" else "high")]
-        row = connection.execute(_AT, (other_number, best)).fetchone() if math.isfinite(best) else None
-        found = None if row is None else connection.execute(_VALUE_AT, (number, row[0])).fetchone()
-    return () if found is None else (math.nan if found[0] is None else found[0],)
-
-
-def decoded(tag: str, stored: str | None) -> Value:
-    """A config's value, hashable: a time as its text, a set as a sorted tuple."""
-    try:
-        value = decode_config(tag, stored)
-    except (FileFormatError, RecursionError, OverflowError):
-        return stored  # a tag of a newer version, or a text that does not fit its tag: as it is stored
-    if isinstance(value, datetime):  # one without a zone stays as it was stored: nobody knows which it was
-        return stored if value.tzinfo is None else value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
-    if isinstance(value, set):
-        return tuple(sorted(map(str, value)))
-    if isinstance(value, int) and abs(value) > MAX_EXACT_INTEGER:
-        return stored
-    return value
-
-
-def finite_numbers(values: Iterable[Value]) -> list[float]:
-    """Those of ``values`` that are numbers, and finite."""
-    return [
-        value
-        for value in values
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    ]
-
-
-def plain_value(value: Value) -> Any:
-    """The same as JSON has it."""
-    if isinstance(value, float):
-        return json_number(value)
-    return list(value) if isinstance(value, tuple) else value

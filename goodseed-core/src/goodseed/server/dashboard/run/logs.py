@@ -9,7 +9,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import boolean, limit_of, pattern_of
-from goodseed.server.dashboard.project.columns import plain_value
+from goodseed.server.dashboard.project.column_values import plain_value
 from goodseed.server.dashboard.run.log_order import REWRITTEN, LogOrder, Stream, ends_of, orders_of
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.parameters import MAX_INTEGER, integer, text

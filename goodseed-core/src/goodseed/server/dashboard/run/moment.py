@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from goodseed.server.dashboard.project.columns import plain_value
+from goodseed.server.dashboard.project.column_values import plain_value
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from goodseed.paths import run_files
 from goodseed.server.dashboard.fields import Fields, boolean, limit_of
 from goodseed.server.dashboard.overview import words_in
-from goodseed.server.dashboard.project.columns import decoded, plain_value
+from goodseed.server.dashboard.project.column_values import decoded, plain_value
 from goodseed.server.dashboard.project.entry import basic_values
 from goodseed.server.dashboard.run.source import git_facts
 from goodseed.server.dashboard.state import dashboard_of

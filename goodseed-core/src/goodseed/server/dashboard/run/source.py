@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from goodseed.server.dashboard.project.columns import decoded, plain_value
+from goodseed.server.dashboard.project.column_values import decoded, plain_value
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import limit_of, pattern_of, texts
-from goodseed.server.dashboard.project.columns import plain_value
+from goodseed.server.dashboard.project.column_values import plain_value
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text

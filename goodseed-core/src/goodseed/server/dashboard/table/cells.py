@@ -7,7 +7,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
-from goodseed.server.dashboard.project.columns import AGGREGATES
+from goodseed.server.dashboard.project.run_columns import AGGREGATES
 from goodseed.server.dashboard.table.filters import split_aggregate
 from goodseed.server.dashboard.table.progress import first_max_steps, progress_of
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from goodseed.server.dashboard.project.columns import plain_value
+from goodseed.server.dashboard.project.column_values import plain_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.server.dashboard.fields import Fields, encodable, limit_of, texts
-from goodseed.server.dashboard.project.columns import finite_numbers, plain_value
+from goodseed.server.dashboard.project.column_values import finite_numbers, plain_value
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.table.cells import Values
 from goodseed.server.dashboard.table.filters import attributes, parse_filter
