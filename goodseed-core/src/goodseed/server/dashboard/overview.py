@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +29,7 @@ __all__ = ["get_attributes", "get_hardware", "list_projects", "words_in"]
 _DAYS: Final = 30
 _DAY_SECONDS: Final = 86_400
 _MAX_LIMIT: Final = 1_000
+_LAST_CHARACTER: Final = "\U0010ffff"  # no path goes on with it
 _MAX_HARDWARE_RUNS: Final = 500
 _SAMPLE: Final = 5
 _SAMPLE_CHARACTERS: Final = 200
@@ -73,17 +76,22 @@ def get_attributes(store: Store, request: Request) -> Answer:
     limit = limit_of(request, 200, _MAX_LIMIT)
     after = text(request, "cursor") or ""
     project = dashboard_of(store).project(store, request.parameters["project"])
+    path, _, kind_of_path = after.rpartition(" ")
     with project.lock:
         rows = _attributes(store, project, kind)
-        found = [row for row in rows if row[0].startswith(prefix) and all(word in row[0].lower() for word in words)]
-        following = [row for row in found if f"{row[0]} {row[1]}" > after]
-        page = following[:limit]
+        start = bisect_left(rows, (prefix,))
+        stop = bisect_left(rows, (prefix + _LAST_CHARACTER,))
+        if words:
+            rows = [row for row in rows[start:stop] if all(word in row[0].lower() for word in words)]
+            start, stop = 0, len(rows)
+        first = max(start, bisect_right(rows, (path, kind_of_path, math.inf))) if after else start
+        page = rows[first : min(stop, first + limit)]
         items = [_item(project, path, kind, n_runs) for path, kind, n_runs in page]
-    is_more = len(following) > limit
+    is_more = first + limit < stop
     return Answer(
         {
             "items": items,
-            "total": len(found),
+            "total": stop - start,
             "next": f"{page[-1][0]} {page[-1][1]}" if is_more else None,
             "rev": project.rev,
         }
@@ -96,17 +104,23 @@ def words_in(query: str | None) -> list[str]:
 
 
 def _attributes(store: Store, project: ProjectState, kind: str | None) -> list[tuple[str, str, int]]:
-    """Path, kind and how many runs have it, by path."""
-    rows: list[tuple[str, str, int]] = []
+    """Path, kind and how many runs have it, by path and kind; made once for each rev."""
     if kind in (None, "config"):
         project.columns.load_configs()
+    known_rev, known = project.attributes.get(kind, ("", []))
+    if known_rev == project.rev:
+        return known
+    rows: list[tuple[str, str, int]] = []
+    if kind in (None, "config"):
         rows += [(path, "config", len(values)) for path, values in project.columns.configs.items()]
     if kind != "config":
         counts = _series_counts(store, project)
         for series in kinds():
             if kind in (None, series.page_type):
                 rows += [(path, series.page_type, count) for path, count in counts.get(series.name, {}).items()]
-    return sorted(rows, key=lambda row: f"{row[0]} {row[1]}")
+    rows.sort()
+    project.attributes[kind] = project.rev, rows
+    return rows
 
 
 def _series_counts(store: Store, project: ProjectState) -> dict[str, Counter[str]]:

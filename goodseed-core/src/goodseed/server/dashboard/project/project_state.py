@@ -38,6 +38,7 @@ class ProjectState:
         columns: The values of its runs.
         lock: Held while `columns` are read or changed.
         tables: The tables that were asked for last, by what was asked; kept by `goodseed.server.dashboard.table.table`.
+        attributes: All attributes of one kind, or of any, sorted, as of a rev.
         series_counts: In how many runs each series is, by the name of its kind, as of a rev.
     """
 
@@ -64,6 +65,7 @@ class ProjectState:
         self.lock: Final = threading.RLock()
         self.columns: Final = Columns(name, lambda: self.entries, facts, open_runs)
         self.tables: Final[dict[str, Any]] = {}
+        self.attributes: Final[dict[str | None, tuple[str, list[tuple[str, str, int]]]]] = {}
         self.series_counts: tuple[str, dict[str, Counter[str]]] | None = None
         self._start: Final = start
         self._settings_files: Final = settings

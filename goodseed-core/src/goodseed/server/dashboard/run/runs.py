@@ -30,6 +30,7 @@ __all__ = ["describe", "diff_runs", "get_config", "get_run", "get_series_list"]
 
 _MAX_LIMIT: Final = 5_000
 _MAX_DIFF_RUNS: Final = 50
+_LAST_CHARACTER: Final = "\U0010ffff"  # no path goes on with it
 _MAX_DIFF_PATHS: Final = 20_000
 _SHOWN_CHARACTERS: Final = 10_000
 _COMPARED_CHARACTERS: Final = 2_000
@@ -182,18 +183,40 @@ def get_series_list(store: Store, request: Request) -> Answer:
     entry = dashboard.entry(store, request)
     with dashboard.reading(entry.run) as reader:
         known = reader.kinds()
-        rows = [
-            (f"{path} {kind.page_type}", path, number, kind)
-            for kind in wanted
-            if kind in known
-            for path, number in reader.rows(f"SELECT path, id FROM {kind.series_table}")
-            if path.startswith(prefix) and all(word in path.lower() for word in words)
-        ]
-        rows.sort(key=itemgetter(0))
-        following = [row for row in rows if row[0] > after]
-        page = following[:limit]
-        items = [_series_item(reader, *row[1:]) for row in page]
-    return Answer({"items": items, "total": len(rows), "next": page[-1][0] if len(following) > limit else None})
+        total = 0
+        rows: list[tuple[str, str, int, Kind]] = []
+        for kind in wanted:
+            if kind in known:
+                count, some = _series_page(reader, kind, prefix, words, after, limit + 1)
+                total += count
+                rows += [(path, kind.page_type, number, kind) for path, number in some]
+        rows.sort(key=itemgetter(0, 1))
+        page = rows[:limit]
+        items = [_series_item(reader, path, number, kind) for path, _, number, kind in page]
+    return Answer(
+        {"items": items, "total": total, "next": f"{page[-1][0]} {page[-1][1]}" if len(rows) > limit else None}
+    )
+
+
+def _series_page(
+    reader: OpenRun, kind: Kind, prefix: str, words: list[str], after: str, limit: int
+) -> tuple[int, list[tuple[str, int]]]:
+    """How many series of a kind there are, and path and number of the next ones behind a cursor, by path."""
+    path, _, page_type = after.rpartition(" ")
+    is_behind = ">" if kind.page_type <= page_type else ">="
+    bounds = (prefix, prefix + _LAST_CHARACTER)
+    within = f"FROM {kind.series_table} WHERE path >= ? AND path < ?"
+    if not words:
+        (count,) = reader.rows(f"SELECT count(*) {within}", *bounds)[0]
+        query = f"SELECT path, id {within} AND path {is_behind} ? ORDER BY path LIMIT ?"
+        return count, reader.rows(query, *bounds, path, limit)
+    found = [
+        (one, number)
+        for one, number in reader.rows(f"SELECT path, id {within} ORDER BY path", *bounds)
+        if all(word in one.lower() for word in words)
+    ]
+    following = [row for row in found if row[0] > path or (row[0] == path and is_behind == ">=")]
+    return len(found), following[:limit]
 
 
 def _series_item(reader: OpenRun, path: str, number: int, kind: Kind) -> dict[str, Any]:
