@@ -44,7 +44,7 @@ def test_schemathesis_finds_nothing(make_hub: MakeHub) -> None:
                     assume(all(value not in ("", [], {}, [""], None) for value in (case.query or {}).values()))
                     case.call_and_validate(
                         headers={"Authorization": f"Bearer {key}"},
-                        timeout=20,
+                        timeout=120,
                         # Which names can be those of files, and which text fits a tag, is more than a schema says.
                         excluded_checks=[positive_data_acceptance],
                     )

@@ -155,3 +155,18 @@ def test_times_are_iso_8601_in_utc(api: Api) -> None:
     assert ["2026-01-31T08:00:00Z"] == found["columns"]["when"]
     assert "datetime" == found["types"]["sys/creation_time"]
     assert isinstance(found["columns"]["sys/running_time"][0], float)
+
+
+@pytest.mark.parametrize("values", [[0.1] * 10, [0.1] * 40, [1.5e308] * 40, [1.5e308, -1.5e308] * 20, [1.0, 2.0, 4.0]])
+def test_the_mean_is_the_same_everywhere(api: Api, values: list[float]) -> None:
+    """Table, chart and Python give one mean, which lies between the lowest and the highest value."""
+    with goodseed.Run(project="p", run_id="r", storage="local") as run:
+        for step, value in enumerate(values):
+            run.log_metrics({"acc": value}, step=step)
+        (bucket,) = run.get_metric_data("acc", max_points=1)["buckets"]
+    api.look()
+    table = api.post(_QUERY, {"columns": ["acc:mean"]})["columns"]["acc:mean"]
+    (series,) = api.post("p/p/-/series", {"runs": ["r"], "paths": ["acc"], "points": 1})["series"]
+
+    assert table == [series["stats"]["mean"]] == [bucket["mean"]]
+    assert min(values) <= table[0] <= max(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from goodseed.server.parameters import MAX_INTEGER
+from goodseed.storage.kinds import kinds
 
 __all__ = ["CONFIGS", "METRICS", "PATHS", "PROJECTS", "RUNS", "TEXTS", "TRASH"]
 
@@ -78,8 +79,7 @@ RUNS: Final = {
                     state={"enum": ["running", "finished", "failed", "crashed"]},
                     end_reason=_TEXT_OR_NULL,
                     trashed={"type": "boolean"},
-                    string_series_paths=_TEXTS,
-                    metric_paths=_TEXTS,
+                    **{kind.paths_field: _TEXTS for kind in kinds()},
                 )
             )
         )

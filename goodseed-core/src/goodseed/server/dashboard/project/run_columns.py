@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.rollup.aggregate import whole_node
-from goodseed.storage.rollup.nodes import Nodes
+from goodseed.storage.rollup.nodes import Nodes, mean_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,8 +93,10 @@ def _aggregates(reader: OpenRun, path: str) -> Sequence[Any]:
     found = {name: [node[place] for node in nodes] for place, name in enumerate(Nodes.FIELDS)}
     count = sum(found["count"])
     finite = count - sum(found["nan"]) - sum(found["positive"]) - sum(found["negative"])
-    mean = math.fsum(total / finite for total in found["total"]) if finite else None
-    low, high = (min(found["low"]), max(found["high"])) if finite else (None, None)
+    if not finite:
+        return (found["last_y"][0], None, None, None, found["first_y"][0], int(count))
+    low, high = min(found["low"]), max(found["high"])
+    mean = mean_of(sum(found["total"]), finite, low, high)
     return (found["last_y"][0], low, high, mean, found["first_y"][0], int(count))
 
 
