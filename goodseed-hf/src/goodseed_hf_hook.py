@@ -18,7 +18,7 @@ __all__ = ["install"]
 
 
 def install() -> None:
-    """Wait for the modules that keep the names; those that are loaded already get ours at once."""
+    """Wait for the modules that keep the names; register at once with those that are loaded already."""
     if any(type(finder) is _Finder for finder in sys.meta_path):
         return
     for name in _ADDITIONS:
@@ -28,7 +28,7 @@ def install() -> None:
 
 
 class _Finder:
-    """Finds no module itself: it lets the others find one of ours to wait for, and adds to it what it lacks."""
+    """Lets the other finders find a module that is waited for, and registers Goodseed when it is loaded."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Return the spec that the other finders give, for a module whose loading is to be seen."""

@@ -26,7 +26,7 @@ __all__ = ["GoodseedCallback", "GoodseedCallbackByName"]
 _NOTE: Final = "goodseed.json"
 _IDS: Final = ("run_id", "resume_run_id")
 _OURS: Final = ("train/", "eval/", "test/")
-_EPOCH: Final = "train/epoch"  # comes with whatever is logged, several times a step
+_EPOCH: Final = "train/epoch"  # comes with every log call, several times a step
 _chosen: Final[weakref.WeakValueDictionary[int, Any]] = weakref.WeakValueDictionary()
 
 
@@ -34,7 +34,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
     """Logs what ``Trainer`` logs to a run.
 
     Everything in ``state.log_history`` at its global step, under ``train/``, ``eval/`` and ``test/``; what comes again
-    at a step, such as an ``evaluate()`` after the training, stands half a step behind it. Completions and timings of
+    at a step, such as an ``evaluate()`` after the training, is stored half a step after it. Completions and timings of
     TRL's trainers; arguments, model configuration, adapters and sizes as configs. Evaluations and predictions land in
     the same run, with a training or without. A second ``train()`` goes on behind the first; one that resumes a
     checkpoint continues the run that wrote the checkpoint, and overwrites the steps that are made again. A trial of a
@@ -57,7 +57,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         if run is not None and not isinstance(run, goodseed.Run):
             raise goodseed.InvalidTypeError(f"run must be a goodseed.Run, not a {type(run).__name__}.")
         if run is not None and run_kwargs:
-            raise goodseed.InvalidTypeError(f"Give either run or what to make one of, not both: {min(run_kwargs)}.")
+            raise goodseed.InvalidTypeError(f"Pass either run or arguments for a new one, not both: {min(run_kwargs)}.")
         self._given: Final = run
         self._run_kwargs: Final = dict(run_kwargs)
         self._held: Final = HeldRun()
@@ -99,7 +99,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
     # -- events of a Trainer -----------------------------------------------------------------------------------------
 
     def on_init_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Tell the callback that ``report_to="all"`` makes that there is one with arguments already."""
+        """Let the callback that ``report_to="all"`` makes know that there is one with arguments already."""
         if not self.is_by_name:
             _chosen[id(args)] = args
 
@@ -136,7 +136,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         self._safely("configs", lambda: self._store_configs(run, args, model, state))
 
     def _see_steps(self, run: goodseed.Run) -> None:
-        """The run may have been somebody else's before."""
+        """Prepare for a run that another callback or process may have written before."""
         self._last_step = int(last_step(run, _OURS))
 
     def on_log(
@@ -152,7 +152,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
             self._log(args, state, {renamed(str(name)): value for name, value in metrics.items()}, model)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Leave a note in the checkpoint of whose run it is."""
+        """Write into the checkpoint which run it belongs to."""
         if self._is_silent(args, state):
             return
         folder = _checkpoint(args, state.global_step)
@@ -202,7 +202,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         """The run that wrote the checkpoint which is being resumed, and behind which step its training began."""
         if step <= 0:
             return {}
-        # What `train` was given has priority over what the arguments say; its path is not told, so both are looked at.
+        # The path that `train` was given has priority over the arguments', but callbacks don't get it: check both.
         given = getattr(args, "resume_from_checkpoint", None)
         folders = [Path(given)] if isinstance(given, str) else []
         for folder in (*folders, _checkpoint(args, step)):
@@ -240,12 +240,12 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         self._writer.log_configs(run, configs)
 
     def _safely(self, what: str, work: Callable[[], object]) -> None:
-        """A training never ends because of what can't be stored; what a caller did wrong still raises."""
+        """A training goes on when something can't be stored; a mistake of the caller still raises."""
         try:
             work()
         except goodseed.RunClosedError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a model's own code, or a full disk, may raise
+        except Exception as error:  # noqa: BLE001 - a model's own code, or a full disk, may raise anything
             self._writer.refuse(what, error)
 
 
@@ -256,7 +256,7 @@ class GoodseedCallbackByName(GoodseedCallback):
 
 
 def _trial_of(state: Any, trial: Trial | None) -> tuple[object, str | None]:
-    """What tells a trial from others, and its name; None outside of a search."""
+    """What identifies a trial, and its name; None outside of a search."""
     if not getattr(state, "is_hyper_param_search", False):
         return (None, None) if trial is None else (trial.number, trial.name)
     name = state.trial_name or (trial_name(None, state.trial_params or {}) if trial is None else trial.name)

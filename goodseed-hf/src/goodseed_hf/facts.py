@@ -16,7 +16,7 @@ __all__ = ["checkpoint_step", "training_configs"]
 
 
 def training_configs(args: Any, model: Any, writer: Writer) -> dict[str, object]:
-    """The training's arguments, the model's configuration in whatever shape it has, and its size, by path.
+    """The training's arguments, the model's configuration in any form, and its size, by path.
 
     What can't be read, since a model's own code may raise, ``writer`` says by name.
     """

@@ -23,7 +23,7 @@ class TakesTimings(Protocol):
     """Where timings go: a `goodseed_hf.GoodseedCallback`."""
 
     def profiled(self, name: str, seconds: float) -> None:
-        """Something of this name has taken so long."""
+        """Log how long the part of this name took."""
 
 
 def watch(callback: TakesTimings) -> None:
@@ -78,7 +78,7 @@ class Completions:
 
 
 def _calling_trainer() -> Any:
-    """The trainer whose log call is going on: callbacks are not told."""
+    """The trainer whose log call is running; TRL does not pass it to callbacks."""
     frame = sys._getframe(1)
     for _ in range(_MAX_FRAMES):
         if isinstance(found := frame.f_locals.get("self"), Trainer):

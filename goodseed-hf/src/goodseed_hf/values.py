@@ -17,7 +17,7 @@ __all__ = ["Steps", "Writer", "renamed"]
 
 _logger: Final = logging.getLogger("goodseed")
 _PREFIXES: Final = ("eval_", "test_")
-# Arguments that may hold what nobody else should read. Transformers masks some of them itself.
+# Arguments that may hold secrets. Transformers masks some of them itself.
 _SECRET: Final = re.compile(
     r"(^|_|-)(token|secret|password|passwd|pwd|(api|access|private|secret|auth|account|encryption)_?-?key|apikey"
     r"|credentials?|connection_string)$",
@@ -47,7 +47,7 @@ class Steps:
         self._last: Final[dict[str, tuple[float, int, object]]] = {}
 
     def forget(self) -> None:
-        """What comes now takes the place of what was logged at its step."""
+        """Let values that are logged from now on replace those at the same step."""
         self._last.clear()
 
     def see(self, run: goodseed.Run, paths: Iterable[str], step: float) -> None:
@@ -68,7 +68,7 @@ class Steps:
 
 
 class Writer:
-    """Stores what can be stored, and says once of each name what can't."""
+    """Stores what can be stored, and warns once of each name that can't."""
 
     def __init__(self) -> None:
         self._refused: Final[set[str]] = set()
@@ -82,7 +82,7 @@ class Writer:
                 continue
             try:
                 numbers[path] = _number(path, value)
-            except Exception as error:  # noqa: BLE001 - whatever a foreign tensor may raise
+            except Exception as error:  # noqa: BLE001 - a foreign tensor may raise anything
                 self.refuse(path, error)
         if numbers:
             self._each(run.log_metrics, numbers, step)
@@ -90,7 +90,7 @@ class Writer:
             self._each(run.log_strings, texts, step)
 
     def leaves(self, value: Any, path: str) -> dict[str, object]:
-        """The configs in ``value``, by path; what looks like a secret is masked, what can't be read said by name."""
+        """The configs in ``value``, by path; secrets are masked, and values that can't be read are warned of."""
         return {**config_leaves(value, path, on_refused=self.refuse, replace=_masked)}
 
     def log_configs(self, run: goodseed.Run, configs: Mapping[str, object]) -> None:
@@ -105,7 +105,7 @@ class Writer:
                     self.refuse(path, error)
 
     def refuse(self, path: str, error: Exception) -> None:
-        """Say, once, that ``path`` is left out."""
+        """Warn once that ``path`` is left out."""
         if path not in self._refused:
             self._refused.add(path)
             _logger.warning("goodseed: %s is not stored: %s", path, error)

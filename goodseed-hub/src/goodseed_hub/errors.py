@@ -17,7 +17,7 @@ __all__ = ["ApiError", "HubError"]
 
 
 class HubError(GoodseedError, RuntimeError):
-    """A command can't be done; the message says why."""
+    """A command failed; the message says why."""
 
 
 class ApiError(GoodseedError, ValueError):
@@ -43,12 +43,12 @@ class ApiError(GoodseedError, ValueError):
 
     @classmethod
     def bad_request(cls, detail: str, code: str = "Request.Invalid") -> ApiError:
-        """Something in the request is not as it should be."""
+        """The request is invalid."""
         return cls(400, code, "Bad request", detail)
 
     @classmethod
     def too_large(cls, detail: str) -> ApiError:
-        """There is more of it than is allowed."""
+        """The request exceeds a limit."""
         return cls(413, "Request.TooLarge", "Too large", detail)
 
     @classmethod

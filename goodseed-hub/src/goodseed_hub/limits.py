@@ -61,13 +61,13 @@ class Limits:
     burst: int = 2_000
 
     def announced(self) -> dict[str, float]:
-        """What clients are told."""
+        """The limits that clients see in the capabilities."""
         return {name: value for name, value in asdict(self).items() if name not in _INTERNAL}
 
 
 @final
 class RateLimiter:
-    """Lets through so many requests a second of each key, and some more at once; for any number of threads."""
+    """Limits the requests a second of each key, and allows short bursts; for any number of threads."""
 
     def __init__(
         self, requests_a_second: float, burst: int, clock: Callable[[], float] = time.monotonic, max_keys: int = 10_000
@@ -80,13 +80,13 @@ class RateLimiter:
         self._left: Final[dict[str, tuple[float, float]]] = {}
 
     def wait_seconds(self, key: str) -> float:
-        """Take one request of ``key``: 0 when it may go on, else when to come again."""
+        """Count one request of ``key``; returns 0 if it is allowed, else after how many seconds to try again."""
         now = self._clock()
         with self._lock:
             left, then = self._left.get(key, (float(self._burst), now))
             left = min(float(self._burst), left + (now - then) * self._rate)
             if key not in self._left and len(self._left) >= self._max_keys:
-                self._left.clear()  # forgetting is harmless: everybody gets the burst anew
+                self._left.clear()  # harmless: every key may send a burst again
             is_let_in = left >= 1.0
             self._left[key] = (left - 1.0 if is_let_in else left, now)  # a refused request takes nothing from others
         return 0.0 if is_let_in else (1.0 - left) / self._rate
@@ -96,7 +96,7 @@ class RateLimiter:
 class MemoryBudget:
     """Counts the bytes that all requests hold together; used by the event loop alone.
 
-    Nobody gets more than a quarter: a client that sends slowly, or nothing more, stops no other.
+    A key gets a quarter at most, so that a client that sends slowly, or stops sending, does not block the others.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -114,7 +114,7 @@ class MemoryBudget:
         return True
 
     def give_back(self, key: str, count: int) -> None:
-        """Count them no more."""
+        """Stop counting ``count`` bytes of ``key``."""
         self._used -= count
         self._used_by[key] -= count
         if not self._used_by[key]:
@@ -132,7 +132,7 @@ class MemoryGate:
 
     @contextmanager
     def holding(self, count: int) -> Iterator[Callable[[int], None]]:
-        """Wait until there is room for ``count`` bytes, or nobody else holds any.
+        """Wait until there is room for ``count`` bytes, or no other thread holds any.
 
         What it gives is to be called when it turns out that fewer are needed.
         """

@@ -40,7 +40,7 @@ DATABASE_NAME: Final = "hub.sqlite"
 PROJECTS: Final = "projects"
 _LOCK_NAME: Final = "hub.lock"
 _STARTED_NAME: Final = "machine-started"
-_CLOCK_SECONDS: Final = 5  # the time at which the machine started is told by its clock, which is set now and then
+_CLOCK_SECONDS: Final = 5  # the start time is computed from the clock, which may be adjusted
 _MAX_CACHES: Final = 64
 
 
@@ -160,7 +160,7 @@ def _free_cache(directory: Path) -> tuple[Path, WriterLock]:
 
 
 def _begin_anew_after_a_restart(cache: Path) -> None:
-    """Remove copies of before the machine started: they were not waited for, and may have reached its disk in part."""
+    """Remove copies from before the machine started: they are not synced, and may be on the disk only in part."""
     note, started = cache / _STARTED_NAME, round(psutil.boot_time())
     with contextlib.suppress(OSError, ValueError):
         if abs(int(note.read_text(encoding="ascii")) - started) <= _CLOCK_SECONDS:

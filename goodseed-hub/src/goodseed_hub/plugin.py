@@ -18,6 +18,6 @@ def goodseed_commands() -> Iterable[
     tuple[str, str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
 ]:
     """The command ``goodseed hub``."""
-    from goodseed_hub.cli import add_arguments, run  # whoever asks for another command need not wait for this
+    from goodseed_hub.cli import add_arguments, run  # slow to import: other commands do without it
 
     return [("hub", "serve a team's runs, and administer them", add_arguments, run)]

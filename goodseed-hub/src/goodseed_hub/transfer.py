@@ -53,7 +53,7 @@ def move(source: Hub, target: Hub, *, is_again: bool, on_run: Callable[[int, int
     Args:
         source: What is to be copied; it stays as it is.
         target: Where to: new, unless ``is_again``.
-        is_again: An earlier move was broken off: what is there already is written again.
+        is_again: An earlier move was interrupted: data that exists already is written again.
         on_run: Called after each run, with how many of how many are done.
 
     Raises:

@@ -55,7 +55,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if run is not None and not isinstance(run, goodseed.Run):
             raise goodseed.InvalidTypeError(f"run must be a goodseed.Run, not a {type(run).__name__}.")
         if run is not None and run_kwargs:
-            raise goodseed.InvalidTypeError(f"Give either run or what to make one of, not both: {min(run_kwargs)}.")
+            raise goodseed.InvalidTypeError(f"Pass either run or arguments for a new one, not both: {min(run_kwargs)}.")
         self._every: Final = _checked_frequency(log_freq)
         self._given: Final = run
         self._run_kwargs: Final = dict(run_kwargs)
@@ -142,13 +142,13 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
             self._safely("trial", lambda: self.run.log_configs(leaves, flatten=False))
 
     def _look_back(self) -> None:
-        """A run that there was before has epochs, batches and evaluations already: they stay."""
+        """Go on after the epochs, batches and evaluations that a resumed run has already."""
         if not self._has_looked and (self._given is not None or any(name in self._run_kwargs for name in _OURS)):
             self._safely("earlier steps", lambda: self._counter.look_back(self.run))
         self._has_looked = True
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Put a fit that begins again behind the one before."""
+        """Append a fit that begins again to the one before."""
         if self._counter.begin_epoch(epoch) and _is_first_process():
             self._safely("fit/max_steps", lambda: self._store_length(epoch))
 
@@ -249,12 +249,12 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
                     self._numbers.refuse(path, error)
 
     def _safely(self, what: str, work: Callable[[], None]) -> None:
-        """A training never ends because of what can't be stored; what a caller did wrong still raises."""
+        """A training goes on when something can't be stored; a mistake of the caller still raises."""
         try:
             work()
         except (goodseed.RunClosedError, goodseed.ConfigurationError, goodseed.RunExistsError):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a model's or an optimizer's own code may raise
+        except Exception as error:  # noqa: BLE001 - a model's or an optimizer's own code may raise anything
             self._numbers.refuse(what, error)
 
 

@@ -34,7 +34,7 @@ class Counter:
         self._predictions = 0
 
     def look_back(self, run: goodseed.Run) -> None:
-        """Go on behind the steps that a run has already."""
+        """Go on after the steps that a run has already."""
         self._last_epoch = int(last_step(run, ("train/",)))
         self.batches = int(last_step(run, ("batch/",))) + 1
         self._tests = int(last_step(run, ("test/",))) + 1
@@ -51,10 +51,10 @@ class Counter:
         self._is_again = is_again
 
     def begin_epoch(self, epoch: int) -> bool:
-        """Put a fit that begins again behind the one before; returns whether this is the fit's first epoch."""
+        """Append a fit that begins again to the one before; returns whether this is the fit's first epoch."""
         is_first, self._is_first_epoch = self._is_first_epoch, False
-        # A fit that did not end, or that another process began, goes on where it says; the epochs that are done
-        # once more take the place of the first ones. One that begins as that one did is another one.
+        # A fit that did not end, or that another process began, goes on at its own epoch; epochs that are repeated
+        # replace the first ones. One that begins at the same epoch as the last one is a new fit.
         if is_first and not (self._is_again and epoch > self._first_epoch):
             self.offset = max(0, self._last_epoch + 1 - epoch)
             self._first_epoch = epoch

@@ -20,7 +20,7 @@ _MAX_SUMMARY: Final = 200_000
 def model_configs(
     model: Any, params: dict[str, Any] | None, refuse: Callable[[str, Exception], None]
 ) -> dict[str, object]:
-    """The configs of a fit, by path. ``refuse`` is told of each part that is unavailable: its own code may raise."""
+    """The configs of a fit, by path. ``refuse`` is called with each part that raised when it was read."""
     found: dict[str, object] = {
         "keras/version": keras.__version__,
         "keras/backend": keras.backend.backend(),

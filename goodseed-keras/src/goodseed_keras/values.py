@@ -13,7 +13,7 @@ _MAX_ELEMENTS: Final = 1_000
 
 
 class Numbers:
-    """Turns logs into points, and says once of each name why it can't."""
+    """Turns logs into points, and warns once of each name that can't be one."""
 
     def __init__(self) -> None:
         self._refused: Final[set[str]] = set()
@@ -28,12 +28,12 @@ class Numbers:
             path = _path(str(name), prefix)
             try:
                 _add(found, path, value)
-            except Exception as error:  # noqa: BLE001 - whatever a foreign array may raise
+            except Exception as error:  # noqa: BLE001 - a foreign array may raise anything
                 self.refuse(path, error)
         return found
 
     def refuse(self, path: str, error: Exception) -> None:
-        """Say, once, that ``path`` is left out."""
+        """Warn once that ``path`` is left out."""
         if path not in self._refused:
             self._refused.add(path)
             _logger.warning("goodseed: %s is not stored: %s", path, error)

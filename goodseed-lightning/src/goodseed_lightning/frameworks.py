@@ -65,7 +65,7 @@ else:
 
 
 def versions() -> dict[str, str]:
-    """The versions of the packages whose loggers ours derive from, by the name of their distribution."""
+    """The versions of the packages whose loggers `LoggerBase` derives from, by the name of their distribution."""
     packages = {base.__module__.partition(".")[0] for base in LoggerBase.__bases__}
     return {name.replace("_", "-"): str(sys.modules[name].__version__) for name in sorted(packages)}
 

@@ -46,7 +46,7 @@ class GoodseedLogger(LoggerBase):
         run_id: The run's id. An existing run is resumed, and steps that are logged again overwrite the earlier ones.
         log_model: Store where ``ModelCheckpoint`` saves, and the scores: ``True`` for what it keeps, ``"all"`` for
             every checkpoint it has ever saved as well.
-        prefix: Stands before every path that the logger writes, with a slash between.
+        prefix: Put before every path that the logger writes, with a slash between.
         run: An open run to log to, which is never closed here; no other argument of `goodseed.Run` goes with it.
         **run_kwargs: What else `goodseed.Run` takes: ``storage``, ``tags``, ``goodseed_home``, …
 
@@ -181,7 +181,7 @@ class GoodseedLogger(LoggerBase):
         self._evaluation.begin(model)
         try:
             sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
-        except Exception as error:  # noqa: BLE001 - a lazy module has no sizes yet; whatever else a model may be
+        except Exception as error:  # noqa: BLE001 - a lazy module has no sizes yet; other models may raise anything
             _logger.debug("goodseed: the model's size is not known: %s", error)
             return
         described = {
@@ -213,7 +213,7 @@ class GoodseedLogger(LoggerBase):
         watching.watch(self, model, log, log_freq)
 
     def unwatch(self, model: Module | None = None) -> None:
-        """Watch ``model``, or with None any model, no more."""
+        """Stop watching ``model``, or with None all models."""
         watching.unwatch(self, model)
 
     def after_save_checkpoint(self, checkpoint_callback: Any) -> None:

@@ -49,7 +49,7 @@ class NeptuneLogger(GoodseedLogger):
         name: Display name of the run.
         run: An open `goodseed.Run` to log to, which is never closed here.
         log_model_checkpoints: Store where ``ModelCheckpoint`` saves.
-        prefix: Stands before every path that the logger writes.
+        prefix: Put before every path that the logger writes.
         **neptune_run_kwargs: What else ``neptune.init_run`` or `goodseed.Run` takes. ``with_id`` and
             ``custom_run_id`` name the run; ``mode="offline"`` keeps it on this machine and ``"debug"`` nowhere. What
             has no counterpart is left out, with a warning.

@@ -1,6 +1,6 @@
 """Defines the kinds of series: how each is logged, stored, sent and read back.
 
-Whatever logs, stores, sends or reads points loops over `kinds`, or looks a kind up by its name: a new kind is one more
+Code that logs, stores, sends or reads points loops over `kinds`, or looks a kind up by its name: a new kind is one more
 entry here. The dashboard lists the series of every kind, and shows numbers as charts and texts as tables.
 CONTRIBUTING.md shows how to add a kind.
 """

@@ -121,7 +121,7 @@ class Access:
     # -- sessions -------------------------------------------------------------------------------------------------
 
     def begin_session(self, key: str) -> tuple[str, float] | None:
-        """A session for whoever holds ``key``: its token and how many seconds it lasts; None where it is no key."""
+        """Begin a session for the holder of ``key``; returns its token and its seconds, None for an invalid key."""
         caller = self.caller(key)
         if caller is None:
             return None

@@ -17,7 +17,7 @@ ROLES: Final = ("viewer", "member", "admin")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking.
+    """An authenticated caller.
 
     Attributes:
         key_id: The key, by its public part.
@@ -37,7 +37,7 @@ class Caller:
 
     @property
     def default_workspace(self) -> str | None:
-        """The workspace that is meant where none is named."""
+        """The workspace to use where a request names none."""
         if "default" in self.roles:
             return "default"
         return min(self.roles, default=None)
@@ -48,7 +48,7 @@ class Caller:
         return has is not None and ROLES.index(has) >= ROLES.index(role)
 
     def require(self, role: str, workspace: str) -> None:
-        """Refuse whoever has less than ``role`` in ``workspace``.
+        """Refuse a caller with less than ``role`` in ``workspace``.
 
         Raises:
             ApiError: 403.
@@ -57,7 +57,7 @@ class Caller:
             raise ApiError.no_access(workspace)
 
     def require_admin(self) -> None:
-        """Refuse whoever may not administer the hub.
+        """Refuse a caller who may not administer the hub.
 
         Raises:
             ApiError: 403.

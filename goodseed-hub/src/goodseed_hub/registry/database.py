@@ -35,7 +35,7 @@ class Database(Protocol):
         """What this thread does inside of it happens together, or not at all."""
 
     def exclusive(self) -> contextlib.AbstractContextManager[None]:
-        """The same, and no other process is in such a block meanwhile."""
+        """As `transaction`, while no other process is in such a block."""
 
     def close(self) -> None:
         """Close all connections."""
@@ -97,7 +97,7 @@ class SqliteDatabase:
         return self.transaction()
 
     def backup(self, path: Path) -> None:
-        """Write a copy of now to ``path``, where there is no file yet."""
+        """Write a copy of the current state to ``path``, where there is no file yet."""
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with self._lock, contextlib.closing(sqlite3.connect(path, factory=GatedConnection)) as copy:
             self._connection.backup(copy)

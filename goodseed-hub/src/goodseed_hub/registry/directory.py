@@ -25,7 +25,7 @@ _MAX_NAME_CHARACTERS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """Which run: what never changes of it.
+    """What identifies a run, and never changes.
 
     Attributes:
         id: The hub's own id of it, a UUID.
@@ -47,7 +47,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """What changes of a run.
+    """The state of a run, which changes.
 
     Attributes:
         record: Which run.
@@ -139,7 +139,7 @@ class Directory:
     # -- runs -----------------------------------------------------------------------------------------------------
 
     def add_run(self, record: RunRecord, name: str | None, created_at: str, status: str = "running") -> RunState:
-        """Enter a run, unless there is one of that name; returns the one that there is."""
+        """Add a run, unless one of that name exists; returns the existing one or the new one."""
         now = time.time()
         self._database.execute(
             """INSERT INTO hub_run (id, workspace, project, run_id, name, status, created_at, ended_at, seen_at)
@@ -212,7 +212,7 @@ class Directory:
         )
 
     def status(self, state: RunState) -> str:
-        """``running``, ``finished``, ``failed``, or ``crashed`` for a run that fell silent."""
+        """``running``, ``finished``, ``failed``, or ``crashed`` for a run that has stopped sending."""
         if state.status != "running":
             return state.status
         seen_at = max(state.seen_at, self._recent.get(state.record.id, 0.0))

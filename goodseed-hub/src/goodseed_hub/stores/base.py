@@ -38,7 +38,7 @@ class Change:
         points: Points in the order in which they came: a later one at the same step replaces an earlier one.
         configs: Path, type tag, value and time of the change (ISO 8601) of each config.
         meta: For ``run_meta``; None takes a key away.
-        edits: What somebody changes on the page; it comes after the rest.
+        edits: Changes that a user made on the page; they are applied after the rest.
         is_last: The run has ended: nothing more is likely to come.
     """
 
@@ -51,10 +51,10 @@ class Change:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a change.
+    """The result of a change.
 
     Attributes:
-        refused: Kind and path of each series of which no point was stored, as the run has too many series.
+        refused: Kind and path of each series of which no point was stored, because the run has too many series.
     """
 
     refused: frozenset[tuple[str, str]] = frozenset()
@@ -100,10 +100,10 @@ class RunStore(Protocol):
         """Bring the files of ``runs`` up to date, and make those that are missing."""
 
     def sent(self, run: RunRecord, path: str) -> str | None:
-        """What the client last sent of a config that somebody has edited on the page since; None for any other."""
+        """What the client last sent of a config that was edited on the page since; None for any other."""
 
     def tend(self) -> None:
-        """Do what is to be done now and then."""
+        """Do the regular housekeeping."""
 
     def settle(self, runs: Iterable[RunRecord]) -> None:
         """Bring ``runs`` into the form in which they take the least room."""
@@ -187,7 +187,7 @@ class GroupCommit:
 
 
 def first_meta(run: RunRecord) -> dict[str, str]:
-    """What the first change of a run brings, whatever it is: the file says which run it is."""
+    """The ``run_meta`` that every run's first change stores, so that the file says which run it is."""
     return {"run_id": run.run_id, "project": run.full_project, "hub_run": run.id, "status": "running"}
 
 

@@ -95,7 +95,7 @@ def _tails(
     for id_, seq_last, part, seq_first, points in connection.execute(statements.TAILS, (run, series)):
         if id_ not in seen:
             seen.add(id_)
-            # One of several parts stands for the same requests as the others: it has to stay with them.
+            # All parts of a block cover the same requests: they stay together.
             if points < _SMALL_POINTS and part == 0:
                 found[id_] = [(seq_last, part, seq_first)]
     return found

@@ -81,7 +81,7 @@ class Copies:
         return self._files.files(run)
 
     def tend(self) -> None:
-        """Close files that nobody has written to for a while."""
+        """Close files that were not written to for a while."""
         self._files.tend()
 
     def close(self) -> None:
@@ -119,8 +119,8 @@ class Copies:
         with contextlib.suppress(GoodseedError):
             with RunReader(files) as reader:
                 meta = reader.meta()
-        # Of an older number nobody can tell any more whether the change that had it is in the database: it may have
-        # been restored to a state before that.
+        # A copy with an older number may hold a change that the database lacks: it may have been restored to a state
+        # before that change.
         if (meta.get(_SEQ), meta.get(_MARK), meta.get("hub_run")) == (str(head.seq), head.mark, run.id):
             self._note_status(run, meta.get("status"))
             return head

@@ -95,7 +95,7 @@ class EmbeddedStore:
         """The files are the data."""
 
     def sent(self, run: RunRecord, path: str) -> str | None:
-        """What the client last sent of a config that somebody has edited since."""
+        """What the client last sent of a config that was edited on the page since."""
         with self._writing(run) as opened:
             return self._writer(run, opened).sent(path)
 
@@ -151,7 +151,7 @@ class EmbeddedStore:
             self._close_unused(over, idle_seconds=0.0)
 
     def tend(self) -> None:
-        """Close what nobody has written to for a while."""
+        """Close files that were not written to for a while."""
         self._close_unused(len(self._open), idle_seconds=_IDLE_SECONDS)
 
     def settle(self, runs: Iterable[RunRecord]) -> None:

@@ -121,7 +121,7 @@ class PostgresStore:
     def _resolved(
         self, cursor: Cursor, run: str, changes: list[Change]
     ) -> tuple[list[tuple[str, str, str, str]], Mapping[str, str | None]]:
-        """The configs and the ``run_meta`` that ``changes`` bring; nobody else changes the run meanwhile."""
+        """The configs and the ``run_meta`` that ``changes`` bring; the run is locked against other changes."""
         paths = {path for change in changes if change.edits is not None for path in change.edits.paths}
         if not paths and not any(change.configs for change in changes):
             return resolved(changes, Edited({}), {})
@@ -187,14 +187,14 @@ class PostgresStore:
             self._copies.bring_up_to(by_id[id_], Head.of(row))
 
     def sent(self, run: RunRecord, path: str) -> str | None:
-        """What the client last sent of a config that somebody has edited since."""
+        """What the client last sent of a config that was edited on the page since."""
         with self._database.pool.connection() as connection, connection.cursor() as cursor:
             return _edited(cursor, run.id).sent(path)
 
     # -- housekeeping ---------------------------------------------------------------------------------------------
 
     def tend(self) -> None:
-        """Compact what is due, and close copies that nobody has written to for a while."""
+        """Compact what is due, and close copies that were not written to for a while."""
         self._copies.tend()
         until = time.monotonic() + _TEND_SECONDS
         for run in list(self._due):
@@ -205,7 +205,7 @@ class PostgresStore:
             with self._database.pool.connection() as connection:
                 while compact(connection, run) and self._is_still_long(connection, run):
                     pass
-            time.sleep(min(0.2, time.monotonic() - began))  # those who write come first
+            time.sleep(min(0.2, time.monotonic() - began))  # requests that write come first
 
     def _is_still_long(self, connection: Connection, run: str) -> bool:
         rows = connection.execute(statements.HEADS, ([run],)).fetchall()

@@ -101,7 +101,7 @@ class RunFileWriter:
                 for kind in kinds_in(self._connection)
                 for (path,) in self._connection.execute(f"SELECT path FROM {kind.series_table}")
             }
-            # What people have edited is resolved where the data is, and comes to a copy as it is.
+            # Edits are merged where the data is; a copy takes the result as it is.
             self._edited: Final = None if is_copy else Edited(dict(self._connection.execute(_META)))
         except BaseException:
             self._connection.close()
@@ -175,7 +175,7 @@ class RunFileWriter:
         return resolved(changes, edited, {path: row for path, row in rows.items() if row is not None})
 
     def sent(self, path: str) -> str | None:
-        """What the client last sent of a config that somebody has edited since; None for any other."""
+        """What the client last sent of a config that was edited on the page since; None for any other."""
         return None if self._edited is None else self._edited.sent(path)
 
     def _by_id(self, several: Iterable[Points]) -> dict[Kind, list[tuple[int, Points]]]:
@@ -216,7 +216,7 @@ class RunFileWriter:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
-        """Close the file; one file is left, unless somebody reads it just now."""
+        """Close the file; one file is left, unless a reader has it open."""
         try:
             self._connection.close()
         finally:

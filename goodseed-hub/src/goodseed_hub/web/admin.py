@@ -23,7 +23,7 @@ def list_keys(call: Call) -> Reply:
 
 
 def create_key(call: Call) -> Reply:
-    """A new key, shown once: the caller's own, or for an admin anybody's; never one that can do more."""
+    """Make a key, shown once: for the caller, or by an admin for any user; it never has more rights than its maker."""
     if call.caller.is_limited:
         raise ApiError(403, "Auth.Forbidden", "No access", "A limited key makes no other keys.")
     content = call.content()
@@ -90,7 +90,7 @@ def create_user(call: Call) -> Reply:
 
 
 def delete_user(call: Call) -> Reply:
-    """A user is one no more; the runs stay."""
+    """Remove a user; the runs stay."""
     call.caller.require_admin()
     _do(lambda: call.hub.access.delete_user(call.path["user"]), "User.NotFound")
     return Reply(status=204)

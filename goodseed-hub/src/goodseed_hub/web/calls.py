@@ -21,11 +21,11 @@ _MAX_OBJECT_BYTES: Final = 1 << 20  # many times what a name, some tags or grant
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request of somebody who is known.
+    """An authenticated request.
 
     Attributes:
-        hub: What is asked.
-        caller: Who asks.
+        hub: The hub that answers.
+        caller: The authenticated caller.
         path: The decoded parts of the path that the endpoint's pattern names.
         query: The decoded query, the last of several values.
         body: The plain body.
@@ -94,7 +94,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back.
+    """The answer of an endpoint.
 
     Attributes:
         content: What JSON is made of; or chunks of bytes that are JSON already; or nothing.

@@ -31,7 +31,7 @@ def make_protocol(limits: Limits) -> type[H11Protocol]:
         _stall_timer: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
-            """Somebody has connected."""
+            """A client has connected."""
             super().connection_made(transport)
             if len(self.connections) > limits.max_connections:
                 transport.write(_FULL)
@@ -46,7 +46,7 @@ def make_protocol(limits: Limits) -> type[H11Protocol]:
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
-            """Some more has come."""
+            """More data has arrived."""
             super().data_received(data)
             if self.conn.their_state is h11.IDLE:
                 if self._head_timer is None and self.conn.trailing_data[0]:  # of the next request

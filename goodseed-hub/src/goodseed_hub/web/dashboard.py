@@ -49,10 +49,10 @@ _LOCAL_PATH: Final = re.compile(r"/(?![/\\])[^\x00-\x20\x7f\\]*", re.ASCII)
 
 
 class _HubPolicy(Policy):
-    """Who asks is known before the handlers are reached, and no page of another origin may read anything."""
+    """The caller is authenticated before the handlers are called, and pages of other origins may read nothing."""
 
     def check_host(self, host: str | None) -> None:
-        """Any: with DNS rebinding, a foreign name has no cookie of ours."""
+        """Accept any: with DNS rebinding, a request under a foreign name carries no session cookie."""
 
     def check_token(self, headers: Mapping[str, str]) -> None:
         """It was checked."""
@@ -103,7 +103,7 @@ class Dashboard:
         self._runs.close()
 
     def refusal(self, request: Request) -> Response | None:
-        """The answer to whoever may send no body, before it is read."""
+        """The answer to a caller who may not send a body, before it is read."""
         if request.method in SAFE_METHODS or request.scope["path"] == "/login":
             return None
         return None if self._caller(request, _cookie(request)) is not None else _not_signed_in(request)
@@ -212,7 +212,7 @@ def _cookie(request: Request) -> str:
 
 
 def _is_foreign(request: Request) -> bool:
-    """Whether a page of another origin sent this, or nothing says that it was one of ours."""
+    """Whether a page of another origin sent this, or the request does not say where it came from."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     host = request.headers.get("host", "").lower()
     if site is not None:  # the browser itself says so, and a form of a page without a referrer has the origin "null"

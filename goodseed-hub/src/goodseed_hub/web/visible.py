@@ -108,7 +108,7 @@ class AllRuns(StoreView):
         return self.copied_runs(project)
 
     def copied_runs(self, project: str) -> list[RunSummary]:
-        """Those of them of which there is a file already."""
+        """Those of them that have a file already."""
         return [self._as_known(run) for run in self._catalog.runs(project)]
 
     def find(self, project: str, run_id: str) -> RunSummary:
@@ -169,7 +169,7 @@ class AllRuns(StoreView):
             self._looked_at = time.monotonic()
 
     def _copy(self, projects: Iterable[str]) -> None:
-        """Bring the copies of all runs of ``projects`` up to date; who asks for other projects need not wait."""
+        """Bring the copies of all runs of ``projects`` up to date; requests for other projects do not wait."""
         if not self._hub.store.is_shared:
             return
         is_new = False
@@ -236,7 +236,7 @@ class VisibleRuns(StoreView):
         self._all.edit(project, run_id, edits)
 
     def check_change(self, project: str | None) -> None:
-        """Refuse whoever may only read.
+        """Refuse a caller who may only read.
 
         Raises:
             RequestError: 403, or 404 where the project is none of theirs.

@@ -30,7 +30,7 @@ _MAX_WAITING: Final = 10_000
 _MAX_BATCH: Final = 200
 _SETTLED_SECONDS: Final = 4.0  # what is read of a file that changed just now is not kept
 _PAUSE_SECONDS: Final = 1.0
-_REST_TIMES: Final = 2  # it rests that many times as long as it worked: those who write come first
+_REST_TIMES: Final = 2  # it pauses that many times as long as it worked: requests come first
 _MAX_REST_SECONDS: Final = 5.0
 _JOIN_SECONDS: Final = 10.0
 _Subject = TypeVar("_Subject")
@@ -60,7 +60,7 @@ class Warming:
             self._thread.join(_JOIN_SECONDS)
 
     def note(self, run: RunRecord) -> None:
-        """``run`` has ended; if very many have just now, the oldest are left to whoever asks for them."""
+        """Read ``run``, which has ended; if very many end at once, the oldest are read when they are requested."""
         self._ended.append(run)
 
     def _run(self) -> None:
@@ -94,16 +94,16 @@ class Warming:
                 paths = [path for path in self._runs.series_paths(run).metrics if not path.startswith("monitoring/")]
                 body = {"runs": [run.run_id], "paths": paths[:_MAX_METRICS], "points": _POINTS}
                 request = Request({"project": record.full_project}, {}, body, {"accept": BINARY})
-                for _ in query_series(self._store, request).content:  # read, kept, and sent to nobody
+                for _ in query_series(self._store, request).content:  # reading fills the caches; the answer is not sent
                     pass
 
     def _try(self, action: Callable[[_Subject], None], subject: _Subject) -> None:
-        """Log the first trouble, and go on: whoever asks for the run is told of it."""
+        """Log the first error, and go on: a request for the run reports it again."""
         if self._stop.is_set():
             return
         try:
             action(subject)
-        except Exception as error:  # reading ahead is a favour: whoever asks reads it then
+        except Exception as error:  # reading ahead only saves time: a request reads it then
             if not self._is_reported:
                 self._is_reported = True
                 _logger.warning("goodseed: a run could not be read ahead: %s (reported once).", error, exc_info=error)
@@ -111,7 +111,7 @@ class Warming:
 
 @final
 class _Copied(StoreView):
-    """The runs of which there is a file already: nobody waits for the others."""
+    """The runs that have a file already; the others are not waited for."""
 
     def __init__(self, origin: AllRuns) -> None:
         super().__init__(origin)

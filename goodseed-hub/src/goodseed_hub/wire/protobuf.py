@@ -44,7 +44,7 @@ def _point(message: bytes) -> dict[str, Any]:
             point["path"] = value.decode("utf-8", "surrogateescape")  # what is no text is rejected as a point's path is
         elif field == 2 and wire == _VARINT:
             point["step"] = _signed(value)
-        elif field == 2 and wire == _FIXED64:  # an extension of ours: a step that is no integer
+        elif field == 2 and wire == _FIXED64:  # an extension of the protocol: a step that is no integer
             point["step"] = _DOUBLE.unpack(value)[0]
         elif field == 3 and wire == _VARINT:
             point["timestampMs"] = _signed(value)

@@ -65,7 +65,7 @@ class RunHandle:
     def _settle_identity(self) -> None:
         """Check the arguments, and choose the run's id, as `goodseed.Run` does, without writing."""
         if self._arguments.pop("read_only", False):
-            raise InvalidValueError("A logger writes: read_only=True is for goodseed.Run itself.")
+            raise InvalidValueError("A logger can't be read-only: pass read_only=True to goodseed.Run itself.")
         resumed = self._arguments.pop("resume_run_id", None)
         if resumed is not None and "run_id" in self._arguments:
             raise InvalidValueError("run_id and resume_run_id name one run each: give one of the two.")
@@ -104,7 +104,7 @@ class RunHandle:
         return run
 
     def current(self) -> Run | RelayedRun | None:
-        """The run, where this process has it open."""
+        """The run, if this process has it open."""
         if self._run is None or self._pid != os.getpid() or (self._run.is_closed and self.is_ours):
             return None
         return self._run
@@ -124,7 +124,7 @@ class RunHandle:
             return open_already
         arguments = dict(self._arguments)
         if self._was_opened:
-            for key in _FIRST_TIME_ONLY:  # somebody may have edited them since
+            for key in _FIRST_TIME_ONLY:  # a user may have edited them since
                 arguments.pop(key, None)
         if not self._must_exist and not self._was_opened:
             try:
@@ -135,7 +135,7 @@ class RunHandle:
         return self._kept(Run(**arguments, resume_run_id=run_id))
 
     def _place(self) -> tuple[object, ...]:
-        """What tells this run from all others that this process, and no other, has open."""
+        """A key that identifies this run among those that this process has open."""
         return (os.getpid(), self.run_id, *(str(self._arguments.get(name)) for name in _WHERE))
 
     def _kept(self, run: Run) -> Run:
@@ -222,7 +222,7 @@ def _restored(state: tuple[Any, ...]) -> RunHandle:
         return handle
     handle = RunHandle.__new__(RunHandle)
     _, handle.run_id, handle.project, handle._arguments, handle._must_exist, handle._parents = state
-    handle.is_ours = True  # whoever passed the run in has it in another process
+    handle.is_ours = True  # the run that was passed in is in another process
     handle._token, handle._run, handle._pid = token, None, os.getpid()
     handle._was_opened, handle._relay, handle._lock = False, None, threading.RLock()
     handle._may_have_children = False

@@ -34,7 +34,7 @@ _JOIN_SECONDS: Final = 5.0
 
 
 class Address(NamedTuple):
-    """Where a relay listens, and the key that it wants."""
+    """Where a relay listens, and the key that it requires."""
 
     place: Any
     key: bytes
@@ -77,7 +77,7 @@ class Relay:
         while not self._is_closing:
             try:
                 connection = self._listener.accept()
-            except Exception as error:  # noqa: BLE001 - not one of ours, or it died while it said who it is
+            except Exception as error:  # noqa: BLE001 - a foreign client, or it died while it authenticated
                 _logger.debug("goodseed: a process could not log to the run of this one: %s", error)
                 time.sleep(_PAUSE_SECONDS)
                 continue

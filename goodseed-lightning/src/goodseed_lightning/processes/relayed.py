@@ -155,7 +155,7 @@ class RelayedField:
 def _pickled(message: Any) -> bytes:
     try:
         return pickle.dumps(message)
-    except Exception:  # noqa: BLE001 - whatever a foreign __reduce__ may raise: it becomes its text
+    except Exception:  # noqa: BLE001 - a foreign __reduce__ may raise anything: the value becomes its text
         return pickle.dumps(_as_text(message))
 
 

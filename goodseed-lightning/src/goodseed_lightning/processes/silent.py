@@ -1,4 +1,4 @@
-"""Stands for ``logger.experiment`` on every rank but the first: takes everything, stores nothing."""
+"""Replaces ``logger.experiment`` on every rank but the first: accepts every call, stores nothing."""
 
 from __future__ import annotations
 

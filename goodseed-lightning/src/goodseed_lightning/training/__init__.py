@@ -1,1 +1,1 @@
-"""What is read off a training: its values and steps, checkpoints, length, gradients."""
+"""Reads from a training what is logged: values and steps, checkpoints, length, gradients."""

@@ -14,7 +14,7 @@ _logger: Final = logging.getLogger("goodseed")
 
 @final
 class Length:
-    """Tells once for each fit how far it goes. A copy, and one in another process, tells nothing."""
+    """Reports the length of each fit once. Copies, also in other processes, report nothing."""
 
     def __init__(self) -> None:
         self._trainer: weakref.ref[Any] | None = None
@@ -24,11 +24,11 @@ class Length:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether a fit has begun of which nothing is told yet."""
+        """Whether a fit has begun whose length was not reported yet."""
         return self._trainer is not None
 
     def begin(self, model: Any) -> None:
-        """A fit, or whatever else a Trainer does with a model, begins."""
+        """Note that a Trainer begins a fit, a validation, a test or a prediction."""
         try:
             trainer = model.trainer
         except (AttributeError, RuntimeError):  # a plain module, or one without a Trainer

@@ -32,7 +32,7 @@ def sort_values(metrics: Mapping[Any, Any], prefix: str) -> Values:
 
     Args:
         metrics: Numbers, 0-d tensors and arrays, those of one element, texts.
-        prefix: Stands before every name, with its slash.
+        prefix: Put before every name, with its slash.
     """
     values = Values({}, {}, {})
     numbers = values.numbers
@@ -58,7 +58,7 @@ def _sort_one(values: Values, path: str, value: Any, depth: int) -> None:
             if path in values.numbers:
                 raise ValueError("two names of one call make this path")
             values.numbers[path] = as_number(path, value if _is_scalar(value) else value.reshape(()))
-        except Exception as error:  # noqa: BLE001 - whatever a foreign __float__ or reshape may raise
+        except Exception as error:  # noqa: BLE001 - a foreign __float__ or reshape may raise anything
             values.refused[path] = str(error) or type(error).__name__
 
 

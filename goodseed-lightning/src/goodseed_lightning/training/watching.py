@@ -32,7 +32,7 @@ _watched: Final[list[_Watched]] = []
 
 
 class TakesMetrics(Protocol):
-    """Where the norms go: a `goodseed_lightning.GoodseedLogger`."""
+    """What the norms are logged to: a `goodseed_lightning.GoodseedLogger`."""
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Store one point in each named metric series."""
@@ -67,7 +67,7 @@ class _Watched:
         self._steps = 0
 
     def look(self, optimizer: torch.optim.Optimizer) -> bool:
-        """Log what is to be seen after a step of ``optimizer``; returns whether there is more to come."""
+        """Log norms and histograms after a step of ``optimizer``; returns whether more steps are to be watched."""
         model, logger = self.model(), self.logger()
         if model is None or logger is None:
             return False

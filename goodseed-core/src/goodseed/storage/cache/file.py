@@ -1,4 +1,4 @@
-"""Opens the file of a directory of runs in which what took long to find out is kept; it may be deleted at any time."""
+"""Opens the cache file of a directory of runs; it may be deleted at any time."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CacheFile:
     """One SQLite file with a table for each kind of thing that is kept: a class in a module beside this one.
 
     For any number of threads of one process, which share one connection, and for several processes. A damaged file is
-    made anew, once; where there can be none, or it belongs to somebody else, the tables are in memory.
+    made anew, once; where none can be made, or it belongs to another user, the tables are in memory.
     """
 
     def __init__(self, root: Path) -> None:
@@ -74,7 +74,7 @@ class CacheFile:
                     self._connection.execute(_statement(table))
 
     def close(self) -> None:
-        """Close the file; what is asked later opens it again."""
+        """Close the file; a later query opens it again."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
@@ -130,7 +130,7 @@ class CacheFile:
         with self._lock:
             is_busy = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
             if is_busy and not is_needed:
-                return True  # this time without
+                return True  # this time without the file
             was_stored = self._is_stored
             self.close()
             is_damaged = not isinstance(error, (OSError, sqlite3.OperationalError)) or "no such" in str(error)
@@ -155,7 +155,7 @@ class CacheFile:
 
     def write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
         """Execute a statement for each row, in one transaction; nothing where the file can't be used."""
-        if not self._is_stored:  # memory is for what can't be done without
+        if not self._is_stored:  # in memory, only what is indispensable is kept
             return
         try:
             with self.connection() as connection:
@@ -225,7 +225,7 @@ def _is_current(connection: sqlite3.Connection) -> bool:
 
 
 def _clear(connection: sqlite3.Connection) -> None:
-    """Make the file one of ours, without a table."""
+    """Mark the file as a cache of Goodseed, without a table."""
     connection.execute("PRAGMA journal_mode = WAL")  # a reader waits for no writer
     connection.execute("BEGIN IMMEDIATE")
     if not _is_current(connection):  # another process may just have done so
@@ -243,6 +243,6 @@ def _make_private(path: Path) -> None:
     except FileExistsError:
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode) or (hasattr(os, "geteuid") and found.st_uid != os.geteuid()):
-            raise PermissionError(f"{path} is no regular file, or belongs to somebody else.") from None
+            raise PermissionError(f"{path} is no regular file, or belongs to another user.") from None
         if not os.access(path, os.W_OK):
             raise PermissionError(f"{path} can't be written.") from None

@@ -1,4 +1,4 @@
-"""Keeps bytes that took long to make of run files, each with its keys, the token of its run, and a checksum."""
+"""Keeps computed bytes about runs, each with its keys, the token of its run, and a checksum."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Kept:
         Args:
             file: Where it is kept.
             name: The name of the table.
-            keys: The names of its keys, in the order in which they are asked for.
+            keys: The names of its keys, in the order in which they are looked up.
             is_large: It may take most of the file, and is emptied when the file grows too large.
         """
         columns = ", ".join(f"{key} BLOB" for key in keys)

@@ -129,7 +129,7 @@ class RunIndex:
         return [ProjectSummary(os.fsdecode(name), *rest) for name, *rest in self._rows(_PROJECTS)]
 
     def update(self, entries: Iterable[IndexEntry], removed: Iterable[str] = ()) -> None:
-        """Store ``entries`` in place of what was there about these files, and forget those ``removed``."""
+        """Replace the entries of these files with ``entries``, and delete those ``removed``."""
         gone = [(os.fsencode(path),) for path in removed]
         with self._file.connection(_BUSY_SECONDS) as connection:
             connection.execute("BEGIN IMMEDIATE")

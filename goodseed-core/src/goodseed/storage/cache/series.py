@@ -92,7 +92,7 @@ class SeriesCache:
                 self._store()
 
     def close(self) -> None:
-        """Store what is not yet."""
+        """Store what is not stored yet."""
         with self._lock:
             if self._waiting:
                 self._store()
@@ -113,7 +113,7 @@ class SeriesCache:
 
 
 def _token(run: RunSummary) -> str:
-    """Series are told by the summary, which was read under the file's own token: no file is looked at for each request.
+    """A token of the run's series, made of its summary, so that no file has to be checked for each request.
 
     A live run changes all the time, and its series only with their number.
     """

@@ -24,7 +24,7 @@ class FileState(NamedTuple):
     Attributes:
         token: Another text once the file, its write-ahead log, its lock or its inbox is another.
         is_settled: An equal token means an equal content: the last change was not just now.
-        is_at_rest: Nobody writes the run, and all of it is in the file.
+        is_at_rest: No process writes the run, and all of it is in the file.
     """
 
     token: str
@@ -65,13 +65,13 @@ def state_of(
 
 
 def rest_token(files: RunFiles) -> str | None:
-    """The token of a run that nobody writes; None for one that is written, or may be, or was changed just now."""
+    """The token of a run at rest; None for one that is written, or may be, or was changed just now."""
     state = _look_at(files)
     return state.token if state is not None and state.is_at_rest and state.is_settled else None
 
 
 def file_token(files: RunFiles) -> str:
-    """The token of any run; empty where it is gone."""
+    """The token of any run; empty where its file is gone."""
     state = _look_at(files)
     return "" if state is None else state.token
 

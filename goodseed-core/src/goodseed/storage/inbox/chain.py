@@ -1,4 +1,4 @@
-"""Holds the segments that take records, one behind the other, until what they hold is stored."""
+"""Holds the segments that take records, in order, until their records are stored."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ class SegmentChain:
             yield FoundSegment(segment.generation, 0, memoryview(segment.memory[:]))
 
     def refuse(self, error: Callable[[], Exception]) -> None:
-        """Let no further record in: every later call raises ``error()``."""
+        """Refuse further records: every later call raises ``error()``."""
 
         def refuse(_: bytes) -> None:
             raise error()
@@ -204,7 +204,7 @@ class SegmentChain:
         self._active = (refuse, 0, 0)
 
     def close(self) -> None:
-        """Let no further record in; what is there is still to be sealed and stored."""
+        """Refuse further records; those that were accepted are still sealed and stored."""
         with self._lock:
             self._is_closed = True
             self.refuse(lambda: RunClosedError("The run is closed. Open it again with goodseed.Run(resume_run_id=…)."))

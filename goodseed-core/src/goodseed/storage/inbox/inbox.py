@@ -155,7 +155,7 @@ class Inbox(SegmentChain):
     # -- shapes ---------------------------------------------------------------------------------------------------
 
     def _shape_of(self, keys: tuple[str, ...], paths: tuple[str, ...]) -> Shape | None:
-        """The shape of these paths; None when there are too many, and each path stands for itself."""
+        """The shape of these paths; None when there are too many, and each path has a shape of its own."""
         with self._shape_lock:
             shape = self._shapes.get(keys)
             if shape is None and len(self._shapes) < _MAX_SHAPES and len(paths) < _MAX_WIDTH:

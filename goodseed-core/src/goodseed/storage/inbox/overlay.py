@@ -118,7 +118,7 @@ def _oldest(files: RunFiles, drained: int) -> Iterator[FoundSegment]:
 
 
 def _is_worth_reading(files: RunFiles, drained: int) -> bool:
-    """Whether nobody will store what the inbox holds, or somebody should have done so by now."""
+    """Whether no process is there to store what the inbox holds, or its writer is overdue."""
     if not is_locked(files.lock):
         return True
     headers = headers_of(files.inbox, drained)

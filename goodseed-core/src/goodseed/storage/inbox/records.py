@@ -134,7 +134,7 @@ def _json(value: object) -> bytes:
 
 
 class Replayed(Protocol):
-    """What takes the records that are read back: a `goodseed.storage.batch.Batch`."""
+    """Receives the records that are read back: a `goodseed.storage.batch.Batch`."""
 
     def add_shape(self, number: int, paths: Sequence[str]) -> None:
         """The paths that ``number`` stands for from now on."""
@@ -203,7 +203,7 @@ def starts_record(buffer: bytearray | mmap, offset: int, generation: int) -> boo
 
 
 def renumbered(content: bytearray, start: int, before: int, after: int) -> tuple[int, int]:
-    """Let the records of generation ``before`` say that they are of ``after``.
+    """Renumber the records of generation ``before`` as ``after``.
 
     Returns:
         The offset behind the last record, and how many there are.
@@ -220,7 +220,7 @@ def renumbered(content: bytearray, start: int, before: int, after: int) -> tuple
 def first_time(buffer: memoryview, start: int, generation: int) -> float | None:
     """When the first point of a segment was logged, in seconds since the epoch; None where ``buffer`` has none.
 
-    What is there is not proved to be whole.
+    The records are not checked to be whole.
     """
     offset, high = start, generation & 0xFFFFFFFF
     while offset + _TIMED_BYTES <= len(buffer):

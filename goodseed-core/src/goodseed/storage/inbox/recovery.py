@@ -1,4 +1,4 @@
-"""Stores what a killed process left in its inbox, before anybody reads the run."""
+"""Stores what a killed process left in its inbox, before the run is read."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ if TYPE_CHECKING:
 __all__ = ["QUICK_BYTES", "recover", "recover_if_abandoned", "recover_soon"]
 
 _logger: Final = logging.getLogger("goodseed")
-QUICK_BYTES: Final = 4 << 20  # brought in while somebody waits who looks at many runs
+QUICK_BYTES: Final = 4 << 20  # recovered at once, even when many runs are listed
 _POLLED_SECONDS: Final = 10.0
 
 
 def recover_if_abandoned(files: RunFiles, max_bytes: int | None = None) -> None:
     """Recover a run that has an inbox and no live writer; does nothing to any other, and never raises.
 
-    Where that fails, as the disk is full or must not be written, `goodseed.storage.inbox.overlay` shows
+    If that fails, because the disk is full or read-only, `goodseed.storage.inbox.overlay` shows
     what the inbox holds.
 
     Args:
         files: Where it lies.
-        max_bytes: Leave a larger inbox to somebody who can wait; None for any.
+        max_bytes: Leave a larger inbox to a caller who can wait; None for any size.
     """
     if not _is_abandoned(files) or (max_bytes is not None and _size(files) > max_bytes):
         return
@@ -109,7 +109,7 @@ _background: Final = _Background()
 
 
 def recover_soon(files: RunFiles) -> None:
-    """As `recover_if_abandoned`, for who polls: a thread brings in a large inbox, and is waited for a while."""
+    """As `recover_if_abandoned`, for callers that poll: a thread recovers a large inbox, and is waited for a while."""
     recover_if_abandoned(files, QUICK_BYTES)
     if files.inbox.exists():
         _background.recover(files)
@@ -141,7 +141,7 @@ def recover(connection: sqlite3.Connection, files: RunFiles, on_progress: Callab
     """Move what the inbox of a dead process holds into the file, and remove the inbox; the caller holds the lock.
 
     Only whole records are taken, and none behind one that is damaged: what comes out is what was logged up to some
-    moment. It is done in portions, with a bar on a terminal; whoever is interrupted leaves the rest to the next one.
+    moment. It is done in portions, with a bar on a terminal; the next process goes on where one was interrupted.
     Doing it twice is harmless.
 
     Args:

@@ -25,7 +25,7 @@ def copy_elsewhere(
         name: The name of the file.
         segments: What it is to hold, oldest first.
         shapes: The number and the paths of each shape.
-        after: Its generations start with the one after this, so that whoever stores it finds no gap.
+        after: Its generations start with the one after this, so that recovery finds no gap.
     """
     import shutil
     import tempfile

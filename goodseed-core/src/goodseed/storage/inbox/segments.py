@@ -45,7 +45,7 @@ _MEMORY_LIMIT_BYTES: Final = 64 << 20
 
 @dataclass(slots=True, eq=False)
 class Segment:
-    """A stretch of the inbox, mapped anew for every use, so that nobody writes into a later use by an old handle.
+    """A stretch of the inbox, mapped anew for every use, so that an old handle can't write into a later use.
 
     Attributes:
         offset: Where it starts in the file; None for one that is in memory only.
@@ -64,8 +64,8 @@ class Segment:
     used: int = 0
 
     def seal(self) -> bool:
-        """Let no further record in: a write at the end of a mapping fails. Returns False, and does nothing, later."""
-        if self.used:  # one that is full to its last byte is sealed by nobody yet
+        """Refuse further records: a write at the end of a mapping fails. Returns False, and does nothing, later."""
+        if self.used:  # not `is_sealed`: that is true of a full segment, too
             return False
         end = self.memory.tell()
         self.memory.seek(self.size)
@@ -74,7 +74,7 @@ class Segment:
         return True
 
     def page_out(self) -> None:
-        """Leave what it holds to the file's pages in the kernel, until somebody looks at it."""
+        """Let the kernel move its pages to the file, until they are read."""
         if self.offset is not None and _PAGE_OUT is not None:
             self.memory.madvise(_PAGE_OUT)
 
@@ -232,7 +232,7 @@ class FoundSegment:
 
 
 class FoundHeader(NamedTuple):
-    """The header of a segment of somebody's inbox.
+    """The header of a segment, as read from an inbox's file.
 
     Attributes:
         offset: Where the segment starts in the file.
@@ -262,7 +262,7 @@ def read_headers(descriptor: int) -> Iterator[FoundHeader]:
 
 
 def read_segments(path: Path, after: int = 0) -> Iterator[FoundSegment]:
-    """The segments of the inbox at ``path``, whatever state it is in, oldest first; each is read when its turn comes.
+    """The segments of the inbox at ``path``, oldest first, even if it is damaged; each is read when its turn comes.
 
     Args:
         path: The inbox.

@@ -112,14 +112,14 @@ class Session:
         taken = taken_bytes = 0
         for segment in segments:
             end = replay(memoryview(segment.memory), HEADER_BYTES, segment.generation, batch)
-            if end < segment.used:  # never happens, and is no reason to say nothing
+            if end < segment.used:  # should never happen; if it does, it is logged
                 _logger.error("goodseed: %s: %d bytes can't be read, and are lost.", inbox.path, segment.used - end)
             inbox.note_progress()
             taken += 1
             taken_bytes += segment.size
             if batch.size >= BATCH_POINTS or taken_bytes >= BATCH_BYTES:
                 break
-        # A segment in memory has no number that would mean anything after the process's death.
+        # Segments in memory have generation 0: they do not outlive the process.
         self._commit(batch, max(segment.generation for segment in segments[:taken]), inbox.note_progress)
         inbox.give_back(segments[:taken])
         return taken < len(segments)

@@ -48,7 +48,7 @@ class CloseReport:
 
 
 class RunWriter(WriterThread):
-    """The one that writes a run: owner of its lock, its inbox, its connection, and the thread that uses it.
+    """Writes a run: owns its lock, its inbox, its connection, and the thread that uses it.
 
     Attributes:
         inbox: Takes what is logged.
@@ -91,7 +91,7 @@ class RunWriter(WriterThread):
                 os.close(os.open(self.files.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             except FileExistsError:
                 raise RunExistsError(f"The run {self.files.database.stem!r} exists: {self.files.database}") from None
-            self.files.inbox.unlink(missing_ok=True)  # of a run whose file somebody deleted
+            self.files.inbox.unlink(missing_ok=True)  # of a run whose file was deleted
         elif not self.files.database.is_file():
             raise RunNotFoundError(f"There is no run {self.files.database.stem!r} at {self.files.database}.")
         self._thread = threading.Thread(target=self._work, name="goodseed-writer", daemon=True)
@@ -114,7 +114,7 @@ class RunWriter(WriterThread):
         return self._ask(_nothing, timeout)
 
     def watch(self, on_stored: Callable[[Batch], None]) -> None:
-        """Let the writer's thread tell of each batch that it has committed from now on."""
+        """Call ``on_stored``, in the writer's thread, with each batch that it commits from now on."""
         self._on_stored = on_stored
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -144,7 +144,7 @@ class RunWriter(WriterThread):
                     *configs,
                     ("sys/modification_time", "datetime", self._modification_time or now, now),
                 )
-                # Stored twice: should there be no time to write the end, whoever opens the run next finds it.
+                # Stored twice: if there is no time to write the end, the next process that opens the run finds it here.
                 self.inbox.add_configs(self._last_configs)
                 self.inbox.close()
 
@@ -214,4 +214,4 @@ class RunWriter(WriterThread):
 
 
 def _nothing(_: Session) -> None:
-    """All that was logged before is stored by the time that this is asked for."""
+    """Do nothing: all that was logged before is stored when this is called."""

@@ -56,7 +56,7 @@ class Ending:
 
     @property
     def is_out_of_time(self) -> bool:
-        """Whether the process is to end, whatever is still to be stored."""
+        """Whether the process has to end now, even if not everything is stored."""
         return not self.is_patient and time.monotonic() >= self.began_at + self.timeout_seconds
 
 
@@ -164,7 +164,7 @@ class WriterThread:
                 self._warn("storage", error)
                 self._answer(error)
                 if ending:
-                    self.inbox.rescue()  # at once: there is no telling how long this process lives
+                    self.inbox.rescue()  # at once: the process may be killed at any time
                 if ending and time.monotonic() >= self.inbox.progressed_at + ending.timeout_seconds:
                     return
                 backoff = min(_LONGEST_BACKOFF_SECONDS, max(_INTERVAL_SECONDS, backoff * 2))
@@ -214,7 +214,7 @@ class WriterThread:
         self._done.set()
 
     def _warn(self, kind: str, error: Exception) -> None:
-        """Say what goes wrong once, not at every try."""
+        """Warn once of each kind of trouble, not at every try."""
         if kind in self._warned:
             return
         self._warned.add(kind)

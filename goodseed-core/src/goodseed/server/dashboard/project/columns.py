@@ -192,7 +192,7 @@ class Columns:
     # -- reading --------------------------------------------------------------------------------------------------
 
     def _load(self, names: Sequence[str], entries: list[Entry] | None = None) -> list[dict[int, tuple[Value, ...]]]:
-        """Bring what is called so up to date, for all runs or some."""
+        """Bring the columns ``names`` up to date, for all runs or some."""
         wanted = self._entries() if entries is None else entries
         for name in names:
             if name not in self._tokens:
@@ -238,7 +238,7 @@ class Columns:
         self._tokens[name][slot] = token
 
     def _read(self, entry: Entry, names: Sequence[str]) -> list[Sequence[Any]] | None:
-        """What a run says now; None where that could not be found out, which is tried again with the next question."""
+        """What a run says now; None where that could not be found out, which is tried again at the next request."""
         try:
             with self._open.reading(entry.run) as reader:
                 return [read_content(reader, name) for name in names]

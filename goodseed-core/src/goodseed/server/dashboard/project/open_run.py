@@ -93,7 +93,7 @@ class OpenRuns:
         self._readers: Final[dict[str, tuple[str, OpenRun]]] = {}
 
     def close(self) -> None:
-        """Close all of them; what is read later is opened again."""
+        """Close all of them; a run that is read later is opened again."""
         with self._lock:
             readers = [reader for _, reader in self._readers.values()]
             self._readers.clear()
@@ -102,7 +102,7 @@ class OpenRuns:
 
     @contextmanager
     def reading(self, run: RunSummary) -> Iterator[OpenRun]:
-        """An open run. One that nobody writes stays open for later, unless its file changes.
+        """An open run. A run at rest stays open for later, unless its file changes.
 
         Raises:
             RunNotFoundError: It is gone.

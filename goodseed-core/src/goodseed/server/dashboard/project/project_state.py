@@ -80,11 +80,11 @@ class ProjectState:
 
     @property
     def rev(self) -> str:
-        """Another text after any change."""
+        """A text that is different after every change."""
         return f"{self._start}-{self._change}"
 
     def change_of(self, rev: str) -> int | None:
-        """The number of the change that ``rev`` names; None where it is not one of ours, or too old."""
+        """The number of the change that ``rev`` names; None where it is unknown or too old."""
         start, _, number = rev.partition("-")
         if start != self._start or not number.isdecimal() or len(number) > 15:
             return None
@@ -161,7 +161,7 @@ class ProjectState:
                 self._entries[run.path] = Entry(self._free_slot(), run, token, change)
                 is_changed = True
             else:
-                # The list may have read the run before its last change, and the token be of after it: both are asked.
+                # The list may have read the run before its last change, and the token after it: both are compared.
                 if token != entry.token or _has_changed(entry.run, run):
                     self._note_changes(entry, run, change)
                     is_changed = True
@@ -191,7 +191,7 @@ class ProjectState:
         self._by_id = by_id
 
     def _note_latecomers(self, by_id: dict[str, Entry]) -> None:
-        """A run that comes in with an older date, as imported ones do, stands behind those that are there."""
+        """Remember when runs with older dates, such as imported ones, appeared: they come after those known before."""
         if not self._by_id:
             return
         latest = max(self._first_seen(entry.run) for entry in self._by_id.values())

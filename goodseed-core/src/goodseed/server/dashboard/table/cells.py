@@ -95,7 +95,7 @@ class Values:
             paths = self._columns.load_lasts().keys() if aggregate else self._all_paths()
             ending = f"/{path}"
             configs = self._columns.configs
-            # Who writes lr means the config, and not the learning rate that was logged at each step.
+            # "lr" means the config, and not the learning rate that was logged at each step.
             found = sorted(
                 (one for one in paths if one.endswith(ending)), key=lambda one: (one not in configs, len(one), one)
             )

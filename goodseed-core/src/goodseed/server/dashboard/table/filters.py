@@ -1,4 +1,4 @@
-"""Parses the filter language into a tree of conditions, or tells the place of the error."""
+"""Parses the filter language into a tree of conditions, or reports where the error is."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Comparison:
         operator: ``=``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``~``, ``!~``, ``:``, ``exists`` or ``missing``.
         value: The text to compare with.
         is_quoted: It was written between quotes: never a number.
-        column: Where it stands.
+        column: Its position in the filter.
         pattern: ``value`` compiled, for ``~`` and ``!~``.
     """
 
@@ -69,14 +69,14 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Negation:
-    """What holds where another condition does not."""
+    """Holds where another condition does not."""
 
     of: Condition
 
 
 @dataclass(frozen=True, slots=True)
 class Junction:
-    """What holds where all of its conditions do, or any of them."""
+    """Holds where all of its conditions do, or any of them."""
 
     parts: tuple[Condition, ...]
     is_any: bool

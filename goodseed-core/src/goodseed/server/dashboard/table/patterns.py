@@ -22,7 +22,7 @@ __all__ = ["MAX_TEXT", "Pattern", "PatternWorkers", "compile_pattern"]
 MAX_TEXT: Final = 500  # characters that a pattern is tried on; of a config no more are kept
 _MAX_PATTERN: Final = 200
 _CHEAP_STEPS: Final = 100_000  # half a millisecond, in which nothing else can run
-_SECONDS: Final = 2.0  # of a pattern on all texts, in which nobody else is told of the same project
+_SECONDS: Final = 2.0  # of a pattern on all texts; other requests for the project wait meanwhile
 _MAX_WORKERS: Final = 2
 _WAIT_SECONDS: Final = 5.0
 _WATCH_SECONDS: Final = 0.05
@@ -41,7 +41,7 @@ def compile_pattern(text: str, column: int, fault: Callable[[int, str, str], Exc
 
     Args:
         text: The expression.
-        column: Where it stands.
+        column: Its position in the filter.
         fault: Makes an exception of a column, a message and a hint.
 
     Raises:
@@ -125,7 +125,7 @@ class PatternWorkers:
             self._places.release()
 
     def close(self) -> None:
-        """End those that are idle; what is asked later starts others."""
+        """End those that are idle; a later pattern starts others."""
         while self._idle:
             self._idle.pop().close()
 

@@ -36,7 +36,7 @@ class Progress:
     eta_seconds: float | None
 
     def as_json(self) -> dict[str, Any]:
-        """What the page on the run wants of it."""
+        """What the run's page shows of it."""
         return {
             "step": plain_value(self.step),
             "max_steps": plain_value(self.max_steps),
