@@ -124,7 +124,7 @@ run = goodseed.Run(project="p", run_id="r", storage="local", **{QUIET!r})
 run.log_metrics({{"loss": 0.0}}, step=0)
 run.flush()
 slow_down(run.path, 100)
-for step in range(12_000): run.log_metrics({{"loss": 1.0}}, step=step)
+for step in range(40_000): run.log_metrics({{"loss": 1.0}}, step=step)
 run.close()
 """
     status, shown = on_terminal("-c", code)

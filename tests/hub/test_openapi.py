@@ -41,7 +41,9 @@ def test_schemathesis_finds_nothing(make_hub: MakeHub) -> None:
                 @given(operation.as_strategy(mode, path_parameters=parameters))
                 def ask(case: Any) -> None:
                     # OpenAPI can't say that an empty parameter counts as missing.
-                    assume(all(value not in ("", [], {}, [""], None) for value in (case.query or {}).values()))
+                    query = case.query or {}
+                    assume(all(value not in ("", [], [""], None) for value in query.values()))
+                    assume(not any(isinstance(value, dict) for value in query.values()))  # sent as other parameters
                     case.call_and_validate(
                         headers={"Authorization": f"Bearer {key}"},
                         timeout=120,

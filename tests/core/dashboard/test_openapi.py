@@ -111,7 +111,8 @@ def test_schemathesis_finds_nothing(served: tuple[str, str]) -> None:
             def ask(case: Any) -> None:
                 query = case.query or {}
                 # OpenAPI can't say that an empty parameter counts as missing.
-                assume(all(value not in ("", [], {}, [""], None) for value in query.values()))
+                assume(all(value not in ("", [], [""], None) for value in query.values()))
+                assume(not any(isinstance(value, dict) for value in query.values()))  # sent as other parameters
                 assume(_is_sayable(case.body) and _is_sayable(query))
                 case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, timeout=120)
 

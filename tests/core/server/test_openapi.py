@@ -56,7 +56,8 @@ def test_schemathesis_finds_nothing(serve: Serve) -> None:
                     query = case.query or {}
                     # OpenAPI can't say that one parameter needs another, or that an empty one counts as missing.
                     assume("pointCount" not in query or query.get("path"))
-                    assume(all(value not in ("", [], {}, [""], None) for value in query.values()))
+                    assume(all(value not in ("", [], [""], None) for value in query.values()))
+                    assume(not any(isinstance(value, dict) for value in query.values()))  # sent as other parameters
                     case.call_and_validate(headers=headers, timeout=120)
 
                 with suppress(Unsatisfiable):  # an operation without parameters can't be asked wrongly
