@@ -77,8 +77,9 @@ _SECTIONS: dict[str, Callable[[_Options], None]] = {
     "syncing": _syncing,
     "reading": _reading,
     "page": _page,
+    "scale": _script("scale.py"),
 }
-_ON_REQUEST = ("monitoring", "catalog", "serving", "syncing", "reading", "page")  # minutes each
+_ON_REQUEST = ("monitoring", "catalog", "serving", "syncing", "reading", "page", "scale")  # minutes each
 
 
 def main() -> None:
