@@ -1,1 +1,1 @@
-"""The specification's JSON API, and the queries behind it."""
+"""The specification's JSON API."""
