@@ -1,4 +1,4 @@
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 
 // The built page is committed, so that installing goodseed needs no Node; `nox -s web` checks that it is what this builds.
 export default defineConfig({
@@ -11,5 +11,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
   },
+  test: { setupFiles: ["test/examples.ts"] },
   server: { proxy: { "/api": "http://127.0.0.1:8765" } },
 });

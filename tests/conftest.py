@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import signal
@@ -11,6 +12,13 @@ from typing import Any
 import pytest
 
 import goodseed
+
+with contextlib.suppress(ImportError):  # not every session has property tests
+    from hypothesis import settings
+
+    # What is found by chance is found for everybody: the same examples in every run.
+    settings.register_profile("same", derandomize=True, database=None)
+    settings.load_profile("same")
 
 _OFF = {
     "capture_stdout": False,

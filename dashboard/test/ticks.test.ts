@@ -21,6 +21,10 @@ describe("ticks of an axis", () => {
   test("of values that hardly differ say by how much they do", () => {
     expect(texts(linearTicks(1e9, 1e9 + 0.1, 4))).toEqual(["1G", "+0.05", "+0.10"]);
   });
+  test("are the two ends where there is hardly a double between them", () => {
+    const [low, high] = [-1.7976931348623127e308, -1.7976931348623123e308];
+    expect(linearTicks(low, high, 5).map((tick) => tick.at)).toEqual([low, high]);
+  });
   test("are few, inside, in order and all different, whatever the range", () => {
     const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
     fc.assert(

@@ -30,7 +30,8 @@ export function linearTicks(low: number, high: number, count: number): Tick[] {
   if (!(rough > 0) || !Number.isFinite(rough)) return [];
   const { factor, power, step } = niceStep(rough);
   const first = Math.ceil(low / step - 1e-9);
-  if (!(step > 0) || first + 1 === first) return [low, high].map((at) => ({ at, text: exponent(at, 3) }));
+  // Beyond that, doubles can't count the multiples of a step one by one.
+  if (!(step > 0) || Math.abs(first) > 2 ** 52) return [low, high].map((at) => ({ at, text: exponent(at, 3) }));
   const values: number[] = [];
   for (let i = first; i * step <= high + step * 1e-9 && values.length < 100; i++) {
     const digits = i * factor;
