@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import random
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -327,94 +323,3 @@ def test_a_run_made_anew_has_its_own_series(root: Path) -> None:
         store.close()
 
     assert [("old",), ("new",)] == found
-
-
-def _settle(root: Path) -> None:
-    """Let what has changed just now have changed an hour ago, so that the times are relied upon."""
-    for directory, _, names in os.walk(root, topdown=False):
-        for path in (*(Path(directory, name) for name in names if not name.startswith(".goodseed")), Path(directory)):
-            if path.stat().st_mtime > time.time() - 1800:
-                age(path)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_catalog_that_looks_again_finds_what_a_new_one_finds(root: Path, seed: int) -> None:
-    """Whatever happens to runs and directories, a catalog that has seen them before lists what is there."""
-    chance = random.Random(seed)
-    open_runs: list[goodseed.Run] = []
-    names = iter(range(1000))
-
-    def some_file() -> Path | None:
-        files = sorted(path for path in root.rglob("*.sqlite") if not path.name.startswith("."))
-        return chance.choice(files) if files else None
-
-    def create() -> None:
-        write_run(f"r{next(names)}", f"p{chance.randrange(3)}/q", loss=1.0)
-
-    def begin() -> None:
-        run = goodseed.Run(project=f"p{chance.randrange(3)}/q", run_id=f"r{next(names)}")
-        run.log_metrics({"loss": 1.0}, step=1)
-        run.flush()
-        open_runs.append(run)
-
-    def log() -> None:
-        for run in open_runs:
-            run.log_metrics({"loss": chance.random()}, step=chance.randrange(100))
-            run.flush()
-
-    def end() -> None:
-        if open_runs:
-            open_runs.pop().close()
-
-    def change() -> None:
-        path = some_file()
-        if path is not None and not Path(f"{path}-lock").exists():
-            with contextlib.closing(sqlite3.connect(path)) as connection, contextlib.suppress(sqlite3.DatabaseError):
-                connection.execute("UPDATE configs SET value = ? WHERE path = 'sys/name'", (f"name {next(names)}",))
-                connection.commit()
-
-    def replace() -> None:
-        path = some_file()
-        if path is not None and not Path(f"{path}-lock").exists():
-            copy = path.with_suffix(".part")
-            copy.write_bytes(chance.choice([b"no run", path.read_bytes()]))
-            copy.replace(path)
-
-    def remove() -> None:
-        path = some_file()
-        if path is not None and not Path(f"{path}-lock").exists():
-            path.unlink()
-
-    def move() -> None:
-        projects = sorted(path for path in root.glob("p*") if not list(path.rglob("*-lock")))
-        if projects:
-            chance.choice(projects).rename(root / f"p{next(names) + 10}")
-
-    write_run("first")
-    with Catalog(root) as catalog:
-        for _ in range(30):
-            chance.choice([create, begin, log, log, end, change, replace, remove, move])()
-            if chance.random() < 0.5:
-                _settle(root)
-            with Catalog(root) as fresh:
-                expected = [(run.path, run.state, run.name, run.last_metrics) for run in fresh.runs()]
-                problems = fresh.problems()
-
-            assert expected == [(run.path, run.state, run.name, run.last_metrics) for run in catalog.runs()]
-            assert problems == catalog.problems()
-        for run in open_runs:
-            run.close()
-
-
-def test_a_file_that_is_written_over_in_place_is_seen(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run file whose bytes are replaced without a change of its directory shows after half a minute."""
-    one, other = write_run("one", loss=1.0), write_run("other", loss=2.0)
-    _settle(root)
-    with Catalog(root) as catalog:
-        catalog.runs()
-        one.write_bytes(other.read_bytes())
-        age(one, seconds=60)
-        now = time.monotonic()
-        monkeypatch.setattr(time, "monotonic", lambda: now + 3600)
-
-        assert [2.0, 2.0] == [point.y for run in catalog.runs() for point in run.last_metrics]

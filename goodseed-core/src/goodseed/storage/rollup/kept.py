@@ -7,6 +7,7 @@ import threading
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
@@ -85,37 +86,26 @@ class Rollups:
             changes: What the writer of the run tells; None where it is not known.
             on_progress: Called some times a second while it is made, so that a deadline can be one for each part.
         """
-        if token is None:
-            return self._get(connection, key, series, token, changes, on_progress)
-        with self._building[hash(key) % _LOCKS]:
-            return self._get(connection, key, series, token, changes, on_progress)
-
-    def _get(
-        self,
-        connection: sqlite3.Connection,
-        key: tuple[str, str],
-        series: int,
-        token: str | None,
-        changes: Changes | None,
-        on_progress: Callable[[], object] | None,
-    ) -> Rollup | None:
-        with self._lock:
-            known = self._kept.get(key)
-            if known is not None:
-                self._kept.move_to_end(key)
-        wanted = token or (changes.state if changes is not None else "")
-        if known is not None and known.token == wanted and token is not None:
-            return known
-        if known is None and connection.execute(_LONG, (series, _MIN_POINTS)).fetchone() is None:
-            return None
-        if known is None and token is not None:
-            known = self._load(key, token)
-            if known is not None:
-                return self._keep(key, known)
-        rollup = self._renewed(connection, series, known, wanted, changes, on_progress)
-        if token is not None:
-            self._stored.put([KeptRow(key, token, pack_columns(rollup.levels[0].columns()))])
-        return self._keep(key, rollup)
+        with nullcontext() if token is None else self._building[hash(key) % _LOCKS]:
+            if on_progress is not None:
+                on_progress()  # another caller may have taken long
+            with self._lock:
+                known = self._kept.get(key)
+                if known is not None:
+                    self._kept.move_to_end(key)
+            wanted = token or (changes.state if changes is not None else "")
+            if known is not None and known.token == wanted and token is not None:
+                return known
+            if known is None and connection.execute(_LONG, (series, _MIN_POINTS)).fetchone() is None:
+                return None
+            if known is None and token is not None:
+                known = self._load(key, token)
+                if known is not None:
+                    return self._keep(key, known)
+            rollup = self._renewed(connection, series, known, wanted, changes, on_progress)
+            if token is not None:
+                self._stored.put([KeptRow(key, token, pack_columns(rollup.levels[0].columns()))])
+            return self._keep(key, rollup)
 
     def forget(self, runs: Iterable[str]) -> None:
         """Remove what is kept about the files of these runs."""
