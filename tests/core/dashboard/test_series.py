@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import time
 from datetime import datetime
 from typing import Any
 
@@ -318,3 +319,22 @@ def test_series_of_a_run_that_was_resumed_are_read_anew(api: Api) -> None:
         api.look()
         (series,) = frames(api.post(_SERIES, {"runs": ["r"], "paths": ["loss"], "points": 500}, accept=BINARY))
         assert series["n"] == value
+
+
+@pytest.mark.parametrize("axis", ["time", "wall"])
+def test_a_step_that_is_logged_once_more_stands_once_by_time(api: Api, axis: str) -> None:
+    """By time, a point that takes the place of an older one leaves that place, and the points between stay single."""
+    body = {"runs": ["r"], "paths": ["y"], "points": 5000, "x": axis}
+    with goodseed.Run(project="p", run_id="r", storage="local") as run:
+        for step in range(30):
+            run.log_metrics({"y": float(step)}, step=step)
+            time.sleep(0.003)  # each point has a time of its own
+        run.flush()
+        (first,) = api.post(_SERIES, body)["series"]
+        run.log_metrics({"y": -1.0}, step=10)
+        run.flush()
+        (later,) = api.post(_SERIES, {**body, "since": {"r/y": first["cursor"]}})["series"]
+        (whole,) = api.post(_SERIES, body)["series"]
+
+    known = [point for point in zip(first["x"], first["last"], strict=True) if point[0] < (later["from"] or 0)]
+    assert [*known, *zip(later["x"], later["last"], strict=True)] == list(zip(whole["x"], whole["last"], strict=True))

@@ -153,7 +153,10 @@ def _rest(
         before = connection.execute(_BEFORE, (series, start, *first)).fetchone()
     if before is None or (first is not None and before[1] > first[0]):
         return None
-    (step, time), end = before, before[1] + 1e-6 if first is None else (before[1] + first[0]) / 2
+    step, time = before
     rest = bounds._replace(step_low=math.nextafter(step, math.inf))
     window = read_window(connection, series, None, points, rest, by_time=True)
-    return None if window.x_first and window.x_first[0] <= time else (window, end)
+    if not window.x_first:
+        return window, time + 1e-6
+    # The first step need not have the first time: it may have been logged once more.
+    return None if window.x_first[0] <= time else (window, (time + window.x_first[0]) / 2)
