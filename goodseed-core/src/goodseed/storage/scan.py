@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import InvalidValueError
 from goodseed.paths import INBOX_SUFFIX, LOCK_SUFFIX, RUN_SUFFIX, check_run_id
-from goodseed.storage.cache.token import LOG_SUFFIX, state_of
+from goodseed.storage.cache.token import LOG_SUFFIX, SETTLED_NS, state_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["FoundRun", "Scan", "Scanner", "scan"]
 
 _RUNS: Final = "runs"
-_SETTLED_NS: Final = 2_000_000_000  # the coarsest times of a directory are that coarse
 _WHOLE_SECONDS: Final = 30.0  # between two looks at each file: one that was written over in place shows in no directory
 _WHOLE_SHARE: Final = 0.005  # of the time may go into those
 
@@ -185,7 +184,7 @@ def _time_of(directory: str) -> tuple[int, int] | None:
         found = os.stat(directory)
     except OSError:
         return None
-    is_settled = time.time_ns() - found.st_mtime_ns > _SETTLED_NS
+    is_settled = time.time_ns() - found.st_mtime_ns > SETTLED_NS
     return (found.st_mtime_ns, found.st_ino) if is_settled else None
 
 

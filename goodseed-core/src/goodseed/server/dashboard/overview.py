@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from goodseed.server.routes import Request, Store
     from goodseed.storage.catalog import ProjectSummary
 
-__all__ = ["get_attributes", "get_hardware", "list_projects", "words_in"]
+__all__ = ["LAST_CHARACTER", "get_attributes", "get_hardware", "list_projects", "words_in"]
 
 _DAYS: Final = 30
 _DAY_SECONDS: Final = 86_400
 _MAX_LIMIT: Final = 1_000
-_LAST_CHARACTER: Final = "\U0010ffff"  # no path goes on with it
+LAST_CHARACTER: Final = "\U0010ffff"  # no path goes on with it
 _MAX_HARDWARE_RUNS: Final = 500
 _SAMPLE: Final = 5
 _SAMPLE_CHARACTERS: Final = 200
@@ -80,7 +80,7 @@ def get_attributes(store: Store, request: Request) -> Answer:
     with project.lock:
         rows = _attributes(store, project, kind)
         start = bisect_left(rows, (prefix,))
-        stop = bisect_left(rows, (prefix + _LAST_CHARACTER,))
+        stop = bisect_left(rows, (prefix + LAST_CHARACTER,))
         if words:
             rows = [row for row in rows[start:stop] if all(word in row[0].lower() for word in words)]
             start, stop = 0, len(rows)

@@ -11,11 +11,11 @@ from goodseed.paths import INBOX_SUFFIX, LOCK_SUFFIX
 if TYPE_CHECKING:
     from goodseed.paths import RunFiles
 
-__all__ = ["LOG_SUFFIX", "FileState", "file_token", "rest_token", "state_of"]
+__all__ = ["LOG_SUFFIX", "SETTLED_NS", "FileState", "file_token", "rest_token", "state_of"]
 
 LOG_SUFFIX: Final = "-wal"
 # A file may change again within the resolution of its time, two seconds on the coarsest of file systems.
-_SETTLED_NS: Final = 2_000_000_000
+SETTLED_NS: Final = 2_000_000_000
 
 
 class FileState(NamedTuple):
@@ -61,7 +61,7 @@ def state_of(
     if inbox is not None:  # it changes, and the file does not, where there is no room to store it
         is_at_rest = False
         token += f"{INBOX_SUFFIX} {inbox.st_mtime_ns}"
-    return FileState(token, now_ns - changed_ns > _SETTLED_NS, is_at_rest)
+    return FileState(token, now_ns - changed_ns > SETTLED_NS, is_at_rest)
 
 
 def rest_token(files: RunFiles) -> str | None:

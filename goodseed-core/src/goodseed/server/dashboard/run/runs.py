@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.paths import run_files
 from goodseed.server.dashboard.fields import Fields, boolean, limit_of
-from goodseed.server.dashboard.overview import words_in
+from goodseed.server.dashboard.overview import LAST_CHARACTER, words_in
 from goodseed.server.dashboard.project.column_values import decoded, plain_value
 from goodseed.server.dashboard.project.entry import basic_values
 from goodseed.server.dashboard.run.source import git_facts
@@ -30,7 +30,6 @@ __all__ = ["describe", "diff_runs", "get_config", "get_run", "get_series_list"]
 
 _MAX_LIMIT: Final = 5_000
 _MAX_DIFF_RUNS: Final = 50
-_LAST_CHARACTER: Final = "\U0010ffff"  # no path goes on with it
 _MAX_DIFF_PATHS: Final = 20_000
 _SHOWN_CHARACTERS: Final = 10_000
 _COMPARED_CHARACTERS: Final = 2_000
@@ -204,7 +203,7 @@ def _series_page(
     """How many series of a kind there are, and path and number of the next ones behind a cursor, by path."""
     path, _, page_type = after.rpartition(" ")
     is_behind = ">" if kind.page_type <= page_type else ">="
-    bounds = (prefix, prefix + _LAST_CHARACTER)
+    bounds = (prefix, prefix + LAST_CHARACTER)
     within = f"FROM {kind.series_table} WHERE path >= ? AND path < ?"
     if not words:
         (count,) = reader.rows(f"SELECT count(*) {within}", *bounds)[0]
