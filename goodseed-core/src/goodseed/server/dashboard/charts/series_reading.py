@@ -158,5 +158,6 @@ def _rest(
     window = read_window(connection, series, None, points, rest, by_time=True)
     if not window.x_first:
         return window, time + 1e-6
-    # The first step need not have the first time: it may have been logged once more.
-    return None if window.x_first[0] <= time else (window, (time + window.x_first[0]) / 2)
+    # Right behind the last point that stays: where one that was logged once more stood before is not known.
+    end = min(time + 1e-6, (time + window.x_first[0]) / 2)
+    return None if window.x_first[0] <= time else (window, end)
