@@ -15,7 +15,7 @@ from workloads import names, random_rows
 if TYPE_CHECKING:
     from targets import Target
 
-__all__ = ["log_for_caller", "log_to_the_end", "work"]
+__all__ = ["log_columns", "log_for_caller", "log_to_the_end", "work"]
 
 
 def _open(opener: str, directory: str) -> Target:
@@ -71,6 +71,22 @@ def _times(nanoseconds: Sequence[float]) -> Result:
         return others[math.ceil(part * len(others)) - 1]
 
     return {"first": first, "p50": at(0.5), "p99": at(0.99), "max": others[-1]}
+
+
+def log_columns(directory: str, points: int) -> Result:
+    """How long it takes until the columns of one series, arrays of doubles, are on disk and the run is closed."""
+    from array import array
+
+    from targets import open_run
+
+    steps, values = array("d", range(points)), array("d", random_rows(1, points)[0])
+    run = open_run(directory)
+    _settle()
+    started = time.perf_counter()
+    run.log_points("train/loss", steps, values)
+    run.close()
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "points": points, "rate": points / seconds}
 
 
 def log_to_the_end(directory: str, opener: str, calls: int, width: int, seconds: float = math.inf) -> Result:

@@ -14,6 +14,7 @@ from workloads import WORKLOADS, Workload, random_rows
 
 __all__ = ["report_end_to_end", "store_raw"]
 
+_COLUMN_POINTS = 2_000_000
 _PEER_SECONDS = 5.0
 _PEER_ROUNDS = 3  # each takes seconds
 _SPECIFIED_TABLE = """
@@ -82,6 +83,22 @@ def report_end_to_end(rounds: int, peers: Sequence[Peer]) -> None:
             if any("*" in row[0] for row in rows)
             else "",
         )
+    _report_columns(rounds)
+
+
+def _report_columns(rounds: int) -> None:
+    """Print a table of ``log_points``, beside raw SQLite in as many statements of one row."""
+    jobs = {
+        "ours": partial(in_process, "calls:log_columns", points=_COLUMN_POINTS),
+        "raw": partial(in_process, "end_to_end:store_raw", calls=_COLUMN_POINTS, width=1),
+    }
+    ours, raw = in_turns(jobs, rounds).values()
+    rows = [
+        ["goodseed, log_points", figure(median(ours, "rate")), ""],
+        ["raw executemany", figure(median(raw, "rate")), f"{figure(ratio(ours, raw, 'rate'))} ×"],
+    ]
+    columns = ["", "points a second", "goodseed is faster by"]
+    table(f"End to end, columns of {_COLUMN_POINTS:,} points of one metric", columns, rows, "")
 
 
 def _peer_row(peer: Peer, workload: Workload, rounds: int, bound: str) -> list[str]:

@@ -67,7 +67,7 @@ ORDER = {
         ["manager"],
     ],
     "goodseed.run": [
-        ["__init__", "process_end", "source", "encoding", "run_plugins"],
+        ["__init__", "process_end", "source", "encoding", "point_columns", "run_plugins"],
         ["backends"],
         ["opening"],
         ["notices", "recorder"],

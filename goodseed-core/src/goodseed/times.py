@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import re
 from datetime import datetime, timedelta, timezone
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.errors import InvalidTypeError, InvalidValueError
 
-__all__ = ["as_utc", "now_text", "parse_time", "time_argument", "utc_text"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
+__all__ = ["as_utc", "now_text", "parse_time", "seconds_argument", "seconds_arguments", "time_argument", "utc_text"]
+
+_FIRST_SECOND: Final = datetime(1, 1, 2, tzinfo=timezone.utc).timestamp()  # a day less: zones are up to a day apart
+_LAST_SECOND: Final = datetime(9999, 12, 30, tzinfo=timezone.utc).timestamp()
+_TIME_DTYPES: Final = ("m", "M")  # numpy's times have a float, of units that nobody sees
+_MILLISECONDS_FROM: Final = 1e11  # as seconds, the year 5138
 _USUAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
@@ -67,6 +76,55 @@ def time_argument(argument: str, value: object) -> str:
         raise InvalidValueError(
             f"Invalid {argument} {value!r:.60}: it must be an ISO 8601 time. Use one such as 2026-01-31T12:00:00+01:00."
         ) from None
+
+
+def seconds_argument(argument: str, value: object) -> float:
+    """The seconds since the epoch of a time that a caller gives; a ``datetime`` without a zone is in this machine's.
+
+    Args:
+        argument: Its name, for the message.
+        value: A ``datetime``, or a number of seconds.
+
+    Raises:
+        InvalidTypeError, InvalidValueError: It is neither, or in no year from 1 to 9999.
+    """
+    seconds = math.nan
+    if isinstance(value, datetime):
+        with contextlib.suppress(ValueError, OverflowError, OSError):
+            seconds = value.timestamp()
+    elif not hasattr(value, "__float__") or isinstance(value, bool) or _dtype_kind(value) in _TIME_DTYPES:
+        raise InvalidTypeError(
+            f"{argument} must be a datetime or seconds since the epoch, not {value!r:.60}. "
+            "Use datetime.fromisoformat(text) for a text, and pandas.Timestamp(value) for a datetime64."
+        )
+    else:
+        try:
+            seconds = float(value)
+        except (ValueError, TypeError, OverflowError):
+            raise InvalidTypeError(f"{argument} must be a datetime or a number, not {value!r:.60}.") from None
+        if abs(seconds) >= _MILLISECONDS_FROM and _FIRST_SECOND <= seconds / 1000 <= _LAST_SECOND:
+            raise InvalidValueError(
+                f"Invalid {argument} {value!r:.60}: it must be in seconds, and looks like milliseconds. "
+                "Divide it by 1000."
+            )
+    if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
+        raise InvalidValueError(f"Invalid {argument} {value!r:.60}: it must be in a year from 1 to 9999.")
+    return seconds
+
+
+def _dtype_kind(value: object) -> str:
+    return str(getattr(getattr(value, "dtype", None), "kind", ""))
+
+
+def seconds_arguments(argument: str, values: Sequence[Any]) -> Sequence[float]:
+    """`seconds_argument` of each of ``values``."""
+    if set(map(type, values)) <= {float, int} and all(map(_is_usual, values)):
+        return values
+    return [seconds_argument(argument, value) for value in values]
+
+
+def _is_usual(seconds: float) -> bool:
+    return _FIRST_SECOND <= seconds < _MILLISECONDS_FROM
 
 
 def _is_utc(text: str, time: datetime) -> bool:

@@ -15,6 +15,7 @@ from goodseed.plugins import call_first
 __all__ = [
     "MAX_EXACT_INTEGER",
     "NON_FINITE",
+    "STEP_REQUIRED",
     "ConfigValue",
     "as_json_number",
     "as_number",
@@ -35,6 +36,16 @@ MAX_EXACT_INTEGER: Final = 2**53
 # The words for the numbers that JSON does not have, wherever we write or read them.
 NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _NOT_NUMBERS: Final = "cUSmMV"  # kinds of dtype that float() would take apart: complex numbers, texts, times
+
+
+class _Required:
+    """What an argument is that was not given, although it has to be."""
+
+    def __repr__(self) -> str:
+        return "<required>"
+
+
+STEP_REQUIRED: Final[Any] = _Required()
 
 
 def as_number(path: str, value: object) -> float:
@@ -103,9 +114,14 @@ def as_step(step: object) -> float:
     """Return ``step`` as the float under which a point is stored.
 
     Raises:
-        InvalidTypeError: It is no number.
+        InvalidTypeError: It is no number, or `STEP_REQUIRED`.
         InvalidValueError: It is not finite, or an integer that no float holds exactly: two steps would become one.
     """
+    if step is STEP_REQUIRED or step is None:
+        raise InvalidTypeError(
+            "step is missing: every point has one, such as step=epoch. "
+            "In a loop without a counter: for step, batch in enumerate(batches)."
+        )
     try:
         is_boolean = isinstance(step, bool) or getattr(getattr(step, "dtype", None), "kind", None) == "b"
         scalar = None if is_boolean else _scalar(step)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from goodseed.errors import DisabledError, ReadOnlyError
 from goodseed.storage.writing.writer import CloseReport, RunWriter
 from goodseed.terminal import Progress
+from goodseed.values import STEP_REQUIRED, as_step
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
@@ -34,7 +36,7 @@ class RunEnd(NamedTuple):
 
 
 class Backend(Protocol):
-    """What a `goodseed.Run` calls. The first five are on the path of every log call: they are called directly."""
+    """What a `goodseed.Run` calls. The first are on the path of every log call: they are called directly."""
 
     @property
     def log_metrics(self) -> Callable[[Mapping[str, float], float], None]:
@@ -47,6 +49,10 @@ class Backend(Protocol):
     @property
     def add_metrics(self) -> Callable[[Mapping[str, float], float, float | None], None]:
         """Take numbers by path, a step, and the time in seconds (None for now)."""
+
+    @property
+    def add_column(self) -> Callable[[str, array[float], array[float], array[float] | float | None], None]:
+        """Take a path, steps and values of a metric, and their times, or one time for all (None for now)."""
 
     @property
     def add_value(self) -> Callable[[Kind, str, StoredValue, float, float | None], None]:
@@ -102,6 +108,7 @@ class WriterBackend:
         self.log_metrics: Final = inbox.log_metrics
         self.log_number: Final = inbox.log_number
         self.add_metrics: Final = inbox.add_metrics
+        self.add_column: Final = inbox.add_column
         self.add_value: Final = inbox.add_value
         self.add_texts: Final = inbox.add_texts
         self.add_configs: Final = inbox.add_configs
@@ -200,7 +207,7 @@ class ReadOnlyBackend(_Silent):
         def refuse(*_: object, **__: object) -> None:
             raise ReadOnlyError(reason)
 
-        self.log_metrics = self.log_number = self.add_metrics = refuse
+        self.log_metrics = self.log_number = self.add_metrics = self.add_column = refuse
         self.add_value = self.add_texts = self.add_configs = refuse
 
     def source(self) -> Source:
@@ -212,10 +219,11 @@ class DisabledBackend(_Silent):
     """A run that takes everything and keeps nothing."""
 
     def __init__(self) -> None:
-        def ignore(*_: object) -> None:
-            return
+        def ignore(*given: object) -> None:
+            if any(argument is STEP_REQUIRED for argument in given):
+                as_step(STEP_REQUIRED)  # raises, as it does where something is stored
 
-        self.log_metrics = self.log_number = self.add_metrics = ignore
+        self.log_metrics = self.log_number = self.add_metrics = self.add_column = ignore
         self.add_value = self.add_texts = self.add_configs = ignore
 
     def source(self) -> Source:

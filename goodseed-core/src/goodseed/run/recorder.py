@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Mapping
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import GoodseedError, InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.run.encoding import Encoder
+from goodseed.run.point_columns import point_columns
 from goodseed.run.process_end.ending import open_runs
 from goodseed.storage.kinds import TEXTS
 from goodseed.storage.string_sets import ADDED, REMOVED
@@ -121,6 +124,19 @@ class Recorder:
         stored = {path: self._encoder.value(kind, path, value) for path, value in values.items()}
         for path, content in stored.items():
             self.backend.add_value(kind, path, content, step, at_seconds)
+
+    def add_points(
+        self, path: str, steps: Iterable[float], values: Iterable[object], timestamps: Iterable[object] | None
+    ) -> None:
+        """Add many points to one series; see `goodseed.Run.log_points`."""
+        points = point_columns(path, steps, values, timestamps)
+        times = points.times
+        if isinstance(points.values, list):
+            texts = [self._encoder.text(path, value) for value in points.values]
+            moments = repeat(time.time()) if times is None else times
+            self.backend.add_texts(path, zip(points.steps, texts, moments, strict=False))
+        elif points.steps:
+            self.backend.add_column(path, points.steps, points.values, times)
 
     def add_row(
         self, numbers: Mapping[str, float], texts: Mapping[str, object], step: float, at_seconds: float | None

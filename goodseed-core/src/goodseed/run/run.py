@@ -12,6 +12,7 @@ from goodseed.run.opening.pickling import PickledRun, held_run, opened_elsewhere
 from goodseed.run.opening.request import resolve
 from goodseed.run.session import RunSession
 from goodseed.run.writing import RunWriting
+from goodseed.times import parse_time, time_argument
 
 if TYPE_CHECKING:
     import os
@@ -223,7 +224,9 @@ class Run(RunWriting):
         """
         return self._session.wait(check_seconds("timeout", timeout))
 
-    def close(self, status: str = "finished", timeout: float | None = None) -> None:
+    def close(
+        self, status: str = "finished", timeout: float | None = None, closed_at: str | datetime | None = None
+    ) -> None:
         """Store everything, write the status, and leave one file. The second call does nothing.
 
         With ``storage="cloud"``, the rest is uploaded first. What can't be uploaded stays in the run file, and a line
@@ -233,13 +236,21 @@ class Run(RunWriting):
             status: ``"finished"`` or ``"failed"``.
             timeout: Stop the upload after that many seconds; None stops it after 20 s without progress, or 3 s if
                 the run has failed.
+            closed_at: When an imported run ended, as ``created_at`` of `Run` says when it began; None for now.
 
         Raises:
-            InvalidTypeError, InvalidValueError: ``status`` or ``timeout`` is invalid.
+            InvalidTypeError, InvalidValueError: An argument is invalid, and the run stays open.
         """
         if status not in _STATUSES:
             raise InvalidValueError(f"status must be 'finished' or 'failed', not {status!r}.")
-        self._session.close(status, is_patient=True, timeout=check_seconds("timeout", timeout))
+        seconds = check_seconds("timeout", timeout)
+        ended = None if closed_at is None else time_argument("closed_at", closed_at)
+        if ended is not None and parse_time(ended) < parse_time(self._session.opened.created_at):
+            raise InvalidValueError(
+                f"closed_at {ended} is before the run was created: give the time at which an imported run began as "
+                "goodseed.Run(created_at=…)."
+            )
+        self._session.close(status, is_patient=True, timeout=seconds, closed_at=ended)
 
     def __enter__(self) -> Run:  # noqa: PYI034 - typing.Self came with Python 3.11
         return self

@@ -117,8 +117,13 @@ class RunSession(Recorder):
 
     # -- the end --------------------------------------------------------------------------------------------------
 
-    def close(self, status: str, *, is_patient: bool, timeout: float | None = None) -> None:
-        """Store everything, write the status, and leave one file; the second call does nothing."""
+    def close(
+        self, status: str, *, is_patient: bool, timeout: float | None = None, closed_at: str | None = None
+    ) -> None:
+        """Store everything, write the status, and leave one file; the second call does nothing.
+
+        ``closed_at`` is the ISO 8601 time at which an imported run ended; None is now.
+        """
         if self._is_foreign or not self.is_written:
             self.is_closed = True
             return
@@ -129,7 +134,7 @@ class RunSession(Recorder):
         with self._lock:
             was_closed = self._end is not None
             if not was_closed:
-                self._end = self._end_of(status)
+                self._end = self._end_of(status, closed_at or now_text())
             self.is_closed = True
         if not was_closed:
             self._finish_close(is_patient=is_patient, timeout=timeout)
@@ -177,8 +182,7 @@ class RunSession(Recorder):
         if self.companions is not None:
             self.companions.after_fork_in_child()
 
-    def _end_of(self, status: str) -> RunEnd:
-        closed_at = now_text()
+    def _end_of(self, status: str, closed_at: str) -> RunEnd:
         rows = [("sys/state", "str", status, closed_at), ("sys/closed_time", "datetime", closed_at, closed_at)]
         if self._noted is not None and self._noted.status == status:
             rows.append(("sys/end_reason", "str", self._encoder.text("sys/end_reason", self._noted.reason), closed_at))

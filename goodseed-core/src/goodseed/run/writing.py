@@ -11,10 +11,13 @@ from goodseed.config_values import config_leaves, config_value
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
 from goodseed.run.data import RunData
-from goodseed.storage.kinds import TEXTS
+from goodseed.storage.kinds import NUMBERS, TEXTS
+from goodseed.times import seconds_argument
+from goodseed.values import STEP_REQUIRED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from goodseed.run.session import RunSession
 
@@ -62,22 +65,28 @@ class Field:
     def __reduce__(self) -> tuple[object, ...]:
         return operator.getitem, (self._run, self._path)
 
-    def log(self, value: float | str, *, step: float) -> None:
+    def log(
+        self, value: float | str, *, step: float = STEP_REQUIRED, timestamp: datetime | float | None = None
+    ) -> None:
         """Add a point to the series of this path: a number to a metric, a string to a string series.
 
         Args:
             value: A number (whatever is a scalar and has ``__float__``) or a string.
-            step: Where in the series; a point that is there already is replaced.
+            step: Where in the series; it must be given. A point that is there already is replaced.
+            timestamp: When the value was made; see `Run.log_metrics`.
 
         Raises:
-            InvalidTypeError: The value is neither, or the step is no number.
-            InvalidValueError: The step is not finite, or an integer that no float holds exactly.
+            InvalidTypeError: The value is neither, the step is missing or no number, or the timestamp is no time.
+            InvalidValueError: The step is not finite, or an integer that no float holds exactly, or the timestamp is
+                in no year from 1 to 9999.
             RunClosedError: The run is closed.
         """
         if isinstance(value, str):
-            self._run.log_strings({self._path: value}, step)
-        else:
+            self._run.log_strings({self._path: value}, step, timestamp)
+        elif timestamp is None:
             self._log_number(self._path, value, step)
+        else:
+            self._run.log_metrics({self._path: value}, step, timestamp)
 
     def add(self, values: str | Iterable[str]) -> None:
         """Add one string or several to the set of strings at this path, as in ``run["sys/tags"].add("baseline")``.
@@ -104,36 +113,78 @@ class RunWriting(RunData):
         self._log_metrics: Final = session.backend.log_metrics  # the path of every call: nothing stands between
         self._fields: Final[dict[str, Field]] = {}
 
-    def log_metrics(self, data: Mapping[str, float], step: float) -> None:
+    def log_metrics(
+        self, data: Mapping[str, float], step: float = STEP_REQUIRED, timestamp: datetime | float | None = None
+    ) -> None:
         """Add one point to each of several metrics.
 
         Args:
             data: Numbers by path: whatever is a scalar and has ``__float__`` (Python's and numpy's numbers, 0-d arrays
                 and tensors). NaN and infinities are stored as they are.
-            step: Integer or float; a point that is there already at this step is replaced.
+            step: Integer or float; it must be given. A point that is there already at this step is replaced.
+            timestamp: When the values were made: a ``datetime`` (one without a zone is in this machine's) or seconds
+                since the epoch, kept to the millisecond; None for now.
 
         Raises:
-            InvalidTypeError: A value is no number; nothing of the call is stored.
-            InvalidValueError: A path is invalid, or the step is not finite, or an integer that no float holds exactly.
+            InvalidTypeError: A value is no number, the step is missing, or the timestamp is no time; nothing of the
+                call is stored.
+            InvalidValueError: A path is invalid, the step is not finite, or an integer that no float holds exactly, or
+                the timestamp is in no year from 1 to 9999.
             RunClosedError: The run is closed.
-        """
-        self._log_metrics(data, step)
 
-    def log_strings(self, data: Mapping[str, object], step: float) -> None:
+        Examples:
+            >>> run.log_metrics({"train/loss": 0.3, "train/accuracy": 0.9}, step=100)
+            >>> run.log_metrics({"train/loss": 0.3}, step=100, timestamp=datetime(2026, 1, 31, 12))
+        """
+        if timestamp is None:
+            self._log_metrics(data, step)
+        else:
+            self._session.log_values(NUMBERS, data, step, at_seconds=seconds_argument("timestamp", timestamp))
+
+    def log_strings(
+        self, data: Mapping[str, object], step: float = STEP_REQUIRED, timestamp: datetime | float | None = None
+    ) -> None:
         """Add one point to each of several string series; values become strings.
 
         Args:
             data: Texts by path.
-            step: Integer or float; a point that is there already at this step is replaced.
+            step: Integer or float; it must be given. A point that is there already at this step is replaced.
+            timestamp: When the texts were made; see `log_metrics`.
 
         Raises:
-            InvalidTypeError: ``data`` is no mapping, or the step is no number.
-            InvalidValueError: Invalid path or step.
+            InvalidTypeError: ``data`` is no mapping, the step is missing or no number, or the timestamp is no time.
+            InvalidValueError: Invalid path, step or timestamp.
             RunClosedError: The run is closed.
         """
-        self._session.log_values(TEXTS, data, step)
+        at_seconds = None if timestamp is None else seconds_argument("timestamp", timestamp)
+        self._session.log_values(TEXTS, data, step, at_seconds=at_seconds)
 
-    def log_string_series(self, data: Mapping[str, object], step: float) -> None:
+    def log_points(
+        self,
+        path: str,
+        steps: Iterable[float],
+        values: Iterable[float] | Iterable[str],
+        timestamps: Iterable[datetime | float] | None = None,
+    ) -> None:
+        """Add many points to one series at once, faster than one by one: for importers, and after a training.
+
+        Args:
+            path: The series: a metric where the values are numbers, a string series where all of them are strings.
+            steps: As for `log_metrics`: a list, or an array of one dimension.
+            values: As many numbers or strings.
+            timestamps: When each was made, as for `log_metrics`; None for now.
+
+        Raises:
+            InvalidTypeError: Something is no column, or an item has the wrong type; nothing of the call is stored.
+            InvalidValueError: The path is invalid, the columns differ in length, or a step or a timestamp is invalid.
+            RunClosedError: The run is closed.
+
+        Examples:
+            >>> run.log_points("val/loss", steps=[100, 200, 300], values=[0.9, 0.5, 0.4])
+        """
+        self._session.add_points(check_attribute_path(path), steps, values, timestamps)
+
+    def log_string_series(self, data: Mapping[str, object], step: float = STEP_REQUIRED) -> None:
         """Old name of `log_strings`."""
         warnings.warn("log_string_series is now log_strings.", DeprecationWarning, stacklevel=2)
         self.log_strings(data, step)

@@ -36,7 +36,7 @@ __all__ = [
 StoredValue: TypeAlias = "float | str | bytes | None"
 _NAME: Final = re.compile("[a-z][a-z0-9_]*")
 _RECORDS: Final = range(4, 16)  # what an inbox record has room for, but for the layouts of its own
-_TAKEN_RECORDS: Final = (5,)
+_TAKEN_RECORDS: Final = (5, 6)
 _SHOWN_CHARACTERS: Final = 200
 _SQL_TYPES: Final = {float: "REAL", str: "TEXT NOT NULL", bytes: "BLOB NOT NULL"}
 
@@ -61,8 +61,8 @@ class Kind:
         code: Its number in the hub's database, for ever.
         form: How a value is stored: as ``float`` (NULL stands for NaN), ``str`` or ``bytes``.
         column: The column of its values.
-        record: The number of its records in the inbox, from 4 to 15; 5 is taken. Points of `NUMBERS` come in records of
-            another layout, and have none.
+        record: The number of its records in the inbox, from 4 to 15; 5 and 6 are taken. Points of `NUMBERS` come in
+            records of another layout, and have none.
         field: The field of a point's value in the JSON that is sent.
         endpoint: The last part of the address from which the remote's points are read.
         row_field: The field of a point's value for a plugin's destination.
@@ -239,7 +239,7 @@ def register(kind: Kind) -> None:
     if kind is not NUMBERS and (kind.record not in _RECORDS or kind.record in _TAKEN_RECORDS):
         raise InvalidValueError(
             f"Invalid record number {kind.record} of the kind {kind.name!r}: use one from {_RECORDS.start} to "
-            f"{_RECORDS.stop - 1} that is not {_TAKEN_RECORDS[0]}."
+            f"{_RECORDS.stop - 1} that is none of {_TAKEN_RECORDS}."
         )
     for other in kinds():
         for attribute in _OWN:

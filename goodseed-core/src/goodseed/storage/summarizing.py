@@ -98,7 +98,8 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
     modified_seconds = seconds_of(modified_at, file_seconds)
     created_seconds = seconds_of(created_at, modified_seconds)
     started, earlier = started_seconds(meta, modified_seconds), earlier_seconds(meta)
-    ended = max(modified_seconds, heard) if state == "crashed" else modified_seconds
+    closed_seconds = seconds_of(closed_at, modified_seconds)  # either may be an imported run's own time
+    ended = max(modified_seconds, heard) if state == "crashed" else min(modified_seconds, closed_seconds)
     return RunSummary(
         path=str(files.database),
         run_id=files.database.name.removesuffix(RUN_SUFFIX),

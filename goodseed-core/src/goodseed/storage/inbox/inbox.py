@@ -20,6 +20,7 @@ from goodseed.storage.inbox.records import (
     MAX_RECORD_BYTES,
     POINT_WORD,
     Shape,
+    column_records,
     config_record,
     crc32,
     pack_point,
@@ -32,6 +33,7 @@ from goodseed.storage.kinds import TEXTS
 from goodseed.values import as_number, as_step
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
@@ -131,6 +133,15 @@ class Inbox(SegmentChain):
             alone = self._number_of(path)
             if alone:
                 self.append(pack_point(POINT_WORD, alone, time, step, number, time, step, number))
+
+    def add_column(
+        self, path: str, steps: array[float], values: array[float], times: array[float] | float | None
+    ) -> None:
+        """Accept many points of one metric, at these times or at one for all (None for now); all is checked already."""
+        alone = self._number_of(path)
+        if alone:
+            for record in column_records(alone, steps, values, now() if times is None else times):
+                self.append(record)
 
     def add_value(self, kind: Kind, path: str, stored: StoredValue, step: float, at_seconds: float | None) -> None:
         """Accept one point of a series of any kind but `NUMBERS`, as it is stored; all is checked already."""

@@ -12,11 +12,13 @@ POINT     shape, then time, step, value **twice**: the second copy proves that t
 ROW       crc32, shape, time, step, one value for each path of the shape
 SHAPE     crc32, shape, then the paths as a JSON array
 VALUE     crc32, length of the path, time, step, the path in UTF-8, and a text in UTF-8 or bytes
+COLUMN    crc32, shape, count, time, then so many steps, so many values, and so many times unless all are the first
 CONFIGS   crc32, then a JSON array of [path, type tag, value, time of the change]
 ========  ==========================================================================================
 
 The crc32 covers all that follows it. VALUE has a number for each kind of series that has such points (`Kind.record`).
-Records are not packed by `goodseed.columns`: a log call has one point of each path, and affords one ``struct`` call.
+Records are not packed by `goodseed.columns`: a log call has one point of each path, and affords one ``struct`` call;
+columns of points are cheaper to copy than to pack.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from goodseed.storage.kinds import kinds
 from goodseed.storage.series import row_layout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from array import array
+    from collections.abc import Iterator, Mapping, Sequence
     from mmap import mmap
 
     from goodseed.storage.kinds import Kind, StoredValue
@@ -41,6 +44,7 @@ __all__ = [
     "MAX_RECORD_BYTES",
     "POINT_WORD",
     "Shape",
+    "column_records",
     "config_record",
     "first_time",
     "pack_point",
@@ -57,16 +61,19 @@ __all__ = [
 _logger: Final = logging.getLogger("goodseed")
 MAX_RECORD_BYTES: Final = (1 << 28) - 1
 _KIND_SHIFT: Final = 28
-_POINT, _ROW, _SHAPE, _CONFIGS = 1, 2, 3, 5
+_POINT, _ROW, _SHAPE, _CONFIGS, _COLUMN = 1, 2, 3, 5, 6
 
 _WORD: Final = struct.Struct("=Q")
 _POINT_RECORD: Final = struct.Struct("@QQ6d")
 _SEALED: Final = struct.Struct("=QI")  # word, crc32
 _SHAPE_HEAD: Final = struct.Struct("=Q")
 _VALUE_HEAD: Final = struct.Struct("=Idd")
+_COLUMN_HEAD: Final = struct.Struct("=QQd")
+_POINTS_A_RECORD: Final = 8_192
 _BODY: Final = _SEALED.size
 _TIME: Final = struct.Struct("=d")
-_TIME_PLACES: Final = {_POINT: 16, _ROW: _BODY + 8, _SHAPE: None, _CONFIGS: None}  # where in a record its time is
+# Where in a record its time is.
+_TIME_PLACES: Final = {_POINT: 16, _ROW: _BODY + 8, _SHAPE: None, _CONFIGS: None, _COLUMN: _BODY + 16}
 _VALUE_TIME_PLACE: Final = _BODY + 4
 _TIMED_BYTES: Final = 28
 
@@ -116,6 +123,20 @@ def value_record(kind: Kind, path: str, value: StoredValue, step: float, time: f
     return _sealed(kind.record, _VALUE_HEAD.pack(len(name), time, step) + name + content, high)
 
 
+def column_records(
+    number: int, steps: array[float], values: array[float], times: array[float] | float
+) -> Iterator[bytes]:
+    """Many points of the only series of a shape, in pieces; ``times`` may be one for all."""
+    for start in range(0, len(steps), _POINTS_A_RECORD):
+        columns = [column[start : start + _POINTS_A_RECORD] for column in (steps, values)]
+        first = times
+        if not isinstance(times, float):
+            columns.append(times[start : start + _POINTS_A_RECORD])
+            first = times[start]
+        head = _COLUMN_HEAD.pack(number, len(columns[0]), first)
+        yield _sealed(_COLUMN, b"".join([head, *columns]))
+
+
 def config_record(rows: Sequence[tuple[str, str, str, str]]) -> bytes:
     """Configs as (path, type tag, value, time of the change)."""
     return _sealed(_CONFIGS, _json(rows))
@@ -144,6 +165,9 @@ class Replayed(Protocol):
 
     def add_row(self, number: int, body: memoryview) -> bool:
         """One point in each series of a shape; False when the shape is unknown, or not of that width."""
+
+    def add_column(self, number: int, steps: list[float], values: list[float], times: list[float] | float) -> bool:
+        """Many points in the only series of a shape, perhaps all of one time; False when the shape is unknown."""
 
     def add_value(self, kind: Kind, path: str, value: StoredValue, step: float, time: float) -> None:
         """One point in a series of another kind than numbers."""
@@ -251,6 +275,10 @@ def _replay_sealed(kind: int, record: memoryview, batch: Replayed, kind_of_recor
     if kind == _CONFIGS:
         batch.add_configs(json.loads(bytes(body)))
         return True
+    if kind == _COLUMN:
+        number, count, time = _COLUMN_HEAD.unpack_from(body)
+        doubles: list[float] = body[_COLUMN_HEAD.size :].cast("d").tolist()  # type: ignore[assignment]
+        return batch.add_column(number, doubles[:count], doubles[count : 2 * count], doubles[2 * count :] or time)
     length, time, step = _VALUE_HEAD.unpack_from(body)
     path, content = str(body[_VALUE_HEAD.size :][:length], "utf-8"), body[_VALUE_HEAD.size + length :]
     series = kind_of_record.get(kind)
