@@ -55,6 +55,7 @@ ORDER = {
         ["schema"],
         ["series"],
         ["batch"],
+        ["history"],
         ["inbox", "outbox"],
         ["writing", "reader", "edits"],
         ["summarizing"],

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,22 @@ def test_cloud_scripts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     server.server_close()
 
     assert [("bold-falcon-k3x", "finished")] == server.rows("SELECT run_id, status FROM run")
+
+
+@pytest.mark.parametrize("page", ["resuming.md"])
+def test_commands_follow_their_script(page: str, tmp_path: Path) -> None:
+    """The commands of a page do what it says with the run that its script makes."""
+    environment = {**os.environ, "GOODSEED_HOME": str(tmp_path)}
+    scripts = [[sys.executable, "-c", script] for script in blocks(ROOT / "docs" / page, "python")]
+    lines = [line for block in blocks(ROOT / "docs" / page, "bash") for line in block.splitlines()]
+    commands = [[sys.executable, "-m", *shlex.split(line)] for line in lines]
+    results = [
+        subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120)
+        for command in [*scripts, *commands]
+    ]
+
+    assert commands
+    assert [0] * len(results) == [result.returncode for result in results], [result.stderr for result in results]
 
 
 def test_sessions_exist() -> None:

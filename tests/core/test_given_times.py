@@ -230,7 +230,7 @@ def test_many_points_at_once(home: Path) -> None:
         run.log_points("a", steps, steps * 2, steps + 1_000)
         run.log_points("a", [5.0], [-1.0])
     ((count, total, last),) = rows(
-        run, "SELECT count(*), sum(y), sum(y = 2 * step AND ts = step + 1000) FROM metric_points"
+        run, "SELECT count(*), sum(y), sum(y = 2 * step AND ts = step + 1000) FROM metric_points WHERE series_id = 1"
     )
 
     assert (30_001, 30_000 * 30_001 - 11, 30_000) == (count, total, last)

@@ -110,8 +110,12 @@ def reason_of(error: BaseException) -> str:
         return type(error).__name__
 
 
-def as_step(step: object) -> float:
+def as_step(step: object, argument: str = "step") -> float:
     """Return ``step`` as the float under which a point is stored.
+
+    Args:
+        step: What a caller gives.
+        argument: Its name, for the message.
 
     Raises:
         InvalidTypeError: It is no number, or `STEP_REQUIRED`.
@@ -119,7 +123,7 @@ def as_step(step: object) -> float:
     """
     if step is STEP_REQUIRED or step is None:
         raise InvalidTypeError(
-            "step is missing: every point has one, such as step=epoch. "
+            f"{argument} is missing: every point has one, such as step=epoch. "
             "In a loop without a counter: for step, batch in enumerate(batches)."
         )
     try:
@@ -128,18 +132,19 @@ def as_step(step: object) -> float:
         if scalar is not None:
             number = float(scalar)
     except OverflowError:
-        raise InvalidValueError(f"step is too large for a float: an integer of {_bits(step)} bits.") from None
+        raise InvalidValueError(f"{argument} is too large for a float: an integer of {_bits(step)} bits.") from None
     except Exception as error:  # whatever a foreign __float__ may raise
         raise InvalidTypeError(
-            f"step must be a number such as 10 or 2.5, not {describe(step)}: {reason_of(error)}"
+            f"{argument} must be a number such as 10 or 2.5, not {describe(step)}: {reason_of(error)}"
         ) from error
     if scalar is None:
-        raise InvalidTypeError(f"step must be a number such as 10 or 2.5, not {describe(step)}.")
+        raise InvalidTypeError(f"{argument} must be a number such as 10 or 2.5, not {describe(step)}.")
     if not math.isfinite(number):
-        raise InvalidValueError(f"step must be finite, not {number}.")
+        raise InvalidValueError(f"{argument} must be finite, not {number}.")
     if abs(number) >= MAX_EXACT_INTEGER and not isinstance(step, float) and _exact(step) != number:
         raise InvalidValueError(
-            f"step {step} is beyond 2**53 and no float holds it exactly: it would share a step with {int(number)}."
+            f"{argument} {step} is beyond 2**53 and no float holds it exactly: "
+            f"it would share a step with {int(number)}."
         )
     return number + 0.0  # -0.0 and 0.0 are one step
 

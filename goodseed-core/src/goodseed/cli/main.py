@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from goodseed import __version__
-from goodseed.cli import download, import_runs, list_plugins, list_runs, login, serve, upload
+from goodseed.cli import download, history, import_runs, list_plugins, list_runs, login, serve, upload
 from goodseed.cli.command import Command
 from goodseed.errors import GoodseedError
 from goodseed.plugins import call_each, report
@@ -23,6 +23,8 @@ __all__ = ["main"]
 _COMMANDS: Final[tuple[Command, ...]] = (
     serve.COMMAND,
     list_runs.COMMAND,
+    history.ATTEMPTS,
+    history.REWIND,
     upload.COMMAND,
     download.COMMAND,
     login.LOGIN,

@@ -14,7 +14,7 @@ from goodseed.masking import masked_command, masked_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["installed_packages", "job_facts", "machine_facts", "process_facts"]
+__all__ = ["installed_packages", "job_facts", "job_id", "machine_facts", "process_facts"]
 
 _MAX_COMMAND_CHARS: Final = 20_000
 # fmt: off
@@ -31,6 +31,10 @@ _JOB_VARIABLES: Final = (
     "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "OMP_NUM_THREADS",
 )
 # fmt: on
+_JOB_ID_VARIABLES: Final = (
+    *("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "COBALT_JOBID", "OAR_JOB_ID", "AWS_BATCH_JOB_ID"),
+    *("TRAINING_JOB_NAME", "RAY_JOB_ID", "CI_JOB_ID", "GITHUB_RUN_ID"),
+)
 
 
 def process_facts(environ: Mapping[str, str] | None = None) -> dict[str, object]:
@@ -55,6 +59,11 @@ def job_facts(environ: Mapping[str, str]) -> dict[str, object]:
         facts["environment/KUBERNETES"] = True
         facts.setdefault("environment/POD_NAME", environ.get("HOSTNAME", ""))
     return facts
+
+
+def job_id(environ: Mapping[str, str]) -> str | None:
+    """The id of the job in the cluster's queue; None outside of one."""
+    return next((environ[name] for name in _JOB_ID_VARIABLES if environ.get(name)), None)
 
 
 def machine_facts() -> dict[str, object]:

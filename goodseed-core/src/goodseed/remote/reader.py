@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from goodseed.errors import RemoteError, RunNotFoundError
 from goodseed.remote.client import split_project
 from goodseed.remote.messages import WantedRun
+from goodseed.storage.history.attempts import attempts_of, kept_series
 from goodseed.storage.kinds import NUMBERS
 from goodseed.values import number_of
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from goodseed.remote.client import Client
+    from goodseed.storage.history.attempts import Attempt
     from goodseed.storage.kinds import Kind, StoredValue
 
 __all__ = ["RemoteRun"]
@@ -79,6 +81,18 @@ class RemoteRun:
         for item in self.client.pages(self.remote_id, kind, path):
             with self._meaningful():
                 yield float(item["step"]), kind.from_json(item["value"]), _seconds(item)
+
+    def kept_points(self, path: str) -> list[dict[str, Any]]:
+        """What earlier attempts logged at ``path``, and is no longer the run's."""
+        return [
+            {"attempt": number, "step": step, "y": NUMBERS.from_stored(stored), "time": time}
+            for number, kept in kept_series(self.paths(NUMBERS), path)
+            for step, stored, time in self.points(NUMBERS, kept)
+        ]
+
+    def attempts(self) -> list[Attempt]:
+        """The attempts of the run, in their order."""
+        return attempts_of((row["path"], row["type_tag"], row["value"]) for row in self.configs())
 
     @contextlib.contextmanager
     def _meaningful(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
+from goodseed.storage.history.attempts import ATTEMPTS
 from goodseed.storage.kinds import NUMBERS, TEXTS
 from goodseed.values import as_step
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from goodseed.run.session import RunSession
+    from goodseed.storage.history.attempts import Attempt
 
 __all__ = ["RunData"]
 
@@ -36,10 +38,29 @@ class RunData:
             DisabledError: The run stores nothing.
             RemoteError: The run is on the remote, which is unreachable.
         """
-        return self._session.source().paths(NUMBERS)
+        return [path for path in self._session.source().paths(NUMBERS) if not path.startswith(ATTEMPTS)]
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """The lives of the run: one, and one more for each time it was resumed.
+
+        Each has ``number``, ``opened_at``, ``closed_at``, ``state``, ``host``, ``job_id``, ``commit``, ``first_step``,
+        ``last_step``, ``end_reason`` and ``rewound_to``; what is unknown is None. Times are ISO 8601 in UTC.
+
+        Raises:
+            DisabledError: The run stores nothing.
+            RemoteError: The run is on the remote, which is unreachable.
+        """
+        return self._session.source().attempts()
 
     def get_metric_data(
-        self, path: str, *, step_min: float | None = None, step_max: float | None = None, max_points: int | None = None
+        self,
+        path: str,
+        *,
+        step_min: float | None = None,
+        step_max: float | None = None,
+        max_points: int | None = None,
+        superseded: bool = False,
     ) -> dict[str, Any]:
         """One metric, by step.
 
@@ -48,11 +69,15 @@ class RunData:
             step_min: The first step wanted; may be infinite.
             step_max: The last step wanted; may be infinite.
             max_points: Where there are more points than that, give at most so many buckets instead.
+            superseded: Give what is no longer the run's, too: values that others have replaced at the same step, and
+                points beyond a rewind, as ``superseded``.
 
         Returns:
             ``path``, ``downsampled``, and ``raw_points`` (``step``, ``y``), or, when downsampled, ``buckets``
             (``step_first``, ``step_last``, ``count``, ``min``, ``max``, ``mean``, ``last``, ``non_finite``): exact over
-            the points of the bucket; ``min``, ``max`` and ``mean`` over the finite ones, None if there is none.
+            the points of the bucket; ``min``, ``max`` and ``mean`` over the finite ones, None if there is none. Each of
+            ``superseded`` has ``attempt`` (the number of the one that logged it), ``step``, ``y`` and ``time`` (seconds
+            since the epoch).
 
         Raises:
             InvalidValueError: ``max_points`` is below 1.
@@ -63,7 +88,11 @@ class RunData:
         low, high = _bound(step_min), _bound(step_max)
         source = self._session.source()
         data = source.metric_data(path, step_min=low, step_max=high, max_points=limit)
-        if data.get("raw_points") == []:
+        if superseded:
+            kept = source.kept_points(path)
+            steps = (-math.inf if low is None else low, math.inf if high is None else high)
+            data["superseded"] = [point for point in kept if steps[0] <= point["step"] <= steps[1]]
+        if data.get("raw_points") == [] and not data.get("superseded"):
             self._warn_if_unknown(path, "metric", partial(source.paths, NUMBERS))
         return data
 
@@ -74,7 +103,7 @@ class RunData:
             DisabledError: The run stores nothing.
             RemoteError: The run is on the remote, which is unreachable.
         """
-        return self._session.source().paths(TEXTS)
+        return [path for path in self._session.source().paths(TEXTS) if not path.startswith(ATTEMPTS)]
 
     def get_string_data(
         self, path: str, *, limit: int | None = None, offset: int | None = None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from goodseed.run.opening.request import Opened, Request
     from goodseed.storage.writing.writer import CloseReport
 
-__all__ = ["closing_line", "missing_key_line", "notice", "opening_line", "warn_of_loss"]
+__all__ = ["closing_line", "missing_key_line", "notice", "opening_line", "overwritten_line", "warn_of_loss"]
 
 _logger: Final = logging.getLogger("goodseed")
 _DEFAULT_PAGE: Final = "https://goodseed.ai"
@@ -37,6 +37,12 @@ def missing_key_line(request: Request, run_id: str) -> str:
 def closing_line(request: Request, opened: Opened, status: str) -> str:
     """How the run ended, and how to look at it."""
     return f"Closed run {opened.run_id} ({status}). To see it: {_view(request, opened)}"
+
+
+def overwritten_line(count: int) -> str:
+    """How many values were replaced, and how to read them."""
+    what = "1 value was replaced" if count == 1 else f"{count:,} values were replaced"
+    return f"{what} by another one at the same step. To read what was: run.get_metric_data(path, superseded=True)"
 
 
 def _view(request: Request, opened: Opened) -> str:

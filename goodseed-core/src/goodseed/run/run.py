@@ -43,6 +43,8 @@ class Run(RunWriting):
         project: ``"project"`` or ``"workspace/project"``; default: ``GOODSEED_PROJECT``, else ``"default"``.
         run_id: Unique in the project; default: ``GOODSEED_RUN_ID``, else one is made up, such as ``bold-falcon-k3x``.
         resume_run_id: Resume this run, which no live process may be writing. Not together with ``run_id``.
+        rewind_to: Take the resumed run back to this step, such as that of the checkpoint from which the training goes
+            on: the points beyond it are set aside as the tail of the attempt that logged them, and are not lost.
         storage: ``"cloud"``, ``"local"`` or ``"disabled"``; default: ``GOODSEED_STORAGE``, else ``"cloud"`` where
             there is an API key and ``"local"`` where there is none.
         api_key: Default: ``GOODSEED_API_KEY``.
@@ -96,6 +98,7 @@ class Run(RunWriting):
         git_ref: GitRef | bool | None = None,
         created_at: str | datetime | None = None,
         modified_at: str | datetime | None = None,
+        rewind_to: float | None = None,
         **deprecated: str | None,
     ) -> None:
         name = renamed(deprecated, "experiment_name", "name", name)
@@ -124,6 +127,7 @@ class Run(RunWriting):
             created_at=created_at,
             modified_at=modified_at,
             name=first.get("sys/name"),  # type: ignore[arg-type]
+            rewind_to=rewind_to,
         )
         super().__init__(RunSession(request, open_backend(request)))
         if self._session.is_written:

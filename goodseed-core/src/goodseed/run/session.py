@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from goodseed.errors import GoodseedError
 from goodseed.run.backends import RunEnd
-from goodseed.run.notices import closing_line, missing_key_line, notice, opening_line, warn_of_loss
+from goodseed.run.notices import closing_line, missing_key_line, notice, opening_line, overwritten_line, warn_of_loss
 from goodseed.run.process_end.ending import open_runs
 from goodseed.run.recorder import Recorder
 from goodseed.times import now_text
@@ -196,6 +196,8 @@ class RunSession(Recorder):
         report = self.backend.close(self._end, is_patient=is_patient, timeout=timeout)
         open_runs.discard(self)
         warn_of_loss(report, self.opened)
+        if report.overwritten:
+            notice(overwritten_line(report.overwritten), is_quiet=self.request.is_quiet)
         notice(closing_line(self.request, self.opened, self._end.status), is_quiet=self.request.is_quiet)
         if self.companions is not None:
             self.companions.closed(self._end.status, is_patient=is_patient)

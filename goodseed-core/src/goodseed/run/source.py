@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from goodseed.storage.history.attempts import kept_series
 from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.reader import RunReader
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from goodseed.paths import RunFiles
+    from goodseed.storage.history.attempts import Attempt
     from goodseed.storage.inbox.segments import FoundSegment
     from goodseed.storage.kinds import Kind
 
@@ -34,8 +36,14 @@ class Source(Protocol):
     def series_data(self, kind: Kind, path: str, *, limit: int | None, offset: int) -> Iterable[dict[str, Any]]:
         """The points of a series by step, each with ``step`` and ``value``."""
 
+    def kept_points(self, path: str) -> list[dict[str, Any]]:
+        """What is no longer the run's at ``path``, as `goodseed.Run.get_metric_data` gives it."""
+
     def configs(self) -> list[dict[str, Any]]:
         """Every config by path, each with ``path``, ``type_tag``, ``value`` and ``updated_at``."""
+
+    def attempts(self) -> list[Attempt]:
+        """The attempts of the run, in their order."""
 
 
 class LocalRun:
@@ -84,7 +92,22 @@ class LocalRun:
         with self._open() as reader:
             return reader.last_step(path)
 
+    def kept_points(self, path: str) -> list[dict[str, Any]]:
+        """What earlier attempts logged at ``path``, and is no longer the run's."""
+        with self._open() as reader:
+            return [
+                {"attempt": number, "step": step, "y": y, "time": time}
+                for number, kept in kept_series(reader.paths(NUMBERS), path)
+                for points in (reader.points(NUMBERS, kept),)
+                for step, y, time in zip(points.steps, points.values, points.times, strict=True)
+            ]
+
     def configs(self) -> list[dict[str, Any]]:
         """Every config by path, each with ``path``, ``type_tag``, ``value`` and ``updated_at``."""
         with self._open() as reader:
             return [asdict(row) for row in reader.configs()]
+
+    def attempts(self) -> list[Attempt]:
+        """The attempts of the run, in their order."""
+        with self._open() as reader:
+            return reader.attempts()

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import FileFormatError, RunInUseError
+from goodseed.storage.batch import Tables
+from goodseed.storage.history.rewinding import rewind, undo_rewind
 from goodseed.storage.inbox.recovery import recover_if_abandoned
 from goodseed.storage.lock import WriterLock
 from goodseed.storage.schema import check_file, check_version, connect_writer, migrate, refuse_if_open
@@ -22,11 +24,12 @@ from goodseed.storage.string_sets import SET, strings_of, strings_text
 from goodseed.times import now_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from goodseed.paths import RunFiles
+    from goodseed.storage.history.rewinding import Rewind
 
-__all__ = ["EDITED_PREFIX", "Edited", "Edits", "edit_run"]
+__all__ = ["EDITED_PREFIX", "Edited", "Edits", "edit_run", "rewind_run", "undo_last_rewind"]
 
 EDITED_PREFIX: Final = "edited:"
 _BUSY_SECONDS: Final = 2.0
@@ -150,13 +153,42 @@ def edit_run(files: RunFiles, edits: Edits) -> None:
         FileFormatError: It can't be written.
         OSError: Its directory can't be written.
     """
+    with _opened(files, is_alone=edits.is_trashed is not None) as connection:
+        _apply(connection, edits)
+
+
+def rewind_run(files: RunFiles, step: float) -> Rewind:
+    """Take a run that nobody writes back to a step; see `goodseed.storage.history.rewinding`.
+
+    Raises:
+        RunInUseError: A process writes it.
+        FileFormatError: It can't be written.
+        OSError: Its directory can't be written.
+    """
+    with _opened(files, is_alone=True) as connection, _transaction(connection):
+        return rewind(connection, Tables(connection), step)
+
+
+def undo_last_rewind(files: RunFiles) -> Rewind | None:
+    """Take back the last rewind of a run that nobody writes; None where there is nothing to take back.
+
+    Raises:
+        RunInUseError, FileFormatError, OSError: See `rewind_run`.
+    """
+    with _opened(files, is_alone=True) as connection, _transaction(connection):
+        return undo_rewind(connection, Tables(connection))
+
+
+@contextlib.contextmanager
+def _opened(files: RunFiles, *, is_alone: bool) -> Iterator[sqlite3.Connection]:
+    """A connection to write a run's file with, also while a process of this version writes it, unless ``is_alone``."""
     run_id = files.database.stem
     recover_if_abandoned(files)
     lock: WriterLock | None
     try:
         lock = WriterLock(files.lock)
     except RunInUseError:
-        if edits.is_trashed is not None:
+        if is_alone:
             raise RunInUseError(f"The run {run_id!r:.200} is running: close it first.") from None
         lock = None  # its writer keeps no configs in memory: a short transaction between two of its own is safe
     busy = f"The run {run_id!r:.200} is being written, and its writer leaves no room: try again, or when it has ended."
@@ -169,7 +201,7 @@ def edit_run(files: RunFiles, edits: Edits) -> None:
                     raise RunInUseError(busy)
                 refuse_if_open(connection, files.database)
                 migrate(connection, version)
-            _apply(connection, edits)
+            yield connection
             if lock is not None:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.Error as error:
@@ -179,6 +211,18 @@ def edit_run(files: RunFiles, edits: Edits) -> None:
     finally:
         if lock is not None:
             lock.release()
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _apply(connection: sqlite3.Connection, edits: Edits) -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.columns import Points
 from goodseed.errors import FileFormatError, RunNotFoundError
+from goodseed.storage.history.attempts import current_attempts
 from goodseed.storage.inbox.overlay import show_unstored
 from goodseed.storage.inbox.recovery import recover_if_abandoned, recover_soon
 from goodseed.storage.kinds import NUMBERS, kinds_in
-from goodseed.storage.lock import is_locked
+from goodseed.storage.lock import heard_seconds, is_locked
 from goodseed.storage.rollup.buckets import Bucket, read_buckets
 from goodseed.storage.schema import connect_read_only, read_meta
 from goodseed.storage.summary import LastPoint
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from goodseed.paths import RunFiles
+    from goodseed.storage.history.attempts import Attempt
     from goodseed.storage.inbox.segments import FoundSegment
     from goodseed.storage.kinds import Kind, StoredValue
 
@@ -147,6 +149,13 @@ class RunReader:
             for path, tag, value, updated_at in rows
             if path.startswith(prefix)
         ]
+
+    def attempts(self) -> list[Attempt]:
+        """The attempts of the run, in their order."""
+        configs = [(row.path, row.type_tag, row.value) for row in self.configs()]
+        heard = heard_seconds(self._files.lock) if self.is_crashed() else None
+        with self.transaction() as connection:
+            return current_attempts(connection, configs, heard)
 
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of series that the run may have."""

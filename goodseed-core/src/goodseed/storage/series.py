@@ -25,9 +25,8 @@ class SeriesIds:
     def __init__(self, connection: sqlite3.Connection, kind: Kind) -> None:
         """Read the ids in the file."""
         self._kind: Final = kind
-        self._has_tables = kind in kinds_in(connection)
         table = kind.series_table
-        rows = connection.execute(f"SELECT id, path FROM {table}") if self._has_tables else ()
+        rows = connection.execute(f"SELECT id, path FROM {table}") if kind in kinds_in(connection) else ()
         self._ids: dict[str, int] = {path: id_ for id_, path in rows}
         used = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
         self._last: int = max([used[0] if used else 0, *self._ids.values()])
@@ -50,16 +49,15 @@ class SeriesIds:
         return id_
 
     def store(self, connection: sqlite3.Connection) -> None:
-        """Insert the new ones, inside the caller's transaction."""
+        """Insert the new ones, inside the caller's transaction; those that it has inserted already are left alone."""
         if self._new:
-            if not self._has_tables:
+            if self._kind not in kinds_in(connection):
                 create_series_tables(connection, self._kind)
-            statement = f"INSERT INTO {self._kind.series_table} (id, path) VALUES (?, ?)"
+            statement = f"INSERT OR IGNORE INTO {self._kind.series_table} (id, path) VALUES (?, ?)"
             connection.executemany(statement, self._new)
 
     def stored(self) -> None:
         """Forget which were new: the transaction is committed."""
-        self._has_tables = self._has_tables or bool(self._new)
         self._new.clear()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import platform
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +18,12 @@ from goodseed.errors import (
     RunInUseError,
     RunNotFoundError,
 )
+from goodseed.monitoring.facts import job_id
 from goodseed.paths import run_files
 from goodseed.run.backends import DisabledBackend, ReadOnlyBackend, WriterBackend
 from goodseed.run.opening.request import Opened, Request
 from goodseed.run.process_end.ending import EXIT_SECONDS
+from goodseed.storage.history.attempts import HOST, JOB_ID
 from goodseed.storage.writing.writer import RunWriter
 from goodseed.times import now_text
 
@@ -91,14 +95,23 @@ def _open_run(request: Request, run_id: str) -> Opened:
 def _open_file(
     request: Request, run_id: str, created_at: str, make_backend: Callable[[RunWriter, float], WriterBackend]
 ) -> Opened:
-    meta = {"status": "running", "run_id": run_id, "project": request.project}
+    meta = {"status": "running", "run_id": run_id, "project": request.project, HOST: platform.node()}
+    job = job_id(os.environ)
+    if job is not None:
+        meta[JOB_ID] = job
     if not request.is_resumed:
         meta["created_at"] = created_at
     if request.name is not None:
         meta["name"] = request.name
     files = run_files(request.project, run_id, home=request.home, log_dir=request.log_dir)
     try:
-        writer = RunWriter(files, meta, is_new=not request.is_resumed, modification_time=request.modified_at)
+        writer = RunWriter(
+            files,
+            meta,
+            is_new=not request.is_resumed,
+            modification_time=request.modified_at,
+            rewind_to=request.rewind_to,
+        )
     except RunExistsError as error:
         raise RunExistsError(f"{error}. To resume it, give resume_run_id={run_id!r}; else choose another id.") from None
     return Opened(
@@ -117,7 +130,7 @@ def _open_elsewhere(request: Request, error: Exception) -> Opened:
 
     try:
         directory = Path(tempfile.mkdtemp(prefix="goodseed-"))
-        opened = _open_writer(replace(request, is_resumed=False, log_dir=directory))
+        opened = _open_writer(replace(request, is_resumed=False, rewind_to=None, log_dir=directory))
     except (OSError, sqlite3.Error) as second:
         _logger.warning("goodseed: the run can't be stored anywhere, and is not tracked (%s; %s).", error, second)
         return open_backend(replace(request, storage=Storage.DISABLED))

@@ -10,6 +10,7 @@ from goodseed.credentials import find_key
 from goodseed.errors import AuthenticationError, ConfigurationError
 from goodseed.paths import check_project, check_run_id
 from goodseed.times import time_argument
+from goodseed.values import as_step
 
 if TYPE_CHECKING:
     import os
@@ -29,6 +30,7 @@ class Request:
         project: The project.
         run_id: The run's id; None for one to be made up.
         is_resumed: The run must be there already.
+        rewind_to: The last step that the resumed run keeps; None keeps all.
         is_read_only: Nothing may be written.
         storage: Where the data goes.
         api_key: The key for the remote; not shown by ``repr``.
@@ -47,6 +49,7 @@ class Request:
     project: str
     run_id: str | None
     is_resumed: bool
+    rewind_to: float | None
     is_read_only: bool
     storage: Storage
     api_key: str | None = field(repr=False)
@@ -87,6 +90,7 @@ def resolve(
     created_at: str | datetime | None,
     modified_at: str | datetime | None,
     name: str | None,
+    rewind_to: float | None,
 ) -> Request:
     """Check the arguments of `goodseed.Run`, and fill them up from the environment; nothing is written.
 
@@ -98,6 +102,8 @@ def resolve(
     settings = Settings.from_env()
     if run_id is not None and resume_run_id is not None:
         raise ConfigurationError("run_id makes a new run and resume_run_id resumes one: give one of the two.")
+    if rewind_to is not None and resume_run_id is None:
+        raise ConfigurationError("rewind_to takes back a run that is resumed: give its id as resume_run_id.")
     if read_only and resume_run_id is not None:
         raise ConfigurationError("resume_run_id writes to the run: to read it, give run_id with read_only=True.")
     chosen = Storage.of(storage, "storage") if storage is not None else settings.storage
@@ -117,6 +123,7 @@ def resolve(
         project=check_project(project if project is not None else settings.project or DEFAULT_PROJECT),
         run_id=wanted,
         is_resumed=resume_run_id is not None,
+        rewind_to=None if rewind_to is None else as_step(rewind_to, "rewind_to"),
         is_read_only=read_only,
         storage=effective,
         api_key=key,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from goodseed.errors import RunInUseError
 from goodseed.storage.batch import Tables
 from goodseed.storage.forks import watch_forks
+from goodseed.storage.history.overwritten import Overwritten
 from goodseed.storage.inbox.portions import Portion, portions
 from goodseed.storage.inbox.segments import FoundSegment, headers_of, read_segments
 from goodseed.storage.life import last_sign
@@ -178,6 +179,7 @@ def _store_all(connection: sqlite3.Connection, files: RunFiles, on_progress: Cal
         _logger.warning("goodseed: %s is no inbox, or damaged; what it held is lost.", files.inbox)
     tables = Tables(connection)
     tables.shapes.load(connection)
+    overwritten = Overwritten(connection, tables)
     total = sum(header.used or header.size for header in headers if header.generation > drained)
     progress = Progress(f"Storing what was left of {files.database.stem}:", total >> 20, "MiB")
     found = done = 0
@@ -189,7 +191,7 @@ def _store_all(connection: sqlite3.Connection, files: RunFiles, on_progress: Cal
 
     try:
         for portion in portions(_without_gap(files, drained), tables):
-            _store(connection, tables, portion, tell)
+            _store(connection, tables, portion, overwritten, tell)
             found += portion.batch.size
             done += portion.byte_count
             tell()
@@ -209,12 +211,19 @@ def _without_gap(files: RunFiles, drained: int) -> Iterator[FoundSegment]:
         yield segment
 
 
-def _store(connection: sqlite3.Connection, tables: Tables, portion: Portion, tell: Callable[[], None]) -> None:
+def _store(
+    connection: sqlite3.Connection,
+    tables: Tables,
+    portion: Portion,
+    overwritten: Overwritten,
+    tell: Callable[[], None],
+) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         portion.batch.store(connection, tell)
+        touched = [*portion.batch.touched(), *overwritten.keep()]
         if changes_in(connection) is not None:
-            note_changes(connection, portion.batch.touched())
+            note_changes(connection, touched)
         if portion.generation:
             set_drained(connection, portion.generation)
         connection.execute("COMMIT")

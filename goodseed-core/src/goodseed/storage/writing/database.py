@@ -9,8 +9,18 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from goodseed.paths import make_private_directory
-from goodseed.storage.batch import Tables
+from goodseed.storage.batch import Batch, Tables
 from goodseed.storage.forks import GatedConnection
+from goodseed.storage.history.attempts import (
+    HOST,
+    JOB_ID,
+    STEPS,
+    Attempt,
+    attempt_rows,
+    attempts_of,
+    ended_attempt,
+)
+from goodseed.storage.history.rewinding import rewind
 from goodseed.storage.inbox.recovery import recover
 from goodseed.storage.life import (
     EARLIER_SECONDS,
@@ -58,10 +68,13 @@ def open_database(
     meta: Mapping[str, str],
     *,
     is_new: bool,
+    rewind_to: float | None,
     heard_seconds: float,
     on_progress: Callable[[], None] | None,
 ) -> tuple[sqlite3.Connection, Tables]:
     """Open the file and write ``meta``: make its tables, or take over what the last writer left.
+
+    Who takes over begins another attempt of the run.
 
     The arguments are those of `goodseed.storage.writing.session.Session`.
 
@@ -83,17 +96,40 @@ def open_database(
         connection.execute("BEGIN IMMEDIATE")
         if is_new:
             create_tables(connection)
+            tables = Tables(connection)
         else:
             create_inbox_table(connection)
+            tables = Tables(connection)
+            _begin_attempt(connection, tables, meta, heard_seconds, rewind_to)
             _resume(connection, heard_seconds)
-            connection.execute("DELETE FROM run_meta WHERE key = 'closed_at'")
+            connection.execute("DELETE FROM run_meta WHERE key IN ('closed_at', ?, ?, ?)", (HOST, JOB_ID, STEPS))
             _forget_end(connection)
         connection.executemany(UPSERT_META, meta.items())
         connection.execute("COMMIT")
-        return connection, Tables(connection)
+        tables.stored()
+        return connection, tables
     except BaseException:
         connection.close()
         raise
+
+
+def _begin_attempt(
+    connection: sqlite3.Connection,
+    tables: Tables,
+    meta: Mapping[str, str],
+    heard_seconds: float,
+    rewind_to: float | None,
+) -> None:
+    """Record the attempt that has ended, and that another one begins, perhaps at an earlier step."""
+    now = now_text()
+    known = attempts_of(connection.execute("SELECT path, type_tag, value FROM configs"))
+    ended = ended_attempt(connection, read_meta(connection), heard_seconds, known)
+    begun = Attempt(ended.number + 1, opened_at=now, host=meta.get(HOST), job_id=meta.get(JOB_ID), rewound_to=rewind_to)
+    batch = Batch(tables)
+    batch.add_configs([*attempt_rows(ended, now), *attempt_rows(begun, now)])
+    batch.store(connection)
+    if rewind_to is not None:
+        rewind(connection, tables, rewind_to)
 
 
 def _resume(connection: sqlite3.Connection, heard_seconds: float) -> None:

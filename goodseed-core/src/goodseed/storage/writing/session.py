@@ -10,6 +10,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from goodseed.storage.batch import BATCH_BYTES, BATCH_POINTS, Batch
+from goodseed.storage.history.attempts import AttemptSteps
+from goodseed.storage.history.overwritten import Overwritten
 from goodseed.storage.inbox.records import replay
 from goodseed.storage.inbox.segments import HEADER_BYTES
 from goodseed.storage.rollup.changes import note_changes
@@ -53,6 +55,7 @@ class Session:
         meta: Mapping[str, str],
         *,
         is_new: bool,
+        rewind_to: float | None = None,
         heard_seconds: float = 0.0,
         on_progress: Callable[[], None] | None = None,
     ) -> None:
@@ -62,6 +65,7 @@ class Session:
             files: Where it lies.
             meta: For ``run_meta``.
             is_new: There are no tables yet.
+            rewind_to: Set what lies beyond this step aside; None keeps all.
             heard_seconds: When the last writer, should it have died, was last heard of.
             on_progress: Called all the time while what that one left is brought in.
 
@@ -71,8 +75,11 @@ class Session:
         """
         self._files: Final = files
         self._opened_at: Final = time.monotonic()
-        opened = open_database(files, meta, is_new=is_new, heard_seconds=heard_seconds, on_progress=on_progress)
-        self._connection, self._tables = opened
+        self._connection, self._tables = open_database(
+            files, meta, is_new=is_new, rewind_to=rewind_to, heard_seconds=heard_seconds, on_progress=on_progress
+        )
+        self._overwritten = Overwritten(self._connection, self._tables)
+        self._life: Final = AttemptSteps(self._tables)
         self._identity = os.stat(files.database)
         self._modified_at = 0.0
         self.modification_time: str | None = None
@@ -91,6 +98,11 @@ class Session:
         if not self._are_tables_synced:
             busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             self._are_tables_synced = not busy
+
+    @property
+    def overwritten(self) -> int:
+        """How many values of the experiment were replaced with others since it was opened."""
+        return self._overwritten.count
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -132,7 +144,11 @@ class Session:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             batch.store(self._connection, on_progress)
-            note_changes(self._connection, batch.touched())
+            touched = [*batch.touched(), *self._overwritten.keep()]
+            note_changes(self._connection, touched)
+            self._life.note(touched)
+            if is_due:
+                self._life.store(self._connection)
             if drained:
                 set_drained(self._connection, drained)
             self._connection.execute("COMMIT")
@@ -203,6 +219,7 @@ class Session:
         """
         old = self._connection
         self._connection = restored_database(old, self._files.database)
+        self._overwritten = Overwritten(self._connection, self._tables, count=self._overwritten.count)
         self._identity = os.stat(self._files.database)
         old.close()
 
@@ -213,13 +230,14 @@ class Session:
             sqlite3.Error: It could not be written.
         """
         batch = Batch(self._tables)
-        batch.add_configs(configs)
+        batch.add_configs([*configs, *self._life.end(self._connection, status, meta, configs)])
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             batch.store(self._connection)
             if not batch.has_config(END_REASON):  # of an end that was expected, and did not come
                 self._connection.execute("DELETE FROM configs WHERE path = ?", (END_REASON,))
             self._connection.executemany(UPSERT_META, {"status": status, **meta}.items())
+            self._life.store(self._connection)
             self._connection.execute("COMMIT")
         except BaseException:
             self._roll_back()

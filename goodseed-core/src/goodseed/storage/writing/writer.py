@@ -39,12 +39,14 @@ class CloseReport:
     Attributes:
         is_stored: Everything accepted is in the file, and the run's end is written.
         dropped: How many records were lost because neither disk nor memory had room.
+        overwritten: How many values were replaced with others at the same step.
         kept_in: The inbox that holds the rest, where that beside the run had no room for it.
     """
 
     is_stored: bool
     dropped: int
     kept_in: Path | None = None
+    overwritten: int = 0
 
 
 class RunWriter(WriterThread):
@@ -56,7 +58,13 @@ class RunWriter(WriterThread):
     """
 
     def __init__(
-        self, files: RunFiles, meta: Mapping[str, str], *, is_new: bool, modification_time: str | None = None
+        self,
+        files: RunFiles,
+        meta: Mapping[str, str],
+        *,
+        is_new: bool,
+        modification_time: str | None = None,
+        rewind_to: float | None = None,
     ) -> None:
         """Open the run for writing.
 
@@ -65,6 +73,7 @@ class RunWriter(WriterThread):
             meta: What to write into ``run_meta``.
             is_new: The run is to be made; else it must be there.
             modification_time: What ``sys/modification_time`` is to say; None for the time of the last change.
+            rewind_to: Set what lies beyond this step aside; None keeps all.
 
         Raises:
             RunExistsError: The run is to be made, and is there.
@@ -73,7 +82,7 @@ class RunWriter(WriterThread):
             FileFormatError: The file is no run, or of a newer version.
             OSError, sqlite3.Error: The disk refuses.
         """
-        super().__init__(files, meta, is_new=is_new, modification_time=modification_time)
+        super().__init__(files, meta, is_new=is_new, modification_time=modification_time, rewind_to=rewind_to)
         self._close_lock = threading.RLock()
         self._is_foreign = False
         self._is_logging_over = False
@@ -190,7 +199,7 @@ class RunWriter(WriterThread):
             timeout_seconds * _HOPELESS if is_hopeless else timeout_seconds + _LAST_WAIT_SECONDS, since, on_wait
         )
         unkept = 0 if self._is_stored else self.inbox.unkept
-        return CloseReport(self._is_stored, self.inbox.dropped + unkept, self.inbox.kept_in)
+        return CloseReport(self._is_stored, self.inbox.dropped + unkept, self.inbox.kept_in, self._overwritten)
 
     def _await_end(self, seconds: float, since: float | None, on_wait: Callable[[], None] | None) -> None:
         """Wait until the writer's thread has ended, that long since then, or since it last stored anything."""

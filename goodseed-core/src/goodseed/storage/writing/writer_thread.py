@@ -69,7 +69,13 @@ class WriterThread:
     """
 
     def __init__(
-        self, files: RunFiles, meta: Mapping[str, str], *, is_new: bool, modification_time: str | None
+        self,
+        files: RunFiles,
+        meta: Mapping[str, str],
+        *,
+        is_new: bool,
+        modification_time: str | None,
+        rewind_to: float | None,
     ) -> None:
         """Take the run's lock; the arguments are those of `goodseed.storage.writing.writer.RunWriter`.
 
@@ -81,6 +87,8 @@ class WriterThread:
         self._meta: Final = meta
         self._is_new: Final = is_new
         self._modification_time: Final = modification_time
+        self._rewind_to: Final = rewind_to
+        self._overwritten = 0
         self._wake: Final = Wake()
         self._ready: Final = threading.Event()
         self._done: Final = Done()
@@ -101,6 +109,7 @@ class WriterThread:
                 self.files,
                 self._meta,
                 is_new=self._is_new,
+                rewind_to=self._rewind_to,
                 heard_seconds=self._lock.found_seconds,
                 on_progress=self._note_opening,
             )
@@ -202,6 +211,7 @@ class WriterThread:
             _logger.warning("goodseed: %s was deleted while it was written; it is restored.", self.files.database)
 
     def _end(self, session: Session) -> None:
+        self._overwritten = session.overwritten
         try:
             session.close()
         except sqlite3.Error as error:

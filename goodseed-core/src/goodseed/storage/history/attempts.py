@@ -1,0 +1,277 @@
+"""Records the attempts of a run: each is one life of it, from when it was opened or resumed until it ended.
+
+A run that is resumed has the facts of every attempt as configs, ``sys/attempts/<number>/<fact>``, so that they are
+read, uploaded and exported like any other. A run with one attempt has none of them: its own fields say the same.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields, replace
+from math import floor
+from typing import TYPE_CHECKING, Any, Final
+
+from goodseed.storage.kinds import NUMBERS, kinds_in
+from goodseed.storage.life import last_sign, seconds_of
+from goodseed.storage.schema import read_meta
+from goodseed.times import utc_text
+from goodseed.values import decode_config
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from goodseed.storage.batch import Tables
+
+__all__ = [
+    "ATTEMPTS",
+    "HOST",
+    "JOB_ID",
+    "STEPS",
+    "Attempt",
+    "AttemptSteps",
+    "attempt_rows",
+    "attempts_of",
+    "current_attempts",
+    "ended_attempt",
+    "is_experiment",
+    "kept_path",
+    "kept_series",
+    "opened_seconds",
+    "steps_of",
+]
+
+ATTEMPTS: Final = "sys/attempts/"
+HOST: Final = "host"  # run_meta: where the current attempt runs
+JOB_ID: Final = "job_id"  # run_meta: its job in the cluster's queue
+STEPS: Final = "attempt_steps"  # run_meta: its first and its last step, as of some seconds ago
+_COMMIT: Final = "source_code/commit_id"
+_FACT: Final = re.compile(re.escape(ATTEMPTS) + r"(\d{1,9})/([a-z_]+)")
+_KEPT: Final = re.compile(re.escape(ATTEMPTS) + r"(\d{1,9})/(.*)", re.DOTALL)
+_OTHER_PATHS: Final = ("monitoring/", ATTEMPTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One life of a run.
+
+    Attributes:
+        number: They count from 1.
+        opened_at: When it was opened or resumed, ISO 8601 in UTC.
+        closed_at: When it ended, or gave its last sign of life; None while it is running.
+        state: ``running``, ``finished``, ``failed`` or ``crashed``.
+        host: The name of the machine; None where it is unknown.
+        job_id: The job in the cluster's queue; None outside of one.
+        commit: The commit of the source code; None where it is unknown.
+        first_step: The lowest step that it logged, apart from what is monitored; None where it logged nothing.
+        last_step: The highest step that it logged.
+        end_reason: Why it failed; None where it did not, or that is unknown.
+        rewound_to: The step to which it took the run back when it began; None where it went on at the end.
+    """
+
+    number: int
+    opened_at: str | None = None
+    closed_at: str | None = None
+    state: str = "running"
+    host: str | None = None
+    job_id: str | None = None
+    commit: str | None = None
+    first_step: float | None = None
+    last_step: float | None = None
+    end_reason: str | None = None
+    rewound_to: float | None = None
+
+
+_FACTS: Final = tuple(field.name for field in fields(Attempt) if field.name != "number")
+_TAGS: Final = {
+    **dict.fromkeys(("opened_at", "closed_at"), "datetime"),
+    **dict.fromkeys(("first_step", "last_step", "rewound_to"), "float"),
+}
+
+
+def is_experiment(path: str) -> bool:
+    """Whether a series belongs to the experiment itself: it is not monitored, and not of an earlier attempt."""
+    return not path.startswith(_OTHER_PATHS)
+
+
+def kept_path(number: int, path: str) -> str:
+    """The series that keeps what an attempt logged at ``path``, and is no longer the run's."""
+    return f"{ATTEMPTS}{number}/{path}"
+
+
+def kept_series(paths: Iterable[str], path: str) -> list[tuple[int, str]]:
+    """The series among ``paths`` that keep what attempts logged at ``path``: each attempt's number, and the series."""
+    found = ((match, kept) for kept in paths if (match := _KEPT.fullmatch(kept)) is not None)
+    return sorted((int(match[1]), kept) for match, kept in found if match[2] == path)
+
+
+def attempt_rows(attempt: Attempt, now: str) -> list[tuple[str, str, str, str]]:
+    """The configs that record an attempt, as (path, type tag, value, time of the change)."""
+    return [
+        (f"{ATTEMPTS}{attempt.number}/{name}", _TAGS.get(name, "str"), str(value), now)
+        for name in _FACTS
+        if (value := getattr(attempt, name)) is not None
+    ]
+
+
+def attempts_of(rows: Iterable[tuple[str, str, str | None]]) -> list[Attempt]:
+    """The attempts that the configs of a run tell of, each as (path, type tag, value), in their order.
+
+    The last one's state is the run's, which is known better; of a run with one attempt, so is all else.
+    """
+    facts: dict[int, dict[str, Any]] = {}
+    own: dict[str, str | None] = {}
+    for path, tag, value in rows:
+        found = _FACT.fullmatch(path)
+        if found is not None and found[2] in _FACTS:
+            facts.setdefault(int(found[1]), {})[found[2]] = _fact(found[2], tag, value)
+        elif path.startswith("sys/") or path == _COMMIT:
+            own[path] = value if tag != "null" else None
+        elif path.startswith("monitoring/") and path.endswith("/hostname"):
+            own["hostname"] = value
+    state = own.get("sys/state") or "running"
+    if not facts:
+        return [
+            Attempt(
+                1,
+                opened_at=own.get("sys/creation_time"),
+                closed_at=own.get("sys/closed_time"),
+                state=state,
+                host=own.get("hostname"),
+                commit=own.get(_COMMIT),
+                end_reason=own.get("sys/end_reason"),
+            )
+        ]
+    *_, last = sorted(facts)
+    facts[last]["state"] = state
+    return [Attempt(number, **facts[number]) for number in sorted(facts)]
+
+
+def _fact(name: str, tag: str, value: str | None) -> object:
+    if _TAGS.get(name) != "float":
+        return value
+    number = decode_config(tag, value)
+    return number if isinstance(number, float) else None
+
+
+def opened_seconds(connection: sqlite3.Connection) -> list[float]:
+    """When each attempt began, in seconds since the epoch; the first one's is before all points."""
+    query = "SELECT path, value FROM configs WHERE path > ?1 AND path < ?1 || char(0x10ffff)"
+    found = {
+        int(match[1]): seconds_of(value, 0.0)
+        for path, value in connection.execute(query, (ATTEMPTS,))
+        if (match := _FACT.fullmatch(path)) is not None and match[2] == "opened_at"
+    }
+    # Points have the nearest millisecond, and the first of an attempt may have one before it began.
+    return [float("-inf"), *(floor(found[number] * 1000) / 1000 for number in sorted(found) if number > 1)]
+
+
+def steps_of(connection: sqlite3.Connection, meta: Mapping[str, str | None], opened: float) -> Sequence[float | None]:
+    """The first and the last step of the attempt that began at ``opened``, and wrote last.
+
+    What ``meta`` says may be some seconds old: the last point of each series makes up for it.
+    """
+    known = [float(part) for part in (meta.get(STEPS) or "").split()]
+    ends = ("ASC", "DESC") if opened == float("-inf") else ("DESC",)
+    for kind in kinds_in(connection):
+        for id_, path in connection.execute(f"SELECT id, path FROM {kind.series_table}").fetchall():
+            for end in ends if is_experiment(path) else ():
+                query = f"SELECT step, ts FROM {kind.point_table} WHERE series_id = ? ORDER BY step {end} LIMIT 1"
+                row = connection.execute(query, (id_,)).fetchone()
+                if row is not None and row[1] >= opened:
+                    known.append(float(row[0]))
+    return (min(known), max(known)) if known else (None, None)
+
+
+def current_attempts(
+    connection: sqlite3.Connection, configs: Iterable[tuple[str, str, str | None]], crashed_seconds: float | None
+) -> list[Attempt]:
+    """The attempts of a run, with what only its file tells of the last one.
+
+    Args:
+        connection: To the file, in a transaction.
+        configs: The run's, as (path, type tag, value).
+        crashed_seconds: When the writer was last heard of, where it has died; else None.
+    """
+    *earlier, last = attempts_of(configs)
+    meta = read_meta(connection)
+    first, final = steps_of(connection, meta, opened_seconds(connection)[-1])
+    own = replace(last, first_step=first, last_step=final, host=meta.get(HOST) or last.host, job_id=meta.get(JOB_ID))
+    if crashed_seconds is not None:
+        own = replace(own, state="crashed", closed_at=utc_text(last_sign(connection, crashed_seconds)))
+    return [*earlier, own]
+
+
+class AttemptSteps:
+    """The first and the last step of the attempt that writes now."""
+
+    def __init__(self, tables: Tables) -> None:
+        """Begin with none; ``tables`` is what the writer remembers of the file."""
+        self._tables: Final = tables
+        self._ends: tuple[float, float] | None = None
+
+    def note(self, touched: Iterable[tuple[Sequence[int], float, float]]) -> None:
+        """Take the metrics that were written: their ids, and the lowest and the highest step."""
+        path_of = self._tables.ids[NUMBERS.name].path_of
+        for ids, low, high in touched:
+            if is_experiment(path_of(ids[0])):
+                ends = self._ends or (low, high)
+                self._ends = min(low, ends[0]), max(high, ends[1])
+
+    def store(self, connection: sqlite3.Connection) -> None:
+        """Write them into ``run_meta``, in the caller's transaction."""
+        if self._ends is not None:
+            first, last = self._ends
+            connection.execute("INSERT OR REPLACE INTO run_meta VALUES (?, ?)", (STEPS, f"{first!r} {last!r}"))
+
+    def end(
+        self,
+        connection: sqlite3.Connection,
+        status: str,
+        meta: Mapping[str, str],
+        configs: Iterable[tuple[str, str, str, str]],
+    ) -> list[tuple[str, str, str, str]]:
+        """The configs that record the end of the attempt; none where it is the run's only one."""
+        number = len(opened_seconds(connection))
+        closed_at = meta.get("closed_at")
+        if number == 1 or closed_at is None:
+            return []
+        reason = next((value for path, _, value, _ in configs if path == "sys/end_reason"), None)
+        first, last = self._ends or (None, None)
+        ended = Attempt(
+            number,
+            closed_at=closed_at,
+            state=status,
+            commit=_text(connection, _COMMIT),
+            first_step=first,
+            last_step=last,
+            end_reason=reason,
+        )
+        return attempt_rows(ended, closed_at)
+
+
+def ended_attempt(
+    connection: sqlite3.Connection, meta: Mapping[str, str | None], heard_seconds: float, attempts: Sequence[Attempt]
+) -> Attempt:
+    """The last attempt as the next one finds it; one that was not closed has crashed at its last sign of life."""
+    last = attempts[-1]
+    state = meta.get("status") or "running"
+    first, final = steps_of(connection, meta, opened_seconds(connection)[-1])
+    return Attempt(
+        last.number,
+        opened_at=last.opened_at or meta.get("created_at"),
+        closed_at=meta.get("closed_at") or utc_text(last_sign(connection, heard_seconds)),
+        state="crashed" if state == "running" else "finished" if state == "finished" else "failed",
+        host=meta.get(HOST) or last.host,
+        job_id=meta.get(JOB_ID),
+        commit=_text(connection, _COMMIT),
+        first_step=first,
+        last_step=final,
+        end_reason=_text(connection, "sys/end_reason"),
+        rewound_to=last.rewound_to,
+    )
+
+
+def _text(connection: sqlite3.Connection, path: str) -> str | None:
+    row = connection.execute("SELECT value FROM configs WHERE path = ? AND type_tag = 'str'", (path,)).fetchone()
+    return None if row is None else row[0]
