@@ -262,9 +262,10 @@ class RunReader:
     def last_points(self) -> list[LastPoint]:
         """The last point of every metric, by path."""
         rows = self._rows(
-            """
-            SELECT s.path, p.step, p.y FROM metric_series AS s JOIN metric_points AS p ON p.series_id = s.id
-            WHERE p.step = (SELECT max(step) FROM metric_points WHERE series_id = s.id) ORDER BY s.path"""
+            f"""
+            SELECT s.path, p.step, p.y
+            FROM {NUMBERS.series_table} AS s JOIN {NUMBERS.point_table} AS p ON p.series_id = s.id
+            WHERE p.step = (SELECT max(step) FROM {NUMBERS.point_table} WHERE series_id = s.id) ORDER BY s.path"""
         )
         return [LastPoint(path, step, math.nan if y is None else y) for path, step, y in rows]
 

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.rollup.aggregate import aggregate_cells, node_between, read_points
 from goodseed.storage.rollup.nodes import Bounds, Nodes, cells_of, mean_of, nodes_of_points
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Bucket", "read_buckets"]
 
 _FEW_POINTS: Final = 32  # of a bucket that are read faster than SQLite is asked for each bucket
-_EXTENT: Final = """
-    SELECT count(*), min(step), max(step) FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ?"""
+_EXTENT: Final = f"""
+    SELECT count(*), min(step), max(step) FROM {NUMBERS.point_table} WHERE series_id = ? AND step BETWEEN ? AND ?"""
 
 
 @dataclass(frozen=True, slots=True)

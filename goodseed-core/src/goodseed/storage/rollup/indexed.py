@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.rollup.aggregate import extent_of_count
 from goodseed.storage.rollup.nodes import mean_of
 
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["PointBucket", "count_points", "iterate_point_buckets"]
 
-_COUNT: Final = "SELECT count(*) FROM metric_points WHERE series_id = ?"
-_POINT_AT: Final = """
-    SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1 OFFSET ?"""
-_POINTS_FROM: Final = "SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"
+_COUNT: Final = f"SELECT count(*) FROM {NUMBERS.point_table} WHERE series_id = ?"
+_POINT_AT: Final = f"""
+    SELECT step, y, ts FROM {NUMBERS.point_table} WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1 OFFSET ?"""
+_POINTS_FROM: Final = (
+    f"SELECT step, y, ts FROM {NUMBERS.point_table} WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from array import array
 from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.errors import FileFormatError
+from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.rollup.nodes import Nodes, nodes_of_points
 from goodseed.storage.rollup.window import Window, window_of_nodes
 
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["joined_extent", "read_joined"]
 
-_EXTENT: Final = """
+_EXTENT: Final = f"""
     SELECT count(*), min(b.y), max(b.y)
-    FROM metric_points AS a JOIN metric_points AS b ON b.series_id = ?2 AND b.step = a.step
+    FROM {NUMBERS.point_table} AS a JOIN {NUMBERS.point_table} AS b ON b.series_id = ?2 AND b.step = a.step
     WHERE a.series_id = ?1 AND a.step >= ?5 AND a.step < ?6 AND b.y BETWEEN ?3 AND ?4"""
-_PAIRS: Final = """
+_PAIRS: Final = f"""
     SELECT b.y, a.y, a.ts
-    FROM metric_points AS a JOIN metric_points AS b ON b.series_id = ?2 AND b.step = a.step
+    FROM {NUMBERS.point_table} AS a JOIN {NUMBERS.point_table} AS b ON b.series_id = ?2 AND b.step = a.step
     WHERE a.series_id = ?1 AND a.step >= ?5 AND b.y BETWEEN ?3 AND ?4 ORDER BY a.step"""
 _BATCH_ROWS: Final = 4096
 _LARGEST: Final = 1.7976931348623157e308

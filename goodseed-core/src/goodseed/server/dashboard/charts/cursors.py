@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from goodseed.storage.cache.token import file_token
+from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.lock import is_locked
 from goodseed.storage.rollup.changes import changes_in
 from goodseed.storage.rollup.joined import joined_extent
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Cursor", "JoinedCursor", "RunState"]
 
-_LAST: Final = "SELECT max(step) FROM metric_points WHERE series_id = ?"
+_LAST: Final = f"SELECT max(step) FROM {NUMBERS.point_table} WHERE series_id = ?"
 # Points that are stored late, or overwritten, are rarely further back.
-_EARLIER: Final = "SELECT step FROM metric_points WHERE series_id = ? ORDER BY step DESC LIMIT 1 OFFSET 1000"
+_EARLIER: Final = f"SELECT step FROM {NUMBERS.point_table} WHERE series_id = ? ORDER BY step DESC LIMIT 1 OFFSET 1000"
 _MAX_CHARACTERS: Final = 200
 
 

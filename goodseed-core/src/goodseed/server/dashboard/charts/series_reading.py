@@ -10,6 +10,7 @@ from goodseed.server.dashboard.charts.cursors import Cursor, JoinedCursor, RunSt
 from goodseed.server.dashboard.charts.format import Series
 from goodseed.server.dashboard.charts.memory import memory_of
 from goodseed.storage.cache.token import rest_token
+from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.rollup.joined import read_joined
 from goodseed.storage.rollup.nodes import EVERYTHING, Bounds
 from goodseed.storage.rollup.window import Window, read_window
@@ -28,10 +29,10 @@ __all__ = ["read_all"]
 
 _AXES: Final = ("step", "time", "wall")
 _METRIC: Final = "metric:"  # before the path of a metric that is called as one of these
-_BEFORE: Final = """
-    SELECT step, ts FROM metric_points WHERE series_id = ? AND step < ? AND ts < ? ORDER BY step DESC LIMIT 1"""
-_BEHIND: Final = "SELECT step FROM metric_points WHERE series_id = ? AND step > ? ORDER BY step LIMIT 1"
-_FIRST: Final = "SELECT ts FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1"
+_BEFORE: Final = f"""
+    SELECT step, ts FROM {NUMBERS.point_table} WHERE series_id = ? AND step < ? AND ts < ? ORDER BY step DESC LIMIT 1"""
+_BEHIND: Final = f"SELECT step FROM {NUMBERS.point_table} WHERE series_id = ? AND step > ? ORDER BY step LIMIT 1"
+_FIRST: Final = f"SELECT ts FROM {NUMBERS.point_table} WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1"
 
 
 def read_all(dashboard: DashboardState, project: ProjectState, wanted: Wanted) -> Iterator[Series]:

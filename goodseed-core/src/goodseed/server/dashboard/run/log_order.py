@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
+from goodseed.storage.kinds import TEXTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -26,15 +28,15 @@ __all__ = ["REWRITTEN", "Ends", "LogOrder", "LogOrders", "Stream", "ends_of", "o
 _MAX_ORDERS: Final = 32
 _MAX_STREAMS: Final = 200
 _MAX_KEPT_LINES: Final = 20_000_000  # a byte each
-_STREAMS: Final = "SELECT id, path FROM string_series ORDER BY path"
-_FIRST_AND_LAST: Final = """
-    SELECT (SELECT min(step) FROM string_points WHERE series_id = ?1),
-           (SELECT max(step) FROM string_points WHERE series_id = ?1)"""  # together they would read all rows
-_COUNT: Final = "SELECT count(*) FROM string_points WHERE series_id = ? AND step > ?"
+_STREAMS: Final = f"SELECT id, path FROM {TEXTS.series_table} ORDER BY path"
+_FIRST_AND_LAST: Final = f"""
+    SELECT (SELECT min(step) FROM {TEXTS.point_table} WHERE series_id = ?1),
+           (SELECT max(step) FROM {TEXTS.point_table} WHERE series_id = ?1)"""  # together they would read all rows
+_COUNT: Final = f"SELECT count(*) FROM {TEXTS.point_table} WHERE series_id = ? AND step > ?"
 REWRITTEN: Final = 200  # of each stream's last lines, which may still change or move
-_TIMES: Final = "SELECT ts FROM string_points WHERE series_id = ? AND step > ? ORDER BY step"
-_TIMES_FROM: Final = "SELECT ts FROM string_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"
-_STEP_AT: Final = "SELECT step FROM string_points WHERE series_id = ? ORDER BY step LIMIT 1 OFFSET ?"
+_TIMES: Final = f"SELECT ts FROM {TEXTS.point_table} WHERE series_id = ? AND step > ? ORDER BY step"
+_TIMES_FROM: Final = f"SELECT ts FROM {TEXTS.point_table} WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"
+_STEP_AT: Final = f"SELECT step FROM {TEXTS.point_table} WHERE series_id = ? ORDER BY step LIMIT 1 OFFSET ?"
 
 
 class Ends(NamedTuple):

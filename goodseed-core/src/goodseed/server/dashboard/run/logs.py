@@ -14,6 +14,7 @@ from goodseed.server.dashboard.run.log_order import REWRITTEN, LogOrder, Stream,
 from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.parameters import MAX_INTEGER, integer, text
 from goodseed.server.routes import Answer, RequestError
+from goodseed.storage.kinds import TEXTS
 
 if TYPE_CHECKING:
     from goodseed.server.dashboard.project.open_run import OpenRun
@@ -26,16 +27,16 @@ _MAX_LIMIT: Final = 5_000
 _MAX_CHARACTERS: Final = 4 << 20
 _MAX_LINE: Final = 20_000
 _MAX_MATCHES: Final = 10_000
-_LINES: Final = """
-    SELECT step, ts, substr(value, 1, ?), length(value) FROM string_points
+_LINES: Final = f"""
+    SELECT step, ts, substr(value, 1, ?), length(value) FROM {TEXTS.point_table}
     WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"""
 _SEARCHED_AT_ONCE: Final = 50_000
 _SEARCH_SECONDS: Final = 0.25
-_PART: Final = "SELECT step, value FROM string_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"
+_PART: Final = f"SELECT step, value FROM {TEXTS.point_table} WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?"
 _MATCHES: Final = f"SELECT step FROM ({_PART}) WHERE value LIKE ? ESCAPE '\\' LIMIT ?"
 _MATCH_COUNT: Final = f"SELECT count(*) FROM ({_PART}) WHERE value LIKE ? ESCAPE '\\'"
 _STEPS: Final = f"SELECT step FROM ({_PART})"
-_TIME: Final = "SELECT ts FROM string_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1"
+_TIME: Final = f"SELECT ts FROM {TEXTS.point_table} WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1"
 _CURSOR: Final = re.compile(r"([0-9]{1,15})-([0-9]{1,15})", re.ASCII)
 
 

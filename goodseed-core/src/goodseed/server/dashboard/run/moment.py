@@ -10,6 +10,7 @@ from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
+from goodseed.storage.kinds import NUMBERS
 
 if TYPE_CHECKING:
     from goodseed.server.routes import Request, Store
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["get_moment"]
 
 # The point at the step, or the one before it, or the first.
-_POINT: Final = """
-    SELECT step, ts FROM metric_points WHERE series_id = (SELECT id FROM metric_series WHERE path = ?1) AND step <= ?2
+_POINT: Final = f"""
+    SELECT step, ts FROM {NUMBERS.point_table}
+    WHERE series_id = (SELECT id FROM {NUMBERS.series_table} WHERE path = ?1) AND step <= ?2
     ORDER BY step DESC LIMIT 1"""
-_FIRST: Final = """
-    SELECT step, ts FROM metric_points WHERE series_id = (SELECT id FROM metric_series WHERE path = ?1)
+_FIRST: Final = f"""
+    SELECT step, ts FROM {NUMBERS.point_table} WHERE series_id = (SELECT id FROM {NUMBERS.series_table} WHERE path = ?1)
     ORDER BY step LIMIT 1"""
 
 

@@ -11,6 +11,7 @@ from goodseed.server.dashboard.state import dashboard_of
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
+from goodseed.storage.kinds import TEXTS
 
 if TYPE_CHECKING:
     from goodseed.server.dashboard.project.open_run import OpenRun
@@ -22,13 +23,13 @@ _MAX_PATHS: Final = 16
 _MAX_STEPS: Final = 200
 _MAX_TEXT: Final = 20_000
 _MAX_CHARACTERS: Final = 4 << 20
-_SERIES: Final = "SELECT id FROM string_series WHERE path = ?"
-_STEPS: Final = "SELECT step FROM string_points WHERE series_id = ? AND step <= ? ORDER BY step DESC LIMIT ?"
-_STEPS_WITH: Final = """
-    SELECT step FROM string_points WHERE series_id = ? AND step <= ? AND value LIKE ? ESCAPE '\\'
+_SERIES: Final = f"SELECT id FROM {TEXTS.series_table} WHERE path = ?"
+_STEPS: Final = f"SELECT step FROM {TEXTS.point_table} WHERE series_id = ? AND step <= ? ORDER BY step DESC LIMIT ?"
+_STEPS_WITH: Final = f"""
+    SELECT step FROM {TEXTS.point_table} WHERE series_id = ? AND step <= ? AND value LIKE ? ESCAPE '\\'
     ORDER BY step DESC LIMIT ?"""
-_VALUE: Final = """
-    SELECT substr(value, 1, ?), length(value), ts FROM string_points WHERE series_id = ? AND step = ?"""
+_VALUE: Final = f"""
+    SELECT substr(value, 1, ?), length(value), ts FROM {TEXTS.point_table} WHERE series_id = ? AND step = ?"""
 
 
 def get_texts(store: Store, request: Request) -> Answer:
