@@ -72,18 +72,18 @@ def test_destinations(machine: Machine, tmp_path: Path) -> None:
 
     assert rows[-1] == {"status": "finished"}
     assert {"path": "lr", "type_tag": "float", "value": "0.1"} in rows
-    assert (points["acc"]["step"], points["acc"]["y"], str(points["loss"]["y"])) == (2.5, 0.5, "nan")
-    assert points["text"]["string_value"] == "hello"
+    assert (points["acc"]["step"], points["acc"]["value"], str(points["loss"]["value"])) == (2.5, 0.5, "nan")
+    assert points["text"]["value"] == "hello"
 
 
 def test_destination_that_fails(machine: Machine, tmp_path: Path) -> None:
     """What a destination refuses stays here alone; what it can't take now is copied later by `goodseed upload`."""
     code = example("Destinations").replace(
-        "    def send_points(self, run, points):\n",
-        "    def send_points(self, run, points):\n"
+        "    def send_points(self, run, several):\n",
+        "    def send_points(self, run, several):\n"
         "        import os, goodseed\n"
         "        if os.environ.get('BROKEN'): raise OSError('the share is away')\n"
-        "        if any(point['path'] == 'bad' for point in points): raise goodseed.RemoteRefusedError('not that one')\n",
+        "        if any(points.path == 'bad' for points in several): raise goodseed.RemoteRefusedError('not that one')\n",
     )
     machine.install(code)
     url = f"folder://{tmp_path}/team"

@@ -179,8 +179,8 @@ class Destination(Protocol):
     def send_configs(self, run: str, configs: Sequence[Mapping[str, str]]) -> None:
         """Set configs, each with ``path``, ``type_tag`` and ``value``."""
 
-    def send_points(self, run: str, points: Sequence[Mapping[str, Any]]) -> None:
-        """Store points, each with ``path``, ``step``, ``ts`` (seconds) and ``y`` or ``string_value``."""
+    def send_points(self, run: str, several: Sequence[StoredPoints]) -> None:
+        """Store points, the columns of several series; the next call may hold more of the same series."""
 
     def end_run(self, run: str, status: str) -> None:
         """The run is ``finished`` or ``failed``."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed.config import is_web_address
 from goodseed.errors import ConfigurationError, GoodseedError, RemoteError
+from goodseed.hooktypes import StoredPoints
 from goodseed.plugins import call_first
 from goodseed.remote.client import Client
 from goodseed.remote.messages import Capabilities, Identity
@@ -77,24 +78,24 @@ class _DestinationClient(Client):
         self._tried(self._destination.send_configs, remote_id, configs)
 
     def request(self, several: Sequence[Points]) -> Any:
-        """The rows of whole columns, as `Destination.send_points` takes them."""
+        """Whole columns, as `Destination.send_points` takes them."""
         return [
-            _row(kind, points.path, *point)
+            _points(kind, points.path, points.steps, points.values, points.times)
             for points in several
             if (kind := kind_of(points.kind)) is not None
-            for point in zip(points.steps, points.values, points.times, strict=True)
         ]
 
     def one_point(self, kind: Kind, path: str, step: float, value: StoredValue, seconds: float) -> tuple[Any, int, str]:
-        """One row; it is refused for nothing that all points of a kind have."""
-        return _row(kind, path, step, value, seconds), len(value) if isinstance(value, (str, bytes)) else 0, ""
+        """A column of one point; it is refused for nothing that all points of a kind have."""
+        size = len(value) if isinstance(value, (str, bytes)) else 0
+        return _points(kind, path, [step], [value], [seconds]), size, ""
 
     def request_of(self, single: Sequence[Any]) -> Any:
-        """Single rows are sent as they are."""
+        """Columns of one point are sent as they are."""
         return list(single)
 
     def ingest(self, remote_id: str, request: Any) -> list[RejectedPoint]:
-        """Hand rows over."""
+        """Hand columns over."""
         self._tried(self._destination.send_points, remote_id, request)
         return []
 
@@ -117,6 +118,7 @@ class _DestinationClient(Client):
             raise RemoteError(f"{self._url}: {type(error).__name__}: {error}") from error
 
 
-def _row(kind: Kind, path: str, step: float, value: StoredValue, seconds: float) -> dict[str, Any]:
-    """A point in the words of a run file."""
-    return {"path": path, "step": step, "ts": round(seconds, 3), kind.row_field: kind.from_stored(value)}
+def _points(
+    kind: Kind, path: str, steps: Sequence[float], values: Sequence[StoredValue], times: Sequence[float]
+) -> StoredPoints:
+    return StoredPoints(path, kind.name, steps, list(map(kind.from_stored, values)), times)

@@ -65,7 +65,6 @@ class Kind:
             records of another layout, and have none.
         field: The field of a point's value in the JSON that is sent.
         endpoint: The last part of the address from which the remote's points are read.
-        row_field: The field of a point's value for a plugin's destination.
         to_stored: What is stored of a value that is logged; raises `GoodseedError` for any other value.
         from_stored: The value that was logged, out of what is stored.
         to_json: What JSON says of a stored value: a number or a text, as the hub takes no lists in a point.
@@ -86,7 +85,6 @@ class Kind:
     record: int
     field: str
     endpoint: str
-    row_field: str
     to_stored: Callable[[str, Any], StoredValue]
     from_stored: Callable[[StoredValue], Any]
     to_json: Callable[[StoredValue], Any]
@@ -176,7 +174,6 @@ NUMBERS: Final = Kind(
     record=0,
     field="number",
     endpoint="metrics",
-    row_field="y",
     to_stored=_number,
     from_stored=lambda stored: math.nan if stored is None else stored,
     to_json=json_number,  # type: ignore[arg-type]
@@ -193,7 +190,6 @@ TEXTS: Final = Kind(
     record=4,
     field="text",
     endpoint="strings",
-    row_field="string_value",
     to_stored=_text,
     from_stored=str,
     to_json=str,
@@ -203,7 +199,7 @@ TEXTS: Final = Kind(
     redacted=lambda stored, redact: redact(str(stored)),
     elsewhere=OtherNames(noun="text", page_type="text", paths_field="string_series_paths"),
 )
-_OWN: Final = ("name", "code", "record", "field", "endpoint", "row_field", "noun", "page_type", "paths_field")
+_OWN: Final = ("name", "code", "record", "field", "endpoint", "noun", "page_type", "paths_field")
 _by_name: Final[dict[str, Kind]] = {}
 
 
