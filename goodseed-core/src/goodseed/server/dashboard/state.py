@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import RunNotFoundError
-from goodseed.server.dashboard.project.open_run import OpenRun, OpenRuns
+from goodseed.server.open_runs import OpenRun, OpenRuns
 from goodseed.server.dashboard.project.project_state import ProjectState
 from goodseed.server.routes import RequestError
 from goodseed.storage.cache.kept import Kept

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from goodseed.server.dashboard.project.entry import Entry
-    from goodseed.server.dashboard.project.open_run import OpenRuns
+    from goodseed.server.open_runs import OpenRuns
     from goodseed.storage.cache.kept import Kept
 
 __all__ = ["Columns", "Picked"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Collection
 
-    from goodseed.server.dashboard.project.open_run import OpenRuns
+    from goodseed.server.open_runs import OpenRuns
     from goodseed.server.routes import Settings
     from goodseed.storage.cache.kept import Kept
     from goodseed.storage.catalog import RunSummary

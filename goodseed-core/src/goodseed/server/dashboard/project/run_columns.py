@@ -13,7 +13,7 @@ from goodseed.storage.rollup.nodes import Nodes, mean_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from goodseed.server.dashboard.project.open_run import OpenRun
+    from goodseed.server.open_runs import OpenRun
 
 __all__ = [
     "AGGREGATES",

@@ -19,7 +19,7 @@ from goodseed.storage.kinds import TEXTS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from goodseed.server.dashboard.project.open_run import OpenRun
+    from goodseed.server.open_runs import OpenRun
     from goodseed.server.dashboard.state import DashboardState
     from goodseed.server.routes import Store
 

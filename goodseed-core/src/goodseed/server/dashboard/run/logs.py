@@ -17,7 +17,7 @@ from goodseed.server.routes import Answer, RequestError
 from goodseed.storage.kinds import TEXTS
 
 if TYPE_CHECKING:
-    from goodseed.server.dashboard.project.open_run import OpenRun
+    from goodseed.server.open_runs import OpenRun
     from goodseed.server.routes import Request, Store
 
 __all__ = ["get_logs", "log_cursor"]

@@ -20,7 +20,7 @@ from goodseed.storage.kinds import TEXTS, kinds
 
 if TYPE_CHECKING:
     from goodseed.server.dashboard.project.entry import Entry
-    from goodseed.server.dashboard.project.open_run import OpenRun
+    from goodseed.server.open_runs import OpenRun
     from goodseed.server.dashboard.project.project_state import ProjectState
     from goodseed.server.routes import Request, Store
     from goodseed.storage.catalog import RunSummary

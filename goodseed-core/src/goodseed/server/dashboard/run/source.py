@@ -13,7 +13,7 @@ from goodseed.server.routes import Answer, RequestError
 
 if TYPE_CHECKING:
     from goodseed.server.dashboard.project.entry import Entry
-    from goodseed.server.dashboard.project.open_run import OpenRun
+    from goodseed.server.open_runs import OpenRun
     from goodseed.server.dashboard.state import DashboardState
     from goodseed.server.routes import Request, Store
 
