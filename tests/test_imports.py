@@ -78,7 +78,8 @@ ORDER = {
         ["run"],
     ],
     "goodseed.server": [
-        ["__init__", "queries"],
+        ["__init__", "open_runs"],
+        ["queries"],
         ["routes", "encoding"],
         ["parameters", "openapi", "plain", "plugin_routes", "settings"],
         ["store", "api", "dashboard"],

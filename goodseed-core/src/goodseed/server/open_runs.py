@@ -1,4 +1,4 @@
-"""Reads one run for the dashboard, in short queries with a deadline, and keeps runs at rest open."""
+"""Reads one run for the server, in short queries with a deadline, and keeps runs at rest open."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, final
 
+from goodseed.storage.cache.series import SeriesPaths
 from goodseed.storage.cache.token import rest_token
 from goodseed.storage.reader import RunReader
 from goodseed.storage.schema import lenient_text
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from goodseed.paths import RunFiles
     from goodseed.storage.catalog import RunSummary
     from goodseed.storage.kinds import Kind
+
+    Reading = Callable[[RunSummary], AbstractContextManager["OpenRun"]]  # as `OpenRuns.reading`
 
 __all__ = ["OpenRun", "OpenRuns"]
 
@@ -25,10 +29,13 @@ _MAX_READERS: Final = 128
 _KEPT: Final = -256  # KiB of a file that an open run keeps: there may be many, and the system keeps them too
 _STEPS_BETWEEN_LOOKS: Final = 100_000
 _LONGEST_SECONDS: Final = 30.0
+_SERIES: Final = """
+    SELECT id, path FROM {series} AS s
+    WHERE EXISTS (SELECT 1 FROM {points} WHERE series_id = s.id) AND typeof(path) = 'text' ORDER BY path"""
 
 
 class OpenRun(RunReader):
-    """An open run; to be used by one thread at a time.
+    """A run as the server reads it; to be used by one thread at a time.
 
     Invalid text comes with replacement characters. A query that takes half a minute is ended: a hostile file may hold
     one without end.
@@ -56,6 +63,16 @@ class OpenRun(RunReader):
         if any(bytes in map(type, row) for row in rows):
             return [tuple(lenient_text(value) if isinstance(value, bytes) else value for value in row) for row in rows]
         return rows
+
+    def series_paths(self) -> SeriesPaths:
+        """The paths of the series that hold a point."""
+        with self.transaction():
+            return SeriesPaths({kind.name: tuple(path for _, path in self.series(kind)) for kind in self.kinds()})
+
+    def series(self, kind: Kind, path: str | None = None) -> list[tuple[int, str]]:
+        """The numbers and paths of the series of one kind that hold a point, by path, or of one of them."""
+        found = self._rows(_SERIES.format(series=kind.series_table, points=kind.point_table))
+        return [(series, name) for series, name in found if path is None or path == name]
 
     def last_point(self, kind: Kind, series: int) -> tuple[Any, Any, Any] | None:
         """Step, value and time of a series' last point, the value as a list of series shows it; None without a point.

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import math
-import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from goodseed.storage.cache.series import SeriesPaths
-from goodseed.storage.kinds import NUMBERS, TEXTS, kinds_in
-from goodseed.storage.reader import RunReader
+from goodseed.server.open_runs import OpenRun
+from goodseed.storage.kinds import NUMBERS, TEXTS
 from goodseed.storage.rollup.indexed import PointBucket, count_points, iterate_point_buckets
-from goodseed.storage.schema import lenient_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from goodseed.paths import RunFiles
-    from goodseed.storage.kinds import Kind
 
 __all__ = ["Batch", "IndexWindow", "ServedRun"]
 
 _BATCH_CHARACTERS: Final = 1 << 18
 _BATCH_ROWS: Final = 4096
-_STEPS_BETWEEN_LOOKS: Final = 100_000
-_LONGEST_QUERY_SECONDS: Final = 30.0
 
-_SERIES: Final = """
-    SELECT id, path FROM {series} AS s
-    WHERE EXISTS (SELECT 1 FROM {points} WHERE series_id = s.id) AND typeof(path) = 'text' ORDER BY path"""
 _POINTS: Final = "SELECT step, {column}, ts FROM {table} WHERE series_id = ? AND step > ? ORDER BY step"
 _METRIC_POINTS: Final = _POINTS.format(column=NUMBERS.column, table=NUMBERS.point_table) + " LIMIT ?"
 _TEXT_POINTS: Final = _POINTS.format(column=TEXTS.column, table=TEXTS.point_table)
@@ -60,37 +49,13 @@ class IndexWindow:
     is_downsampled: bool
 
 
-class _Deadline:
-    """Ends a query that takes too long: a hostile file may hold an endless view in place of a table."""
-
-    def __init__(self) -> None:
-        self.at = 0.0
-
-    def __call__(self) -> bool:
-        return time.monotonic() > self.at
-
-
-class ServedRun(RunReader):
-    """A run as the server reads it.
+class ServedRun(OpenRun):
+    """A run as the JSON API reads it.
 
     What a method yields is read in short queries: however slowly it is consumed, no snapshot is held meanwhile, so
-    that a run's writer can go on moving its log into the file. Invalid text comes with replacement characters. Besides
-    what `RunReader` raises, any method may raise `sqlite3.Error` for a file that is damaged.
+    that a run's writer can go on moving its log into the file. Besides what `RunReader` raises, any method may raise
+    `sqlite3.Error` for a file that is damaged.
     """
-
-    def __init__(self, files: RunFiles) -> None:
-        super().__init__(files, is_polled=True)
-        self._deadline: Final = _Deadline()
-        self._connection.text_factory = lenient_text
-        self._connection.set_progress_handler(self._deadline, _STEPS_BETWEEN_LOOKS)
-        self._deadline.at = time.monotonic() + _LONGEST_QUERY_SECONDS
-
-    def series_paths(self) -> SeriesPaths:
-        """The paths of the series that hold a point."""
-        with self._snapshot():
-            return SeriesPaths(
-                {kind.name: tuple(path for _, path in self._series(kind)) for kind in kinds_in(self._connection)}
-            )
 
     def stored_configs(self) -> list[tuple[str, str, str | None]]:
         """Path, type tag and text of each config, by path; ``sys/state`` as `state` has it."""
@@ -100,7 +65,7 @@ class ServedRun(RunReader):
 
     def iterate_metrics(self, path: str | None = None) -> Iterator[Batch]:
         """The points of one metric or, by path, of all; by step, some thousand at a time."""
-        for series, name in self._series(NUMBERS, path):
+        for series, name in self.series(NUMBERS, path):
             after = -math.inf
             while rows := self._execute(_METRIC_POINTS, series, after, _BATCH_ROWS):
                 yield Batch(name, rows)
@@ -110,7 +75,7 @@ class ServedRun(RunReader):
 
     def text_total(self, path: str | None = None) -> int:
         """How many points one string series has, or all of them."""
-        return sum(self._execute(_TEXT_COUNT, series)[0][0] for series, _ in self._series(TEXTS, path))
+        return sum(self._execute(_TEXT_COUNT, series)[0][0] for series, _ in self.series(TEXTS, path))
 
     def iterate_texts(
         self, path: str | None = None, *, limit: int | None = None, offset: int = 0, from_end: bool = False
@@ -123,7 +88,7 @@ class ServedRun(RunReader):
             offset: How many to leave out first.
             from_end: Of each series take the last ones; the series are still taken by path until ``limit`` is reached.
         """
-        for series, name in self._series(TEXTS, path):
+        for series, name in self.series(TEXTS, path):
             count = self._execute(_TEXT_COUNT, series)[0][0]
             if from_end and limit is not None:
                 offset = max(0, count - limit)
@@ -140,15 +105,10 @@ class ServedRun(RunReader):
                 after = rows[-1][0]
                 limit = None if limit is None else limit - len(rows)
 
-    def _series(self, kind: Kind, path: str | None = None) -> list[tuple[int, str]]:
-        """The numbers and paths of the series of one kind that hold a point, or of one of them."""
-        query = _SERIES.format(series=kind.series_table, points=kind.point_table)
-        return [(series, name) for series, name in self._execute(query) if path is None or path == name]
-
     def _text_rows(self, series: int, after: float, limit: int | None) -> list[tuple[float, str, float]]:
         rows: list[tuple[float, str, float]] = []
         characters = 0
-        self._deadline.at = time.monotonic() + _LONGEST_QUERY_SECONDS
+        self.renew()
         with closing(self._connection.execute(_TEXT_POINTS, (series, after))) as cursor:
             for row in cursor:
                 rows.append(row)
@@ -162,7 +122,7 @@ class ServedRun(RunReader):
 
         The buckets are those of `goodseed.storage.rollup.indexed.iterate_point_buckets`.
         """
-        with self._snapshot():
+        with self.transaction():
             found = self._execute(f"SELECT id FROM {NUMBERS.series_table} WHERE path = ?", path)
             total = count_points(self._connection, found[0][0]) if found else 0
             if not total:
@@ -173,17 +133,9 @@ class ServedRun(RunReader):
             series, buckets = found[0][0], []
             for bucket in iterate_point_buckets(self._connection, series, low, high - low + 1, max_points):
                 buckets.append(bucket)
-                self._deadline.at = time.monotonic() + _LONGEST_QUERY_SECONDS
+                self.renew()
             return IndexWindow(low, high, total, buckets, is_downsampled=high - low + 1 > max_points)
 
-    @contextmanager
-    def _snapshot(self) -> Iterator[None]:
-        self._connection.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._connection.execute("ROLLBACK")
-
     def _execute(self, query: str, *parameters: object) -> list[Any]:
-        self._deadline.at = time.monotonic() + _LONGEST_QUERY_SECONDS
+        self.renew()
         return self._connection.execute(query, parameters).fetchall()

@@ -10,7 +10,9 @@ from goodseed.errors import GoodseedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
+    from goodseed.server.open_runs import OpenRun
     from goodseed.server.queries import ServedRun
     from goodseed.storage.cache.file import CacheFile
     from goodseed.storage.cache.series import SeriesPaths
@@ -138,6 +140,14 @@ class Store(Protocol):
 
     def open(self, project: str, run_id: str) -> ServedRun:
         """A reader of one run, for the caller to close; `RunNotFoundError` when there is none."""
+
+    def reading(self, run: RunSummary) -> AbstractContextManager[OpenRun]:
+        """One run, open to be read for some queries; a run at rest is kept open for the next.
+
+        Raises:
+            RunNotFoundError: It is gone.
+            FileFormatError: It is damaged.
+        """
 
     def series_paths(self, run: RunSummary) -> SeriesPaths:
         """Which series ``run`` has; none where it can't be read any more."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import GoodseedError, RunNotFoundError
 from goodseed.paths import RUN_SUFFIX, check_project, check_run_id
+from goodseed.server.open_runs import OpenRuns
 from goodseed.server.queries import ServedRun
 from goodseed.server.routes import SharedState
 from goodseed.server.settings import SettingsFiles
@@ -22,8 +23,10 @@ from goodseed.storage.summary import by_run_id
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from goodseed.server.open_runs import OpenRun
     from goodseed.server.routes import Settings, Store
     from goodseed.storage.cache.file import CacheFile
     from goodseed.storage.edits import Edits
@@ -133,6 +136,10 @@ class StoreView:
         """A reader of one run, for the caller to close."""
         return self._origin.open(project, run_id)
 
+    def reading(self, run: RunSummary) -> AbstractContextManager[OpenRun]:
+        """One run, open to be read."""
+        return self._origin.reading(run)
+
     def series_paths(self, run: RunSummary) -> SeriesPaths:
         """Which series ``run`` has."""
         return self._origin.series_paths(run)
@@ -163,6 +170,7 @@ class CatalogStore:
         self.shared: Final = SharedState(self)
         self.settings: Final[Settings] = SettingsFiles(self._catalog.root)
         self._series: Final = SeriesCache(self.cache)
+        self._open: Final = OpenRuns()
         self._lock: Final = threading.Lock()
         self._is_looking = False
         self._is_closed = False
@@ -176,6 +184,7 @@ class CatalogStore:
     def close(self) -> None:
         """Close all files."""
         self.shared.close()
+        self._open.close()
         with self._lock:
             self._is_closed = True
             self._series.close()
@@ -230,19 +239,25 @@ class CatalogStore:
         """
         return ServedRun(self.find(project, run_id).files)
 
+    def reading(self, run: RunSummary) -> AbstractContextManager[OpenRun]:
+        """One run, open to be read for some queries; a run at rest is kept open for the next.
+
+        Raises:
+            RunNotFoundError: It is gone.
+            FileFormatError: It is damaged.
+        """
+        return self._open.reading(run)
+
     def series_paths(self, run: RunSummary) -> SeriesPaths:
         """Which series ``run`` has; none where it can't be read any more."""
         known = self._series.get(run)
         if known is not None:
             return known
         try:
-            reader = ServedRun(run.files)
+            with self.reading(run) as reader:
+                paths = reader.series_paths()
         except (GoodseedError, OSError):
             return SeriesPaths({})
-        try:
-            paths = reader.series_paths()
-        finally:
-            reader.close()
         self._series.put(run, paths)
         return paths
 

@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
 from goodseed.errors import RunNotFoundError
-from goodseed.server.open_runs import OpenRun, OpenRuns
 from goodseed.server.dashboard.project.project_state import ProjectState
 from goodseed.server.routes import RequestError
 from goodseed.storage.cache.kept import Kept
@@ -16,11 +15,9 @@ from goodseed.storage.rollup.kept import Rollups
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from contextlib import AbstractContextManager
 
     from goodseed.server.dashboard.project.entry import Entry
     from goodseed.server.routes import Request, Settings, SharedState, Store
-    from goodseed.storage.catalog import RunSummary
 
 __all__ = ["DashboardState", "dashboard_of"]
 
@@ -34,6 +31,7 @@ class DashboardState:
         rollups: Of long series.
         settings: What users have set beside the runs.
         shared: What single rooms of the dashboard keep.
+        reading: Opens a run, as `goodseed.server.routes.Store.reading`.
     """
 
     def __init__(self, store: Store) -> None:
@@ -44,13 +42,12 @@ class DashboardState:
         self.shared: Final[SharedState] = store.shared
         self._start: Final = secrets.token_hex(4)
         self._facts: Final = Kept(store.cache, "fact", ("project", "name", "run"))
-        self._open: Final = OpenRuns()
+        self.reading: Final = store.reading
         self._lock: Final = threading.Lock()
         self._projects: Final[dict[str, ProjectState]] = {}
 
     def close(self) -> None:
-        """Close all runs; what is asked later opens them again."""
-        self._open.close()
+        """There is nothing to close: the store keeps runs open."""
 
     def forget(self, project: str, runs: Collection[str]) -> None:
         """Remove what is kept about the files of runs that are gone."""
@@ -74,7 +71,7 @@ class DashboardState:
         with self._lock:
             project = self._projects.get(name)
             if project is None:
-                project = ProjectState(name, self._start, self.settings, self._facts, self._open, self.forget)
+                project = ProjectState(name, self._start, self.settings, self._facts, self.reading, self.forget)
                 self._projects[name] = project
         project.refresh(runs)
         return project
@@ -96,10 +93,6 @@ class DashboardState:
     def entry(self, store: Store, request: Request) -> Entry:
         """The run that a request names, as `find`."""
         return self.find(store, request)[1]
-
-    def reading(self, run: RunSummary) -> AbstractContextManager[OpenRun]:
-        """An open run, as `OpenRuns.reading`."""
-        return self._open.reading(run)
 
 
 def dashboard_of(store: Store) -> DashboardState:

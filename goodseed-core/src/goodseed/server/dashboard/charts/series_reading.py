@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from goodseed.server.dashboard.charts.series_request import Item, Wanted
-    from goodseed.server.open_runs import OpenRun
     from goodseed.server.dashboard.project.project_state import ProjectState
     from goodseed.server.dashboard.state import DashboardState
+    from goodseed.server.open_runs import OpenRun
     from goodseed.storage.catalog import RunSummary
 
 __all__ = ["read_all"]

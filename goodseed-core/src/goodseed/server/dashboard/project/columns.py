@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from goodseed.server.dashboard.project.entry import Entry
-    from goodseed.server.open_runs import OpenRuns
+    from goodseed.server.open_runs import Reading
     from goodseed.storage.cache.kept import Kept
 
 __all__ = ["Columns", "Picked"]
@@ -64,14 +64,20 @@ class Columns:
         steps: The highest step of each run by slot, as of `load_lasts`.
     """
 
-    def __init__(self, project: str, entries: Callable[[], list[Entry]], facts: Kept, open_runs: OpenRuns) -> None:
+    def __init__(
+        self,
+        project: str,
+        entries: Callable[[], list[Entry]],
+        facts: Kept,
+        reading: Reading,
+    ) -> None:
         """Nothing is read yet.
 
         Args:
             project: Whose columns these are.
             entries: Gives the project's runs, the newest first.
             facts: Where values are kept from one start of the server to the next.
-            open_runs: Reads the others.
+            reading: Opens the run of any other.
         """
         self.configs: Final[dict[str, dict[int, Value]]] = {}
         self.types: Final[dict[str, dict[str, int]]] = {}
@@ -79,7 +85,7 @@ class Columns:
         self._project: Final = project
         self._entries: Final = entries
         self._facts: Final = facts
-        self._open: Final = open_runs
+        self._reading: Final = reading
         self._tokens: Final[dict[str, dict[int, str]]] = {}
         self._metrics: Final[dict[str, dict[int, tuple[Value, ...]]]] = {}
         self._shapes: Final[dict[int, tuple[tuple[str, str], ...]]] = {}
@@ -240,7 +246,7 @@ class Columns:
     def _read(self, entry: Entry, names: Sequence[str]) -> list[Sequence[Any]] | None:
         """What a run says now; None where that could not be found out, which is tried again at the next request."""
         try:
-            with self._open.reading(entry.run) as reader:
+            with self._reading(entry.run) as reader:
                 return [read_content(reader, name) for name in names]
         except (GoodseedError, OSError) as error:  # gone or damaged since the list was made, or it took too long
             _logger.info("goodseed: %s can't be read: %s", entry.run.path, error)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Collection
 
-    from goodseed.server.open_runs import OpenRuns
+    from goodseed.server.open_runs import Reading
     from goodseed.server.routes import Settings
     from goodseed.storage.cache.kept import Kept
     from goodseed.storage.catalog import RunSummary
@@ -48,7 +48,7 @@ class ProjectState:
         start: str,
         settings: Settings,
         facts: Kept,
-        open_runs: OpenRuns,
+        reading: Reading,
         forget: Callable[[str, Collection[str]], None],
     ) -> None:
         """Nothing is known yet.
@@ -58,12 +58,12 @@ class ProjectState:
             start: Another text for each start of a server.
             settings: What users have set beside the runs.
             facts: Where the values of columns are kept.
-            open_runs: Reads the runs.
+            reading: Opens a run.
             forget: Called with the project and the files of runs that are gone.
         """
         self.name: Final = name
         self.lock: Final = threading.RLock()
-        self.columns: Final = Columns(name, lambda: self.entries, facts, open_runs)
+        self.columns: Final = Columns(name, lambda: self.entries, facts, reading)
         self.tables: Final[dict[str, Any]] = {}
         self.attributes: Final[dict[str | None, tuple[str, list[tuple[str, str, int]]]]] = {}
         self.series_counts: tuple[str, dict[str, Counter[str]]] | None = None

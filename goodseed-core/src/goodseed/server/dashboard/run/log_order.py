@@ -19,8 +19,8 @@ from goodseed.storage.kinds import TEXTS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from goodseed.server.open_runs import OpenRun
     from goodseed.server.dashboard.state import DashboardState
+    from goodseed.server.open_runs import OpenRun
     from goodseed.server.routes import Store
 
 __all__ = ["REWRITTEN", "Ends", "LogOrder", "LogOrders", "Stream", "ends_of", "orders_of"]

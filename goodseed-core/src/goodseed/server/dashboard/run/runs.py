@@ -20,8 +20,8 @@ from goodseed.storage.kinds import TEXTS, kinds
 
 if TYPE_CHECKING:
     from goodseed.server.dashboard.project.entry import Entry
-    from goodseed.server.open_runs import OpenRun
     from goodseed.server.dashboard.project.project_state import ProjectState
+    from goodseed.server.open_runs import OpenRun
     from goodseed.server.routes import Request, Store
     from goodseed.storage.catalog import RunSummary
     from goodseed.storage.kinds import Kind

@@ -13,8 +13,8 @@ from goodseed.server.routes import Answer, RequestError
 
 if TYPE_CHECKING:
     from goodseed.server.dashboard.project.entry import Entry
-    from goodseed.server.open_runs import OpenRun
     from goodseed.server.dashboard.state import DashboardState
+    from goodseed.server.open_runs import OpenRun
     from goodseed.server.routes import Request, Store
 
 __all__ = ["get_diff", "get_requirements", "get_source", "git_facts"]
