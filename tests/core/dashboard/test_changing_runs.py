@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 import goodseed
 from goodseed.server.routes import RequestError
+from goodseed.storage.cache.file import CACHE_NAME
 
 from .conftest import Api
 
@@ -115,3 +119,37 @@ def test_colours_stay_when_older_runs_come_in(api: Api) -> None:
 
     ordinals = [dict(zip(found["sys/id"], found["sys/ordinal"], strict=True)) for found in (before, now, again)]
     assert [{"a": 0, "b": 1}, {"a": 0, "b": 1, "old": 2}, {"a": 0, "b": 1, "old": 2}] == ordinals
+
+
+def test_a_series_that_is_renamed_elsewhere_shows(api: Api, tmp_path: Path) -> None:
+    """What another program changes in the file of a run that has ended shows, also after a restart of the server."""
+    with goodseed.Run(project="p", run_id="one", storage="local", capture_hardware_metrics=False) as run:
+        run.log_metrics({"before": 1.0}, step=0)
+    api.look()
+    found = [_metrics(api)]
+    with contextlib.closing(sqlite3.connect(str(run.path))) as connection, connection:
+        connection.execute("UPDATE metric_series SET path = 'after'")
+    api.look()
+    found.append(_metrics(api))
+
+    assert [["before"], ["after"]] == found
+
+
+def test_what_is_kept_of_a_deleted_run_goes(api: Api, home: Path) -> None:
+    """The cache file forgets the series of a run with its file."""
+    for name in ("one", "two"):
+        with goodseed.Run(project="p", run_id=name, storage="local", capture_hardware_metrics=False) as run:
+            run.log_metrics({"loss": 1.0}, step=0)
+    api.look()
+    _metrics(api)
+    os.remove(str(run.path))
+    api.look()
+    api.close()
+    with contextlib.closing(sqlite3.connect(home / "projects" / CACHE_NAME)) as connection:
+        kept = [os.fsdecode(path) for (path,) in connection.execute("SELECT run FROM series")]
+
+    assert ["one.sqlite"] == [os.path.basename(path) for path in kept]
+
+
+def _metrics(api: Api) -> list[str]:
+    return [item["path"] for item in api.ask("GET", "p/p/-/attrs?kind=series")["items"]]

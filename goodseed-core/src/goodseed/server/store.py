@@ -15,7 +15,7 @@ from goodseed.server.open_runs import OpenRuns
 from goodseed.server.queries import ServedRun
 from goodseed.server.routes import SharedState
 from goodseed.server.settings import SettingsFiles
-from goodseed.storage.cache.series import SeriesCache, SeriesPaths
+from goodseed.storage.cache.series import SeriesPaths
 from goodseed.storage.catalog import Catalog, ProjectSummary, RunSummary
 from goodseed.storage.edits import edit_run
 from goodseed.storage.summary import by_run_id
@@ -169,7 +169,6 @@ class CatalogStore:
         self.is_local: Final = True
         self.shared: Final = SharedState(self)
         self.settings: Final[Settings] = SettingsFiles(self._catalog.root)
-        self._series: Final = SeriesCache(self.cache)
         self._open: Final = OpenRuns()
         self._lock: Final = threading.Lock()
         self._is_looking = False
@@ -187,7 +186,6 @@ class CatalogStore:
         self._open.close()
         with self._lock:
             self._is_closed = True
-            self._series.close()
             self._catalog.close()
 
     def check_change(self, project: str | None) -> None:
@@ -250,7 +248,7 @@ class CatalogStore:
 
     def series_paths(self, run: RunSummary) -> SeriesPaths:
         """Which series ``run`` has; none where it can't be read any more."""
-        known = self._series.get(run)
+        known = self._catalog.series.get(run)
         if known is not None:
             return known
         try:
@@ -258,7 +256,7 @@ class CatalogStore:
                 paths = reader.series_paths()
         except (GoodseedError, OSError):
             return SeriesPaths({})
-        self._series.put(run, paths)
+        self._catalog.series.put(run, paths)
         return paths
 
     def edit(self, project: str, run_id: str, edits: Edits) -> None:

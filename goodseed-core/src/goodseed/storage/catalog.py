@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar, final
 
@@ -15,6 +15,7 @@ from goodseed.errors import GoodseedError, RunNotFoundError
 from goodseed.paths import RunFiles, home_directory
 from goodseed.storage.cache.file import CacheFile
 from goodseed.storage.cache.runs import IndexEntry, ProjectSummary, RunIndex
+from goodseed.storage.cache.series import SeriesCache
 from goodseed.storage.lock import is_locked
 from goodseed.storage.scan import FoundRun, Scan, Scanner
 from goodseed.storage.summarizing import read_summary
@@ -62,6 +63,7 @@ class Catalog:
     Attributes:
         root: The directory.
         cache: The cache file, for anything else to keep about these runs.
+        series: The series of these runs, as far as they have been read.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Catalog:
         self._lock: Final = threading.Lock()
         self.cache: Final = CacheFile(self.root)
         self._index: Final = RunIndex(self.cache)
+        self.series: Final = SeriesCache(self.cache)
         self._is_open = False
         self._index_version = (-1, -1)
         self._tokens: dict[str, str] = {}
@@ -107,6 +110,7 @@ class Catalog:
         """Close the cache; calling it twice is harmless, and any other call opens it again."""
         with self._lock:
             self._forget()
+            self.series.close()
             self.cache.close()
 
     def projects(self, *, on_progress: Callable[[int, int], None] | None = None) -> list[ProjectSummary]:
@@ -275,7 +279,7 @@ class Catalog:
         token = run.token if run.is_settled else f"read at {time.time_ns()}"
         content: RunSummary | str
         try:
-            content = read_summary(files, run.project)
+            content = replace(read_summary(files, run.project), token=token)
         except FileNotFoundError:
             return None
         except (GoodseedError, OSError) as error:
@@ -299,6 +303,7 @@ class Catalog:
         stored_at = time.monotonic()
         if removed:
             self._index.update([], removed)
+            self.series.forget(str(self.root / path) for path in removed)
         for entry in entries:
             batch.append(entry)
             if time.monotonic() - stored_at >= _BATCH_SECONDS:

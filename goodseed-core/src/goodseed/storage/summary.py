@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -53,6 +53,7 @@ class RunSummary:
         series_counts: How many series of each kind, by its name, those of monitoring included.
         tags_text: What `tags` reads.
         metrics_text: What `last_metrics` reads: a list of ten thousand runs needs few of them.
+        token: The token of its file as of when it was read, see `goodseed.storage.cache.token`.
     """
 
     path: str
@@ -74,6 +75,7 @@ class RunSummary:
     series_counts: Mapping[str, int]
     tags_text: str
     metrics_text: str
+    token: str = field(default="", compare=False)
 
     @property
     def files(self) -> RunFiles:

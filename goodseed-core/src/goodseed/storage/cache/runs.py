@@ -20,7 +20,8 @@ __all__ = ["IndexEntry", "ProjectSummary", "RunIndex"]
 
 _BUSY_SECONDS: Final = 5.0
 
-# In the order of RunSummary's fields, without those that the path tells. File names need not be valid text: BLOB.
+# In the order of RunSummary's fields, without the token and those that the path tells. File names need not be valid
+# text: BLOB.
 _COLUMNS: Final = """
     project BLOB, name TEXT, state TEXT, created_at TEXT, modified_at TEXT, closed_at TEXT, created_seconds REAL,
     modified_seconds REAL, started_seconds REAL, earlier_seconds REAL, duration_seconds REAL, end_reason TEXT,
@@ -122,6 +123,7 @@ class RunIndex:
         fields[_TRASHED] = bool(fields[_TRASHED])
         text = fields[_COUNTS]
         fields[_COUNTS] = counts[text] if text in counts else counts.setdefault(text, json.loads(text))
+        fields.append(token)
         return IndexEntry(path, token, RunSummary(self._root + path, run_id, os.fsdecode(project), *fields))
 
     def projects(self) -> list[ProjectSummary]:

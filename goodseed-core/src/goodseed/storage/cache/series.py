@@ -11,7 +11,7 @@ from goodseed.storage.cache.kept import Kept, KeptRow
 from goodseed.storage.kinds import NUMBERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from goodseed.storage.cache.file import CacheFile
     from goodseed.storage.kinds import Kind
@@ -53,7 +53,8 @@ class _Known(NamedTuple):
 class SeriesCache:
     """The series of the runs under a directory, for any number of threads.
 
-    A run only ever gets more series, and its summary counts them: what was read holds for as long as the numbers do.
+    What was read of a run at rest holds as long as its file is unchanged. A running run only ever gets more series, and
+    its summary counts them: what was read of it holds for as long as the numbers do.
     """
 
     def __init__(self, file: CacheFile) -> None:
@@ -91,6 +92,16 @@ class SeriesCache:
             if len(self._waiting) >= _STORED_TOGETHER:
                 self._store()
 
+    def forget(self, paths: Iterable[str]) -> None:
+        """Remove what is kept of the runs with these files, which are gone."""
+        gone = list(paths)
+        with self._lock:
+            for path in gone:
+                if self._known is not None:
+                    self._known.pop(path, None)
+            self._waiting[:] = [row for row in self._waiting if row.keys[0] not in gone]
+            self._stored.forget(["run"], [(path,) for path in gone])
+
     def close(self) -> None:
         """Store what is not stored yet."""
         with self._lock:
@@ -113,9 +124,8 @@ class SeriesCache:
 
 
 def _token(run: RunSummary) -> str:
-    """A token of the run's series, made of its summary, so that no file has to be checked for each request.
+    """The token of the run's file, as of its summary, so that no file has to be looked at for each request.
 
-    A live run changes all the time, and its series only with their number.
+    A running run changes all the time, and its series only with their number.
     """
-    ended = "" if run.state == "running" else f"{run.modified_at} {run.closed_at} {run.config_count}"
-    return f"{run.created_at} {json.dumps(run.series_counts)} {ended}"
+    return f"{run.created_at} {json.dumps(run.series_counts)}" if run.state == "running" else run.token
