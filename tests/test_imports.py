@@ -219,6 +219,14 @@ def test_no_circles(package: str) -> None:
         pytest.fail(" -> ".join(error.args[1]))
 
 
+@pytest.mark.parametrize("module", EVERYTHING)
+def test_one_module_names_the_tables(module: str) -> None:
+    """What asks for points gets the names of their tables from the table of kinds."""
+    text = EVERYTHING[module].read_text(encoding="utf-8")
+
+    assert [] == re.findall(r"\b(?:metric|string)_points\b|\b(?:FROM|JOIN|INTO|TABLE) (?:metric|string)_series\b", text)
+
+
 @cache
 def public_modules() -> tuple[set[str], set[str]]:
     """The modules that docs/public-modules.md names: those for integrations and plugins, and those for servers."""

@@ -7,6 +7,7 @@ from array import array
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from goodseed.errors import FileFormatError
+from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.rollup.nodes import NODE_POINTS, Bounds, Nodes
 
 if TYPE_CHECKING:
@@ -16,25 +17,25 @@ if TYPE_CHECKING:
 __all__ = ["Extent", "aggregate", "aggregate_cells", "extent_of_count", "node_between", "read_points", "whole_node"]
 
 
-_POINTS: Final = """
-    SELECT step, y, ts FROM metric_points
+_POINTS: Final = f"""
+    SELECT step, y, ts FROM {NUMBERS.point_table}
     WHERE series_id = ? AND step BETWEEN ? AND ? AND ts BETWEEN ? AND ? ORDER BY step LIMIT ?"""
-_FOLLOWING: Final = """
-    SELECT step, y, ts FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ? ORDER BY step LIMIT ?"""
-_STEP_AT: Final = """
-    SELECT step FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1 OFFSET ?"""
-_NODE: Final = """
+_FOLLOWING: Final = f"""
+    SELECT step, y, ts FROM {NUMBERS.point_table} WHERE series_id = ? AND step BETWEEN ? AND ? ORDER BY step LIMIT ?"""
+_STEP_AT: Final = f"""
+    SELECT step FROM {NUMBERS.point_table} WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1 OFFSET ?"""
+_NODE: Final = f"""
     SELECT count(*), max(step), min(y), max(y), total(y), count(y), min(ts), max(ts)
-    FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ?"""
-_COUNTED: Final = """
+    FROM {NUMBERS.point_table} WHERE series_id = ? AND step BETWEEN ? AND ?"""
+_COUNTED: Final = f"""
     SELECT avg(step), max(step), min(y), max(y), total(y), count(y)
-    FROM (SELECT step, y FROM metric_points WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?)"""
+    FROM (SELECT step, y FROM {NUMBERS.point_table} WHERE series_id = ? AND step >= ? ORDER BY step LIMIT ?)"""
 # abs(y) <= the largest double is true of finite values alone; NULL stands for NaN and makes it NULL.
-_FINITE: Final = """
+_FINITE: Final = f"""
     SELECT min(finite), max(finite), total(finite), count(finite), count(CASE WHEN y > 0 AND finite IS NULL THEN 1 END)
     FROM (
         SELECT y, CASE WHEN abs(y) <= 1.7976931348623157e308 THEN y END AS finite
-        FROM metric_points WHERE series_id = ? AND step BETWEEN ? AND ?
+        FROM {NUMBERS.point_table} WHERE series_id = ? AND step BETWEEN ? AND ?
     )"""
 _TEXTUAL: Final = "A metric of this run holds something that is no number."
 _COUNT: Final = Nodes.FIELDS.index("count")

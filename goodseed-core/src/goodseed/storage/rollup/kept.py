@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, final
 from goodseed.columns import pack_columns, unpack_columns
 from goodseed.errors import InvalidValueError
 from goodseed.storage.cache.kept import Kept, KeptRow
+from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.rollup.aggregate import aggregate
 from goodseed.storage.rollup.nodes import EVERYTHING, FANOUT, Bounds, Nodes
 
@@ -29,7 +30,7 @@ __all__ = ["Rollup", "Rollups"]
 _logger: Final = logging.getLogger("goodseed")
 _MIN_POINTS: Final = 16_384  # fewer are read as fast as their rollup
 _MAX_BYTES: Final = 24 << 20
-_LONG: Final = "SELECT 1 FROM metric_points WHERE series_id = ? ORDER BY step LIMIT 1 OFFSET ?"
+_LONG: Final = f"SELECT 1 FROM {NUMBERS.point_table} WHERE series_id = ? ORDER BY step LIMIT 1 OFFSET ?"
 _FLUSH_NODES: Final = 256
 _LOCKS: Final = 32
 

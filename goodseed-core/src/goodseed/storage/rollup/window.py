@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from operator import sub
 from typing import TYPE_CHECKING, Final
 
+from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.rollup.aggregate import aggregate_cells, read_points
 from goodseed.storage.rollup.nodes import FANOUT, Bounds, Nodes, cells_of, is_sorted, mean_of, nodes_of_points
 
@@ -22,8 +23,8 @@ __all__ = ["Window", "read_window", "window_of_nodes"]
 
 _FINE: Final = 2  # nodes a bucket: its edges are then off by half of its width at most
 _FEW_POINTS: Final = 16_384  # read faster than asked for bucket by bucket
-_EXTREME: Final = """
-    SELECT step, ts FROM metric_points
+_EXTREME: Final = f"""
+    SELECT step, ts FROM {NUMBERS.point_table}
     WHERE series_id = ? AND step BETWEEN ? AND ? AND ts BETWEEN ? AND ? AND y = ? ORDER BY step LIMIT 1"""
 
 
