@@ -7,7 +7,6 @@ runs in a temporary directory. ``--reference`` is the interpreter of an environm
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import os
 import statistics
@@ -31,16 +30,8 @@ _QUIET = {"capture_stdout": False, "capture_stderr": False, "capture_hardware_me
 
 
 def ask(server: Server, target: str, body: Any) -> bytes:
-    """The answer to a POST."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
-    headers = {"Content-Type": "application/json", "Accept": _BINARY}
-    connection.request("POST", f"/api/ui/p/{target}", json.dumps(body), headers)
-    response = connection.getresponse()
-    content = response.read()
-    connection.close()
-    if response.status != 200:
-        raise RuntimeError(f"{target}: {response.status} {content[:200]!r}")
-    return content
+    """The page's answer to a POST."""
+    return server.post(f"/api/ui/p/{target}", body, _BINARY)
 
 
 def timed(server: Server, target: str, body: Any) -> float:

@@ -92,16 +92,7 @@ def _page(target: str) -> Question:
 
 
 def _post(target: str, body: dict[str, Any]) -> Question:
-    def ask(server: Server) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
-        connection.request("POST", target, json.dumps(body), {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        content = response.read()
-        connection.close()
-        if response.status != 200:
-            raise RuntimeError(f"{target}: {response.status} {content[:200]!r}")
-
-    return ask
+    return lambda server: server.post(target, body)
 
 
 def _idle(server: Server) -> None:

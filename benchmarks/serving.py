@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 from catalog import make_runs, write_run
@@ -65,6 +66,18 @@ class Server:
             self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_START_SECONDS)
         self._connection.request("GET", target)
         return self._connection.getresponse().read()
+
+    def post(self, target: str, body: Any, accept: str = "application/json") -> bytes:
+        """The answer to a POST, on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_START_SECONDS)
+        headers = {"Content-Type": "application/json", "Accept": accept}
+        connection.request("POST", target, json.dumps(body), headers)
+        response = connection.getresponse()
+        content = response.read()
+        connection.close()
+        if response.status != 200:
+            raise RuntimeError(f"{target}: {response.status} {content[:200]!r}")
+        return content
 
     def timed(self, *targets: str) -> tuple[float, int]:
         """How many seconds the answers take together, and their bytes."""

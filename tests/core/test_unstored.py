@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,24 +48,32 @@ def read(path: str = "loss") -> list[tuple[float, float]]:
     return [tuple(point) for point in json.loads(done.stdout)]
 
 
-@pytest.fixture
-def abandoned(home: Path) -> None:
-    """A run that was killed before it could store its last points, a text, a config and a tag."""
+def _leave(logging: str, **options: Any) -> None:
+    """Open a run in a process, which can store only its first point, does ``logging`` and is killed."""
     code = (
         "import goodseed, os, signal, sqlite3\n"
-        f"run = goodseed.Run(**{OPTIONS!r}, **{QUIET!r}, tags=['old'])\n"
+        f"run = goodseed.Run(**{OPTIONS!r}, **{QUIET!r}, **{options!r})\n"
         "run.log_metrics({'loss': 1.0, 'acc': 0.5}, step=0)\n"
         "run.flush()\n"
         "lock = sqlite3.connect(run.path, isolation_level=None); lock.execute('BEGIN IMMEDIATE')\n"
-        "run.log_metrics({'loss': 0.5, 'acc': 0.6}, step=1)\n"
-        "run.log_metrics({'loss': 9.0}, step=0)\n"
-        "run['new/metric'].log(float('nan'), step=2.5)\n"
-        "run.log_strings({'note': 'hello'}, step=1)\n"
-        "run['lr'] = 0.1; run['sys/tags'].add('late')\n"
+        f"{logging}"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert -signal.SIGKILL == done.returncode, done.stderr
+
+
+@pytest.fixture
+def abandoned(home: Path) -> None:
+    """A run that was killed before it could store its last points, a text, a config and a tag."""
+    _leave(
+        "run.log_metrics({'loss': 0.5, 'acc': 0.6}, step=1)\n"
+        "run.log_metrics({'loss': 9.0}, step=0)\n"
+        "run['new/metric'].log(float('nan'), step=2.5)\n"
+        "run.log_strings({'note': 'hello'}, step=1)\n"
+        "run['lr'] = 0.1; run['sys/tags'].add('late')\n",
+        tags=["old"],
+    )
 
 
 def test_of_a_killed_run_everything_is_shown(abandoned: None, home: Path) -> None:
@@ -208,20 +217,12 @@ def test_what_was_kept_elsewhere_is_stored_later(home: Path, tmp_path: Path) -> 
 @pytest.fixture
 def left_much(home: Path) -> Path:
     """A run that was killed while its disk took nothing, and left 12 MB of texts; returns its inbox."""
-    code = (
-        "import goodseed, os, signal, sqlite3\n"
-        f"run = goodseed.Run(**{OPTIONS!r}, **{QUIET!r})\n"
-        "run.log_metrics({'loss': 1.0}, step=0)\n"
-        "run.flush()\n"
-        "lock = sqlite3.connect(run.path, isolation_level=None); lock.execute('BEGIN IMMEDIATE')\n"
+    _leave(
         "for step in range(600):\n"
         "    run.log_strings({'note': str(step) * 7_000}, step=step)\n"
         "    run.log_metrics({'loss': -step, 'acc': 0.5}, step=step)\n"
         "run['lr'] = 0.1\n"
-        "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert -signal.SIGKILL == done.returncode, done.stderr
     return home / "projects" / "p" / "runs" / "r.sqlite-inbox"
 
 
