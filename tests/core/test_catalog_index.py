@@ -129,7 +129,7 @@ def damage_table(index: Path) -> None:
 )
 @pytest.mark.parametrize("is_open", [False, True])
 def test_damaged_index(root: Path, damage: object, is_open: bool) -> None:
-    """A damaged index, also one that is damaged while a catalog uses it, is made anew, and nothing else happens."""
+    """A damaged index, also one that is damaged while a catalog uses it, is made again, and nothing else happens."""
     for number in range(30):
         age(write_run(f"r{number:02}"))
     expected = [f"r{number:02}" for number in range(30)]

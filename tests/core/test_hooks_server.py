@@ -52,7 +52,7 @@ def test_import_csv_and_json_lines(machine: Machine, tmp_path: Path) -> None:
     assert [point["value"] for point in runs["a"].get_string_data("note")] == ["hello", "bye"]
     assert [point["step"] for point in runs["b"].get_metric_data("loss")["raw_points"]] == [3.0, 4.0]
     assert runs["b"].get_metric_paths() == ["loss", "ok"]
-    assert "line 2: '[1]' is no JSON object" in bad.stderr
+    assert "line 2: '[1]' is not a JSON object" in bad.stderr
     assert "none.csv" in missing.stderr
     assert "Traceback" not in bad.stderr + missing.stderr
 

@@ -19,7 +19,7 @@ def test_sets_survive_a_resume(home: Path) -> None:
         run["name"] = "x"
     with goodseed.Run(resume_run_id=run.run_id) as resumed:
         resumed["sys/tags"].add("b")
-        with pytest.raises(goodseed.InvalidTypeError, match="no set"):
+        with pytest.raises(goodseed.InvalidTypeError, match="not a set"):
             resumed["name"].add("y")
 
     assert '["a", "b"]' == field(resumed, "sys/tags")

@@ -138,7 +138,7 @@ def test_reader_that_was_there_for_a_moment_holds_up_nothing(tmp_path: Path) -> 
         seen.append(is_there)
     reader.close()
     deadline = time.monotonic() + 60
-    while log.stat().st_size >= 16 << 20 and time.monotonic() < deadline:  # the next commits start the log anew
+    while log.stat().st_size >= 16 << 20 and time.monotonic() < deadline:  # the next commits start the log again
         run.log_metrics({"m0": 3.0}, step=last + 3)
         run.flush()
     length = log.stat().st_size

@@ -122,7 +122,7 @@ def test_a_directory_has_one_hub(make_hub: MakeHub, store: str) -> None:
     ("options", "said"),
     [
         (["--port", "taken"], "can't listen at 127.0.0.1"),
-        (["--port", "70000"], "a port is a number"),
+        (["--port", "70000"], "a port must be an integer"),
         (["--max-series", "0"], "--max-series must be a number above 0"),
         (["--requests-a-second", "nan"], "--requests-a-second must be a number above 0"),
         (["--requests-a-second", "inf"], "--requests-a-second must be a number above 0"),

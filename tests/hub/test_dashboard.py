@@ -387,7 +387,7 @@ def kept_rows(path: Path) -> int:
 
 
 def test_a_page_may_be_reached_by_a_link_elsewhere(room: Room) -> None:
-    """The browser keeps the cookie back then; the page loads itself anew, and nobody has to sign in again."""
+    """The browser keeps the cookie back then; the page loads itself again, and nobody has to sign in again."""
     hub, *_ = room
     status, sent, content = hub.raw("GET", "/p/room/p", None, {"Sec-Fetch-Site": "cross-site"})
 

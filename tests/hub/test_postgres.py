@@ -190,7 +190,7 @@ def test_compaction_and_writing_at_once(database: tuple[PostgresDatabase, Postgr
 
 
 def test_copies_follow_and_may_be_lost(database: tuple[PostgresDatabase, PostgresStore]) -> None:
-    """A copy has what was written before it was asked for; one that is damaged or of another run is made anew."""
+    """A copy has what was written before it was asked for; one that is damaged or of another run is made again."""
     pool, store = database
     run = record()
     store.write(run, Change(points=[Points("m", "metric", [0.0], [math.nan], [0.0])], meta={"status": "finished"}))

@@ -61,7 +61,7 @@ def test_resumed_fit_keeps_what_there_was(digits: Any) -> None:
 
 
 def test_fit_after_an_interrupted_one_is_another(digits: Any) -> None:
-    """What was trained before the interruption stays, where the next fit begins anew."""
+    """What was trained before the interruption stays, where the next fit begins again."""
 
     class Stop(keras.callbacks.Callback):  # type: ignore[misc]
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -69,7 +69,7 @@ def test_forked_processes(forked: tuple[Path, str], stored: Any, case: str) -> N
     """Under ddp_fork a training is one run, opened before or not, or passed in; nothing is warned of."""
     home, output = forked
 
-    check_trained(stored(case, home=home), case, {0.0})  # each stage has new processes, which count anew
+    check_trained(stored(case, home=home), case, {0.0})  # each stage has new processes, which count again
     assert "goodseed: " not in output
 
 
@@ -113,7 +113,7 @@ def test_ranks_above_zero_make_no_file(forked: tuple[Path, str]) -> None:
 def test_started_processes(
     name: str, strategy: str, case: str, tested_at: set[float], stored: Any, tmp_path: Path
 ) -> None:
-    """Under strategies that start processes anew a training is one run, too; nothing is warned of."""
+    """Under strategies that start processes again a training is one run, too; nothing is warned of."""
     pytest.importorskip(name)
     output = in_script(tmp_path, name, strategy, case)
 

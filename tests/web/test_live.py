@@ -53,7 +53,7 @@ def test_points_arrive_without_fetching_the_history_again(
 
 @pytest.mark.parametrize("where", ["x=wall", "x=time", "x=metric:time", "z=10~150"])
 def test_points_arrive_on_other_axes(new_tab: Callable[..., Tab], serve: Any, tmp_path: Path, where: str) -> None:
-    """By time, too, what is new is put behind what is there; in a zoom nothing is fetched anew."""
+    """By time, too, what is new is put behind what is there; in a zoom nothing is fetched again."""
     run = _run(tmp_path, "live")
     for step in range(2_000):
         run.log_metrics({"loss": float(step), "time": step / 100}, step=step)

@@ -92,7 +92,7 @@ export async function ask(url: string, init: RequestInit = {}, isAgain = false):
     return await answered(response);
   } catch (problem) {
     if (!(problem instanceof ApiError) || problem.code !== "no_token" || isAgain || !init.method) throw problem;
-    // The server has started anew, and has another token: its page brings it, and the change is asked for once more.
+    // The server has started again, and has another token: its page brings it, and the change is asked for once more.
     await fetch(location.pathname, { cache: "no-store", headers: { Accept: "text/html" } });
     return ask(url, init, true);
   }

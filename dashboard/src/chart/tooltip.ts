@@ -116,7 +116,7 @@ const makeRow = (): HTMLElement =>
     make("span", "vl", make("span", "raw", document.createTextNode("")), document.createTextNode("")),
   );
 
-// What is set anew is laid out anew, even where it stays the same.
+// What is set again is laid out again, even where it stays the same.
 function setText(node: Text, text: string): void {
   if (node.data !== text) node.data = text;
 }

@@ -11,7 +11,7 @@ export const runVersion = signal(0);
 export interface TabProps {
   project: Project;
   details: RunDetails;
-  /** Ask for the run anew, after a change of our own. */
+  /** Ask for the run again, after a change of our own. */
   reload: () => void;
 }
 

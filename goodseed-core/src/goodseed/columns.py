@@ -152,7 +152,7 @@ def unpack_numbers(content: bytes, code: str = "d") -> array[float]:
     """
     numbers: array[float] = array(code)
     if len(content) % numbers.itemsize:
-        raise InvalidValueError(f"{len(content):,} bytes are no whole number of {numbers.itemsize}-byte numbers.")
+        raise InvalidValueError(f"{len(content):,} bytes are not a whole number of {numbers.itemsize}-byte numbers.")
     numbers.frombytes(content)
     if sys.byteorder == "big":
         numbers.byteswap()
@@ -299,4 +299,4 @@ def _text(encoded: bytes) -> str:
     try:
         return encoded.decode()
     except UnicodeDecodeError as error:
-        raise InvalidValueError("Invalid packed points: a text is no UTF-8.") from error
+        raise InvalidValueError("Invalid packed points: a text is not UTF-8.") from error

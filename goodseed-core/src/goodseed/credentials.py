@@ -34,7 +34,7 @@ def check_key(key: str, source: str) -> str:
     """
     stripped = key.strip()
     if not stripped or not stripped.isascii() or not stripped.isprintable() or " " in stripped:
-        raise InvalidValueError(f"{source} is no API key: a key is printable ASCII without spaces.")
+        raise InvalidValueError(f"{source} is not an API key: a key is printable ASCII without spaces.")
     return stripped
 
 

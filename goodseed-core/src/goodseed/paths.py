@@ -77,7 +77,8 @@ def check_attribute_path(path: object) -> str:
         raise InvalidValueError(f"An attribute path must not be empty: {path!r}. Use one such as 'train/loss'.")
     if len(stripped) > MAX_PATH_CHARACTERS:
         raise InvalidValueError(
-            f"An attribute path may have {MAX_PATH_CHARACTERS:,} characters, not {len(stripped):,}: {path[:60]!r}…"
+            f"An attribute path must have at most {MAX_PATH_CHARACTERS:,} characters, not {len(stripped):,}: "
+            f"{path[:60]!r}…"
         )
     if "\0" in stripped or not is_encodable(stripped):
         raise InvalidValueError(f"An attribute path must be valid Unicode text without NUL: {path[:100]!r}")
@@ -120,7 +121,7 @@ def check_run_id(run_id: object, argument: str = "run_id") -> str:
         raise InvalidTypeError(f"{argument} must be a string such as 'bold-falcon', not {type(run_id).__name__}.")
     if len(run_id) > _MAX_RUN_ID_CHARACTERS:
         raise InvalidValueError(
-            f"{argument} may have {_MAX_RUN_ID_CHARACTERS} characters, not {len(run_id)}: {run_id[:40]!r}…"
+            f"{argument} must have at most {_MAX_RUN_ID_CHARACTERS} characters, not {len(run_id)}: {run_id[:40]!r}…"
         )
     _check_component(run_id, f"{argument}={run_id!r}")
     return run_id

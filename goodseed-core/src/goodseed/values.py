@@ -248,4 +248,4 @@ def number_of(value: object) -> float:
         return float(value)
     if value is None:
         return math.nan
-    raise TypeError(f"{value!r:.60} is no number")
+    raise TypeError(f"{value!r:.60} is not a number")

@@ -227,7 +227,9 @@ class Hub:
             ApiError: One of them is invalid.
         """
         if len(configs) > self.limits.max_configs:
-            raise ApiError.bad_request(f"A request may have {self.limits.max_configs:,} configs.", "Config.TooMany")
+            raise ApiError.bad_request(
+                f"A request must have at most {self.limits.max_configs:,} configs.", "Config.TooMany"
+            )
         now = now_text()
         rows = [(*self._config(config), now) for config in configs]
         self.store.write(record, Change(configs=rows))

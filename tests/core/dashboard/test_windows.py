@@ -236,7 +236,7 @@ def _state(connection: sqlite3.Connection) -> Changes:
 
 
 def test_appending_does_not_read_the_past_again(tmp_path: Path) -> None:
-    """Of a run that is being written, only the neighbourhood of what has changed is read anew."""
+    """Of a run that is being written, only the neighbourhood of what has changed is read again."""
     with _told(tmp_path / "run.sqlite") as writer:
         note_changes(writer, [([1], 0.0, 20_000.0)])
         state = _state(writer).state

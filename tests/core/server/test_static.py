@@ -29,7 +29,7 @@ def web(tmp_path: Path) -> Path:
 
 
 def test_pages(serve: Serve, web: Path) -> None:
-    """Every address that is no file's and no API's is the dashboard, which is asked for anew each time."""
+    """Every address that is no file's and no API's is the dashboard, which is asked for again each time."""
     client = serve(web=web)
     replies = [client.get(target) for target in ("/", "/index.html", "/p/ws/run-1.5", "/runs?x=1")]
 

@@ -10,7 +10,7 @@ const MAX_SERIES = 400;
 const IN_FLIGHT = 2;
 // About 24 bytes a point: this is 120 MB.
 const MAX_POINTS = 5_000_000;
-// A live series that has grown by this much in small pieces is asked for anew, as fewer, larger buckets.
+// A live series that has grown by this much in small pieces is asked for again, as fewer, larger buckets.
 const MAX_GROWTH = 4 * POINTS;
 
 export interface Window {
@@ -145,7 +145,7 @@ export class SeriesStore {
     this.pump();
   }
 
-  /** Everything is old, after the server has started anew. */
+  /** Everything is old, after the server has started again. */
   forget(): void {
     for (const key of [...this.series.keys()]) if (!this.isWanted(key)) this.drop(key);
     this.failed.clear();

@@ -108,7 +108,7 @@ export function ChartView(props: {
         join();
         return;
       }
-      // While series come in one after the other, not each of them is worth drawing all others anew.
+      // While series come in one after the other, not each of them is worth drawing all others again.
       const since = performance.now() - updatedAt;
       if (isWaiting && since < PROGRESS_MS) {
         timer = window.setTimeout(update, PROGRESS_MS - since);

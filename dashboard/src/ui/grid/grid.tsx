@@ -91,7 +91,7 @@ export function Grid({ project, table, columns, selection, onReorder }: GridProp
     view.top + view.height + MARGIN,
   );
   const rows = items.filter((item) => !item.group);
-  // A row that scrolls out of view becomes the one that scrolls in: filling it anew costs less than making one.
+  // A row that scrolls out of view becomes the one that scrolls in: filling it again costs less than making one.
   const most = useRef(1);
   const pool = (most.current = Math.max(most.current, rows.length));
   const [first, last] = [rows[0]?.row ?? 0, rows.at(-1)?.row ?? 0];

@@ -18,7 +18,7 @@ interface RowParts extends Parts {
   row: RunRow | undefined;
   y: number;
   index: number;
-  /** Told, not asked for: a component that gets what it had is not drawn anew. */
+  /** Told, not asked for: a component that gets what it had is not drawn again. */
   isSelected: boolean;
   isCurrent: boolean;
 }

@@ -10,7 +10,7 @@ export interface View {
   width: number;
 }
 
-/** Where a scrolling element is, in steps, so that a few pixels of scrolling draw nothing anew. */
+/** Where a scrolling element is, in steps, so that a few pixels of scrolling draw nothing again. */
 export function useView(element: RefObject<HTMLElement | null>, step: number): View {
   const [view, setView] = useState<View>({ top: 0, left: 0, height: 900, width: 1400 });
   useEffect(() => {

@@ -7,7 +7,7 @@ import { isDark } from "../../state/theme";
 export const HEIGHT = 250;
 export const column = (table: Table, path: string): Cell[] => table.columns[path] ?? [];
 
-/** Draws on a canvas of the element's width, anew when that or the theme changes. */
+/** Draws on a canvas of the element's width, again when that or the theme changes. */
 export function useCanvas(
   draw: (g: CanvasRenderingContext2D, width: number) => void,
   inputs: readonly unknown[],

@@ -33,7 +33,7 @@ export function Row({ row, y, ...rest }: RowProps): JSX.Element {
 function LoadedRow({ project, row, index, y, columns, isShown, color }: RowProps & { row: RunRow }): JSX.Element {
   const isCursorShown = cursorPath.value !== null;
   const groupName = settings.groupBy.value.length ? groupKey(row, settings.groupBy.value) : "";
-  // Drawn anew only when this row begins or ceases to stand out, not whenever another one does.
+  // Drawn again only when this row begins or ceases to stand out, not whenever another one does.
   const isHovered = useComputed(
     () => hovered.value !== null && (hovered.value.split("\n")[0] === row.id || hovered.value === groupName),
   );

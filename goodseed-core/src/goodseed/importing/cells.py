@@ -42,7 +42,7 @@ def encoding_of(file: Path) -> str:
         raise FileFormatError(f"{file} is empty.")
     encoding = next((name for mark, name in _BOMS if start.startswith(mark)), "utf-8")
     if encoding == "utf-8" and b"\0" in start:
-        raise FileFormatError(f"{file} is no UTF-8 text: it holds NUL bytes. Save it as UTF-8.")
+        raise FileFormatError(f"{file} is not UTF-8 text: it holds NUL bytes. Save it as UTF-8.")
     return encoding
 
 

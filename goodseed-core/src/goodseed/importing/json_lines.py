@@ -35,7 +35,7 @@ def examine_json_lines(file: Path, wanted_step: str | None) -> Examined:
     except UnicodeError as error:
         raise FileFormatError(f"{file} can't be read: {error}. Save it as UTF-8.") from error
     if not names:
-        raise FileFormatError(f"{file} holds no JSON object.")
+        raise FileFormatError(f"{file} has no JSON object.")
     step = step_column(file, list(names), wanted_step)
     if step is None:
         notes.add("no key is called step or epoch, so the steps are the numbers of the rows")
@@ -105,7 +105,7 @@ def _objects(file: Path, encoding: str, notes: Notes) -> Iterator[tuple[int, dic
 
 
 def _is_none(file: Path, number: int, line: str) -> FileFormatError:
-    return FileFormatError(f"{file}, line {number}: {line.strip()[:60]!r} is no JSON object.")
+    return FileFormatError(f"{file}, line {number}: {line.strip()[:60]!r} is not a JSON object.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -181,7 +181,7 @@ class Monitoring:
             return
         for plugin, facts in call_each("goodseed_facts"):
             if not hasattr(facts, "items"):
-                _logger.warning("goodseed: the facts of plugin %s are no mapping and are left out.", plugin)
+                _logger.warning("goodseed: the facts of plugin %s are not a mapping and are left out.", plugin)
             else:
                 self._store_facts(facts)
 

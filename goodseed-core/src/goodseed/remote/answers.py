@@ -77,7 +77,7 @@ class Answers:
 
     def strange(self, what: str) -> RemoteError:
         """The error for an answer that no Goodseed server gives."""
-        return RemoteError(f"{self._api_url} gave {what}: it is no Goodseed server, or something stands between")
+        return RemoteError(f"{self._api_url} gave {what}: it is not a Goodseed server, or a proxy answers in its place")
 
 
 def _explanation(body: bytes) -> tuple[str, str]:

@@ -76,14 +76,14 @@ def warn_of_loss(report: CloseReport, opened: Opened) -> None:
     run_id, path = opened.run_id, opened.path
     if report.kept_in is not None:
         _logger.warning(
-            "goodseed: run %s could not be stored whole, and there was no room beside it. All of the rest is kept "
-            "in %s: make room, move that to %s-inbox, and whoever opens the run next stores it.",
+            "goodseed: run %s could not be stored completely, and there was no room beside it. All of the rest is kept "
+            "in %s: make room, move that to %s-inbox, and the next process that opens the run stores it.",
             *(run_id, report.kept_in, path),
         )
     elif not report.is_stored:
         _logger.warning(
-            "goodseed: run %s could not be stored whole; the rest is kept in %s-inbox, and "
-            "whoever opens the run next stores it.",
+            "goodseed: run %s could not be stored completely; the rest is kept in %s-inbox, and "
+            "the next process that opens the run stores it.",
             *(run_id, path),
         )
     if report.dropped:

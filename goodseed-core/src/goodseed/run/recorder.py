@@ -193,7 +193,7 @@ class Recorder:
         value = set() if row is None else decode_config(row["type_tag"], row["value"])
         if not isinstance(value, set):
             raise InvalidTypeError(
-                f"{path!r} holds {value!r:.60}, which is no set of strings to add to or remove from."
+                f"{path!r} holds {value!r:.60}, which is not a set of strings that can be added to or removed from."
             )
 
     # -- the Sink -------------------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ class RunPlugins:
             done = self._awaited = self._put(hook, **arguments)
             if not is_stuck and not wait_until(lambda: done.is_set, seconds, done):
                 names = ", ".join(found.plugin for found in implementations(hook)) or "a plugin"
-                _logger.warning("goodseed: %s takes over %.0f s for %s; nobody waits for it.", names, seconds, hook)
+                _logger.warning("goodseed: %s takes over %.0f s for %s; it is not waited for.", names, seconds, hook)
 
     def _put(self, hook: str, **arguments: object) -> Done:
         done = Done()

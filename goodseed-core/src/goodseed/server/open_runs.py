@@ -50,7 +50,7 @@ class OpenRun(RunReader):
         self._connection.set_progress_handler(self._is_over, _STEPS_BETWEEN_LOOKS)
 
     def renew(self) -> None:
-        """Let the deadline begin anew."""
+        """Let the deadline begin again."""
         self._until = time.monotonic() + _LONGEST_SECONDS
 
     def rows(self, query: str, *parameters: object) -> list[Any]:

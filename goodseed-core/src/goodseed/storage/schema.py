@@ -190,7 +190,7 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
     except sqlite3.DatabaseError as error:
         raise FileFormatError(f"{path} is damaged, or not a Goodseed run: {error}.") from error
     if not text.isdecimal():
-        raise FileFormatError(f"{path} has the schema version {text[:20]!r}, which is no number.")
+        raise FileFormatError(f"{path} has the schema version {text[:20]!r}, which is not a number.")
     if int(text) > SCHEMA_VERSION:
         raise FileFormatError(
             f"{path} has the schema version {text}; this Goodseed reads up to {SCHEMA_VERSION}. "

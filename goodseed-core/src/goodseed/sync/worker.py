@@ -213,7 +213,7 @@ class SyncWorker:
         assert self._writer is not None
         self._progress_at = time.monotonic()
         if not self._writer.apply(mark.apply):
-            raise RemoteError(f"what the remote took can't be marked in {self._writer.files.database}")
+            raise RemoteError(f"what the remote accepted can't be marked in {self._writer.files.database}")
 
     @contextlib.contextmanager
     def _outbox(self) -> Iterator[LiveOutbox]:

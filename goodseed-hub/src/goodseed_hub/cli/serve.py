@@ -72,7 +72,7 @@ def add_commands(commands: Any) -> None:
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) < 65536):
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+        raise argparse.ArgumentTypeError("a port must be an integer from 0 to 65535")
     return int(text)
 
 

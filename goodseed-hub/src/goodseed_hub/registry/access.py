@@ -105,7 +105,7 @@ class Access:
             self._remembered[hash_] = (time.monotonic() + _REMEMBERED_SECONDS, caller)
 
     def forget(self) -> None:
-        """Look everything up anew: something has changed."""
+        """Look everything up again: something has changed."""
         with self._lock:
             self._remembered.clear()
 

@@ -271,7 +271,7 @@ def check_name(name: object, what: str) -> str:
     except (InvalidTypeError, InvalidValueError) as error:
         raise HubError(str(error).replace("project", what, 1)) from error
     if len(checked) > _MAX_NAME_CHARACTERS:
-        raise HubError(f"The name of a {what} may have {_MAX_NAME_CHARACTERS} characters.")
+        raise HubError(f"The name of a {what} must have at most {_MAX_NAME_CHARACTERS} characters.")
     return checked
 
 

@@ -28,7 +28,7 @@ _MAX_POINTS: Final = 500_000  # of the segments that are compacted in one transa
 _MAX_BYTES: Final = 32 << 20
 _BLOCK_POINTS: Final = 16_384
 _BLOCK_BYTES: Final = 1 << 20
-_SMALL_POINTS: Final = 1_024  # a last block of fewer is written anew, together with what follows it
+_SMALL_POINTS: Final = 1_024  # a last block of fewer is written again, together with what follows it
 
 
 def series_id(kind: str, path: str) -> uuid.UUID:

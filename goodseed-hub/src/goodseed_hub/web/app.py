@@ -131,7 +131,13 @@ class _Server:
         def take(count: int) -> None:
             nonlocal counted
             if not self._budget.take(caller.key_id, 2 * count):  # the chunks, and the body that is made of them
-                raise ApiError(503, "Server.Busy", "Busy", "Too much is under way.", retry_after_seconds=_BUSY_SECONDS)
+                raise ApiError(
+                    503,
+                    "Server.Busy",
+                    "Busy",
+                    "Too many requests are being answered.",
+                    retry_after_seconds=_BUSY_SECONDS,
+                )
             counted += 2 * count
 
         try:
@@ -197,12 +203,15 @@ class _Server:
         allowed = sorted({endpoint.method for pattern, endpoint in _PATTERNS if pattern.fullmatch(path)})
         if allowed:
             answer = self._error(
-                request, ApiError(405, "Route.BadMethod", "Method not allowed", "Not with this method.")
+                request,
+                ApiError(405, "Route.BadMethod", "Method not allowed", "This address does not take this method."),
             )
             answer.headers["Allow"] = ", ".join(allowed)
             return answer
         if self._dashboard is None or path.startswith("/api/v1/"):
-            return self._error(request, ApiError(404, "Route.NotFound", "Not found", "There is no such address."))
+            return self._error(
+                request, ApiError(404, "Route.NotFound", "Not found", "There is nothing at this address.")
+            )
         try:
             dashboard = self._dashboard
             refused = await _in_thread(self._readers, lambda: dashboard.refusal(request))
@@ -238,7 +247,7 @@ class _Server:
         if isinstance(error, RunInUseError):
             return ApiError(503, "Run.InUse", "Busy", "The run's file is in use.", retry_after_seconds=1.0)
         if isinstance(error, UnicodeEncodeError) or _is_refused_by_postgres(error):
-            return ApiError.bad_request("The request holds NUL, or what is no valid Unicode.", "Text.Invalid")
+            return ApiError.bad_request("The request holds NUL, or text that is not valid Unicode.", "Text.Invalid")
         self._report(request, error)
         if isinstance(error, (OSError, sqlite3.Error)) or type(error).__module__.startswith("psycopg"):
             return ApiError(

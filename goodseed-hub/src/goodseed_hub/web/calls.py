@@ -46,7 +46,7 @@ class Call:
             ApiError: There is none, or it is too large.
         """
         if len(self.body) > max_bytes:
-            raise ApiError.too_large(f"This body may have {max_bytes:,} bytes.")
+            raise ApiError.too_large(f"This body must have at most {max_bytes:,} bytes.")
         return json_object(self.body)
 
     def integer(self, name: str, *, low: int, high: int, default: int | None = None) -> int | None:

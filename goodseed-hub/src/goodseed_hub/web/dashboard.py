@@ -180,7 +180,7 @@ class Dashboard:
             return _page(sign_in_page(next_path, "Too many tries: wait a moment."), 429)
         session = self._hub.access.begin_session(form.get("key", "").strip())
         if session is None:
-            return _page(sign_in_page(next_path, "That is no valid key."), 401)
+            return _page(sign_in_page(next_path, "This key is not valid."), 401)
         token, seconds = session
         secure = "; Secure" if request.url.scheme == "https" else ""
         cookie = f"{COOKIE}={token}; Path=/; Max-Age={seconds:.0f}; HttpOnly; SameSite=Strict{secure}"

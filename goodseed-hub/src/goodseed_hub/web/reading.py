@@ -38,7 +38,7 @@ async def read_body(request: Request, limits: Limits, take: Callable[[int], None
     chunks = None
     announced = _announced(request)
     if announced > limit * _DRAINED_TIMES:
-        raise ApiError.too_large(f"A body may have {limit:,} bytes.")
+        raise ApiError.too_large(f"A body must have at most {limit:,} bytes.")
     if announced <= limit:
         try:
             chunks = await asyncio.wait_for(_read(request, limit, take), limits.body_seconds)
@@ -46,7 +46,7 @@ async def read_body(request: Request, limits: Limits, take: Callable[[int], None
             raise ApiError(408, "Body.TooSlow", "Too slow", "The body did not come in time.") from error
     if chunks is None:
         await drain(request, limits)
-        raise ApiError.too_large(f"A body may have {limit:,} bytes.")
+        raise ApiError.too_large(f"A body must have at most {limit:,} bytes.")
     return b"".join(chunks)
 
 

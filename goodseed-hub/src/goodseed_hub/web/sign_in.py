@@ -51,5 +51,5 @@ def sign_in_page(next_path: str, problem: str = "") -> bytes:
 
 
 def again_page() -> bytes:
-    """A page that loads itself anew: the browser keeps the cookie back when a link elsewhere led here."""
+    """A page that loads itself again: the browser keeps the cookie back when a link elsewhere led here."""
     return _AGAIN.encode()

@@ -79,7 +79,7 @@ class AllRuns(StoreView):
         self._catalog.close()
 
     def look(self) -> None:
-        """Look at everything anew."""
+        """Look at everything again."""
         with self._lock:
             self._looked_at = 0.0
         self._refresh()

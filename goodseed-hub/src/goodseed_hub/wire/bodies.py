@@ -30,7 +30,7 @@ def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         if len(body) > max_bytes:
-            raise ApiError.too_large(f"A body may have {max_bytes:,} bytes.")
+            raise ApiError.too_large(f"A body must have at most {max_bytes:,} bytes.")
         return body
     if encoding not in ("gzip", "x-gzip"):
         raise ApiError(415, "Body.Encoding", _TITLE, f"The encoding {encoding!r:.40} is not known; gzip is.")
@@ -41,10 +41,10 @@ def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
         try:
             found.append(decoder.decompress(body, left + 1))
         except zlib.error as error:
-            raise ApiError(400, "Body.Damaged", _TITLE, f"The body is no gzip: {error}.") from error
+            raise ApiError(400, "Body.Damaged", _TITLE, f"The body is not gzip: {error}.") from error
         left -= len(found[-1])
         if left < 0:
-            raise ApiError.too_large(f"A body may have {max_bytes:,} bytes when it is decompressed.")
+            raise ApiError.too_large(f"A body must have at most {max_bytes:,} bytes when it is decompressed.")
         if not decoder.eof:
             raise ApiError(400, "Body.Damaged", _TITLE, "The gzip ends too early.")
         body = decoder.unused_data.lstrip(b"\0")  # another member, or the padding that some tools add
@@ -64,7 +64,7 @@ def decode_json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise ApiError(400, "Body.Invalid", _TITLE, f"The body is no valid JSON: {str(error)[:200]}.") from error
+        raise ApiError(400, "Body.Invalid", _TITLE, f"The body is not valid JSON: {str(error)[:200]}.") from error
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -93,12 +93,12 @@ def text_field(
     if not isinstance(value, str):
         raise ApiError.bad_request(f"{name} must be a string.")
     if len(value) > max_characters:
-        raise ApiError.bad_request(f"{name} may have {max_characters:,} characters.")
+        raise ApiError.bad_request(f"{name} must have at most {max_characters:,} characters.")
     if "\0" in value:
         raise ApiError.bad_request(f"{name} must not hold NUL.")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise ApiError.bad_request(f"{name} is no valid Unicode.") from error
+            raise ApiError.bad_request(f"{name} is not valid Unicode.") from error
     return value

@@ -40,7 +40,7 @@ def loose_points(body: bytes) -> Iterator[Any]:
     except (ValueError, IndexError, RecursionError) as error:
         if isinstance(error, ApiError):
             raise
-        _refuse(f"The body is no valid JSON: {str(error)[:200]}.")
+        _refuse(f"The body is not valid JSON: {str(error)[:200]}.")
 
 
 def _points(text: str) -> Iterator[Any]:
@@ -50,7 +50,7 @@ def _points(text: str) -> Iterator[Any]:
     at = _after_space(text, at + 1)
     while text[at] != "}":
         if text[at] != '"':
-            _refuse("The body is no valid JSON: a name is missing.")
+            _refuse("The body is not valid JSON: a name is missing.")
         name, at = _raw_decode(text, at)
         at = _after_space(text, _after(":", text, at))
         if name != "points":
@@ -62,7 +62,7 @@ def _points(text: str) -> Iterator[Any]:
             at = yield from _elements(text, at)
         at = _next(text, at, "}")
     if text[at + 1 :].strip(" \t\n\r"):
-        _refuse("The body is no valid JSON: something follows its end.")
+        _refuse("The body is not valid JSON: something follows its end.")
     if not has_points:
         raise ApiError.bad_request("points must be a list.", "Ingest.Invalid")
 
@@ -105,7 +105,7 @@ def _end_of_value(text: str, at: int) -> tuple[int, bool]:
     while True:
         mark = _MARK.search(text, at)
         if mark is None:
-            _refuse("The body is no valid JSON: it ends too early.")
+            _refuse("The body is not valid JSON: it ends too early.")
         at = mark.end()
         if mark[0] == '"':
             _, at = _raw_decode(text, at - 1)
@@ -126,14 +126,14 @@ def _next(text: str, at: int, closing: str) -> int:
         return at
     at = _after_space(text, _after(",", text, at))
     if text[at] == closing:
-        _refuse("The body is no valid JSON: something is missing after a comma.")
+        _refuse("The body is not valid JSON: something is missing after a comma.")
     return at
 
 
 def _after(wanted: str, text: str, at: int) -> int:
     at = _after_space(text, at)
     if text[at] != wanted:
-        _refuse(f"The body is no valid JSON: {wanted!r} is missing at character {at:,}.")
+        _refuse(f"The body is not valid JSON: {wanted!r} is missing at character {at:,}.")
     return at + 1
 
 

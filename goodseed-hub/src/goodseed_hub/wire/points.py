@@ -143,7 +143,7 @@ def _check_values(points: Points, limits: Limits) -> None:
 def _check_value(kind: Kind, value: StoredValue, limits: Limits) -> None:
     size = len(value.encode() if isinstance(value, str) else value)  # type: ignore[arg-type]
     if size > limits.max_text_bytes:
-        raise InvalidValueError(f"A {kind.field} may have {limits.max_text_bytes:,} bytes.")
+        raise InvalidValueError(f"A {kind.field} must have at most {limits.max_text_bytes:,} bytes.")
     kind.from_stored(value)  # raises for bytes that are none of this kind
 
 

@@ -33,7 +33,9 @@ def decode_points(body: bytes, max_points: int) -> list[Any]:
     except (IndexError, ValueError, struct.error) as error:
         if isinstance(error, ApiError):
             raise
-        raise ApiError(400, "Body.Invalid", "Bad body", "The body is no valid protobuf of points.") from error
+        raise ApiError(
+            400, "Body.Invalid", "Bad body", "The body is not a valid protobuf message of points."
+        ) from error
     return points
 
 

@@ -46,10 +46,10 @@ def check_seconds(argument: str, seconds: object) -> float | None:
     if seconds is None:
         return None
     if isinstance(seconds, bool) or not hasattr(seconds, "__float__"):
-        raise InvalidTypeError(f"{argument} is a number of seconds, not {seconds!r:.60}.")
+        raise InvalidTypeError(f"{argument} must be a number of seconds, not {seconds!r:.60}.")
     number = float(seconds)
     if not number >= 0.0:
-        raise InvalidValueError(f"{argument} is a number of seconds from 0, not {number}.")
+        raise InvalidValueError(f"{argument} must be a number of seconds, and not negative, not {number}.")
     return number
 
 

@@ -81,7 +81,7 @@ def _open_writer(request: Request) -> Opened:
             return _open_run(request, candidate)
         except (RunExistsError, RunInUseError):
             continue  # another process drew this name
-    raise AssertionError("names.candidates() has no end")
+    raise AssertionError("names.candidates() is endless")
 
 
 def _open_run(request: Request, run_id: str) -> Opened:

@@ -47,7 +47,7 @@ class SignalWatch:
         try:
             os.set_blocking(pipe[1], False)
             if not _take_over(pipe[1]):
-                raise BlockingIOError("another thread is waiting already")
+                raise BlockingIOError("another thread is already waiting")
             with signals_kept_out():
                 _thread.start_new_thread(self._listen, pipe)
         except (OSError, RuntimeError):  # no more threads

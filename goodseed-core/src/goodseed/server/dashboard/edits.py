@@ -74,7 +74,7 @@ def _edits(fields: Fields, known_tags: tuple[str, ...]) -> Edits:
         old = frozenset(known_tags if before is None else before)
         added, removed = tags - old, old - tags
     elif fields.has("tags_before"):
-        raise RequestError("tags_before goes with tags")
+        raise RequestError("tags_before is only taken together with tags")
     return Edits(
         texts,
         {_TAGS: added} if added else {},
@@ -94,7 +94,7 @@ def _changes_beside(fields: Fields) -> dict[str, Any]:
 
 def _color(value: Any) -> str | None:
     if value is not None and not (isinstance(value, str) and _COLOR.fullmatch(value)):
-        raise RequestError("color must be such as #3d72d9, or null")
+        raise RequestError("color must be a hexadecimal color such as #3d72d9, or null")
     return value.lower() if value else None
 
 
@@ -103,16 +103,16 @@ def change_runs(store: Store, request: Request) -> Answer:
     fields = Fields(request.body, "ids", "op", "value")
     asked = fields.texts("ids", _MAX_IDS)
     if asked is None:
-        raise RequestError("ids must be the runs")
+        raise RequestError("ids must list the ids of the runs")
     run_ids = list(dict.fromkeys(asked))
     operation = fields.text("op")
     if operation not in _OPERATIONS:
         raise RequestError(f"op must be one of {', '.join(_OPERATIONS)}")
     value = fields.text("value", max_characters=_MAX_TAG) or None
     if operation in ("tag", "untag") and not value:
-        raise RequestError("value must be the tag")
+        raise RequestError("value must be the tag, a string")
     if fields.has("value") != (operation in ("tag", "untag", "color")):
-        raise RequestError("value goes with tag, untag and color")
+        raise RequestError("value is only taken with the operations tag, untag and color")
     dashboard = dashboard_of(store)
     project = dashboard.project(store, request.parameters["project"])
     failed: list[dict[str, str]] = []

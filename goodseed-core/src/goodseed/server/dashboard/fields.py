@@ -138,7 +138,7 @@ def texts(request: Request, name: str, high: int) -> list[str]:
     given = request.query.get(name, ())
     values = [value for value in given if value]
     if len(given) > high:
-        raise RequestError(f"{name} may be given {high:,} times")
+        raise RequestError(f"{name} must be given at most {high:,} times")
     return values
 
 
@@ -156,7 +156,7 @@ def pattern_of(request: Request) -> str | None:
     """What LIKE finds the words of the parameter ``q`` with, where a backslash escapes; None without any."""
     query = text(request, "q")
     if query is not None and len(query) > _MAX_QUERY:
-        raise RequestError(f"q may have {_MAX_QUERY} characters")
+        raise RequestError(f"q must have at most {_MAX_QUERY} characters")
     return query and "%" + re.sub(r"([\\%_])", r"\\\1", query) + "%"
 
 

@@ -161,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         if len(lengths) > 1 or not all(map(_DIGITS.fullmatch, lengths)):
             return 400, "The Content-Length is malformed"
         if lengths and int(lengths[0]) > MAX_BODY_BYTES:
-            return 413, f"A body may have {MAX_BODY_BYTES} bytes"
+            return 413, f"A body must have at most {MAX_BODY_BYTES} bytes"
         if len(headers.get_all("Host", [])) > 1:
             return 400, "There is more than one Host"
         return None

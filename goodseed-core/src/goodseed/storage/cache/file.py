@@ -46,7 +46,7 @@ class CacheFile:
     """One SQLite file with a table for each kind of thing that is kept: a class in a module beside this one.
 
     For any number of threads of one process, which share one connection, and for several processes. A damaged file is
-    made anew, once; where none can be made, or it belongs to another user, the tables are in memory.
+    made again, once; where none can be made, or it belongs to another user, the tables are in memory.
     """
 
     def __init__(self, root: Path) -> None:
@@ -87,7 +87,7 @@ class CacheFile:
 
     @property
     def version(self) -> tuple[int, int]:
-        """Another one once another process has changed the file, or it was made anew.
+        """Another one once another process has changed the file, or it was made again.
 
         Raises:
             OSError, sqlite3.Error: As `connection`.
@@ -136,7 +136,7 @@ class CacheFile:
             is_damaged = not isinstance(error, (OSError, sqlite3.OperationalError)) or "no such" in str(error)
             if was_stored and is_damaged and not self._was_damaged:
                 self._was_damaged = True
-                _logger.info("goodseed: %s is damaged, and is made anew: %s", self._path, error)
+                _logger.info("goodseed: %s is damaged, and is made again: %s", self._path, error)
                 if self._remove():
                     return True
             self._is_stored = False
@@ -243,6 +243,6 @@ def _make_private(path: Path) -> None:
     except FileExistsError:
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode) or (hasattr(os, "geteuid") and found.st_uid != os.geteuid()):
-            raise PermissionError(f"{path} is no regular file, or belongs to another user.") from None
+            raise PermissionError(f"{path} is not a regular file, or belongs to another user.") from None
         if not os.access(path, os.W_OK):
             raise PermissionError(f"{path} can't be written.") from None

@@ -75,7 +75,7 @@ class SegmentChain:
         """Write ``record`` into a segment that has room; False when it is lost because there is none."""
         if len(record) > MAX_RECORD_BYTES:
             raise InvalidValueError(
-                f"One call may log {MAX_RECORD_BYTES >> 20} MiB, not {len(record) >> 20} MiB: log it in parts."
+                f"One call can log at most {MAX_RECORD_BYTES >> 20} MiB, not {len(record) >> 20} MiB: log it in parts."
             )
         low = unpack_word(record)[0] & 0xFFFFFFFF
         rest = record[8:]

@@ -176,7 +176,7 @@ def _store_all(connection: sqlite3.Connection, files: RunFiles, on_progress: Cal
     drained = drained_generation(connection)
     headers = headers_of(files.inbox)
     if not headers and files.inbox.stat().st_size:
-        _logger.warning("goodseed: %s is no inbox, or damaged; what it held is lost.", files.inbox)
+        _logger.warning("goodseed: %s is not an inbox, or is damaged; what it held is lost.", files.inbox)
     tables = Tables(connection)
     tables.shapes.load(connection)
     overwritten = Overwritten(connection, tables)

@@ -45,7 +45,7 @@ _MEMORY_LIMIT_BYTES: Final = 64 << 20
 
 @dataclass(slots=True, eq=False)
 class Segment:
-    """A stretch of the inbox, mapped anew for every use, so that an old handle can't write into a later use.
+    """A stretch of the inbox, mapped again for every use, so that an old handle can't write into a later use.
 
     Attributes:
         offset: Where it starts in the file; None for one that is in memory only.

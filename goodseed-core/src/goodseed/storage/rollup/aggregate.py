@@ -37,7 +37,7 @@ _FINITE: Final = f"""
         SELECT y, CASE WHEN abs(y) <= 1.7976931348623157e308 THEN y END AS finite
         FROM {NUMBERS.point_table} WHERE series_id = ? AND step BETWEEN ? AND ?
     )"""
-_TEXTUAL: Final = "A metric of this run holds something that is no number."
+_TEXTUAL: Final = "A metric of this run holds a value that is not a number."
 _COUNT: Final = Nodes.FIELDS.index("count")
 
 

@@ -70,7 +70,7 @@ def read_joined(
         else:
             nodes = _aggregated(connection.execute(_PAIRS, asked), low, cells if math.isfinite(cells) else 0.0)
     except TypeError as error:
-        raise FileFormatError("A metric of this run holds something that is no number.") from error
+        raise FileFormatError("A metric of this run holds a value that is not a number.") from error
     window = window_of_nodes(nodes, points, by_time=False)
     if not window.is_raw:
         _take_extremes(window, nodes)

@@ -152,7 +152,7 @@ def _forget_end(connection: sqlite3.Connection) -> None:
 
 
 def restored_database(connection: sqlite3.Connection, database: Path) -> sqlite3.Connection:
-    """Write the file anew, where it was, from what SQLite still holds open; returns a connection to the new file.
+    """Write the file again, where it was, from what SQLite still holds open; returns a connection to the new file.
 
     Raises:
         OSError: The directory can't be made.

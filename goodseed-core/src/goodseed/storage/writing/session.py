@@ -44,7 +44,7 @@ class Session:
 
     Attributes:
         modification_time: What ``sys/modification_time`` is to say; None for the time of the last change.
-        wal_held: How long the write-ahead log is, in lengths at which it is to be started anew, as long as a reader's
+        wal_held: How long the write-ahead log is, in lengths at which it is to be started again, as long as a reader's
             snapshot keeps it from that; else 0.
         on_stored: Called with each batch that is committed.
     """
@@ -211,7 +211,7 @@ class Session:
             return True
 
     def restore(self) -> None:
-        """Write the file anew, where it was, from what SQLite still holds open.
+        """Write the file again, where it was, from what SQLite still holds open.
 
         Raises:
             OSError: The directory can't be made.

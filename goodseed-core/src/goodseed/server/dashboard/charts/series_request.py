@@ -107,5 +107,5 @@ def _items(fields: Fields) -> list[Item]:
     if runs is None or paths is None:
         raise RequestError("Give runs and paths, or items")
     if len(runs) * len(paths) > _MAX_ASKED:
-        raise RequestError(f"runs × paths may be {_MAX_ASKED:,} series", code="too_many")
+        raise RequestError(f"runs × paths must be at most {_MAX_ASKED:,} series", code="too_many")
     return [Item(run, path) for path in paths for run in runs]

@@ -99,7 +99,7 @@ def parse_filter(text: str) -> Condition | None:
         RequestError: It can't be read; ``details`` holds the ``column``.
     """
     if len(text) > _MAX_CHARACTERS:
-        raise _fault(_MAX_CHARACTERS, f"A filter may have {_MAX_CHARACTERS:,} characters")
+        raise _fault(_MAX_CHARACTERS, f"A filter must have at most {_MAX_CHARACTERS:,} characters")
     parser = _Parser(list(_tokens(text)), len(text))
     return parser.parse()
 

@@ -48,7 +48,7 @@ def compile_pattern(text: str, column: int, fault: Callable[[int, str, str], Exc
         Exception: That of ``fault``: the expression can't be read.
     """
     if len(text) > _MAX_PATTERN:
-        raise fault(column, f"A regular expression may have {_MAX_PATTERN} characters", "")
+        raise fault(column, f"A regular expression must have at most {_MAX_PATTERN} characters", "")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what a later Python may read otherwise

@@ -132,7 +132,7 @@ def _answer(store: Store, request: Request, query: Query) -> Answer:
 
 
 def _kept(project: ProjectState, patterns: PatternWorkers, query: Query, condition: Condition | None) -> Ordered:
-    """The table, as it was made for another page of it a moment ago, or made anew."""
+    """The table, as it was made for another page of it a moment ago, or made again."""
     key = repr(replace(query, offset=0, limit=0))
     tables: dict[str, Ordered] = project.tables
     table = tables.pop(key, None)
