@@ -108,7 +108,8 @@ ORDER = {
         ["frameworks"],
         ["training"],
         ["processes"],
-        ["logger", "neptune_run"],
+        ["logged_run", "neptune_run"],
+        ["logger"],
         ["neptune"],
         ["__init__"],
     ],
@@ -118,6 +119,14 @@ LEVEL = {
 }
 # What monitors a run knows the sink that it writes to, and not where that stores it.
 KNOWS_ONLY_THE_SINK = {"monitoring", "source_code"}
+# Private names of Python's and of libraries', which offer no other way.
+OF_OTHERS = {"_replace", "_exit", "_getframe", "_current_frames", "_register_atexit"}
+OF_LIBRARIES = {
+    "goodseed.conversions": {"_is_none", "_is_missing", "_is_interpolation", "_get_node", "_value"},
+    "goodseed_hf.facts": {"_name_or_path"},
+    "goodseed_hf.trl": {"_log_metrics", "_logs"},
+    "goodseed_lightning.training.steps": {"_checkpoint_connector"},
+}
 STORES = {"storage", "remote", "sync"}
 OUTSIDE = {"psutil", "pluggy", "pynvml", "IPython"}  # the two dependencies, and what is used if it is installed
 
@@ -268,3 +277,63 @@ def test_privates_stay_in_their_module(module: str) -> None:
     found = {(name, part) for name, part in imported(EVERYTHING[module]) if name.split(".")[0] in PACKAGES}
 
     assert [] == [(name, part) for name, part in found if part.startswith("_") and not part.startswith("__")]
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name != "_"
+
+
+def private_names(tree: ast.AST) -> set[str]:
+    """The private functions, classes, variables and attributes that a module or class defines."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+                | ast.Name(id=name, ctx=ast.Store())
+            ):
+                found.add(name)
+            case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name, ctx=ast.Store()):
+                found.add(name)
+    return {name for name in found if _is_private(name)}
+
+
+def private_attributes(tree: ast.AST) -> set[str]:
+    """The private attributes that are used in it."""
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_private(node.attr)}
+
+
+@cache
+def classes(module: str) -> dict[str, ast.ClassDef]:
+    """The classes of a module."""
+    tree = ast.parse(EVERYTHING[module].read_text(encoding="utf-8"))
+    return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+
+def inherited_privates(module: str, name: str) -> set[str]:
+    """The private names that the bases of a class define in other modules of ours."""
+    found: set[str] = set()
+    sources = {part: other for other, part in imported(EVERYTHING[module]) if other in EVERYTHING}
+    for base in map(ast.unparse, classes(module)[name].bases):
+        place = sources.get(base, module)
+        if base in classes(place):
+            found |= inherited_privates(place, base)
+            found |= private_names(classes(place)[base]) if place != module else set()
+    return found
+
+
+@pytest.mark.parametrize("module", EVERYTHING)
+def test_privates_are_used_where_they_are_defined(module: str) -> None:
+    """No module uses a private attribute of an object of another one, and no class one of a base from another one."""
+    tree = ast.parse(EVERYTHING[module].read_text(encoding="utf-8"))
+    known = private_names(tree) | OF_OTHERS | OF_LIBRARIES.get(module, set())
+    taken = {
+        f"{name}.{private}"
+        for name, node in classes(module).items()
+        for private in inherited_privates(module, name) & (private_names(node) | private_attributes(node))
+    }
+
+    assert set() == private_attributes(tree) - known
+    assert set() == taken

@@ -22,7 +22,7 @@ import goodseed
 from goodseed.columns import pack_numbers, unpack_numbers
 from goodseed.errors import InvalidTypeError, InvalidValueError, RunClosedError
 from goodseed.paths import RunFiles
-from goodseed.run.run import session_of
+from goodseed.run.data import session_of
 from goodseed.storage.kinds import NUMBERS, TEXTS, Kind, register, registered
 from goodseed.storage.reader import RunReader
 

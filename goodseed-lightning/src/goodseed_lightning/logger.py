@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import goodseed
-from goodseed import GoodseedError, InvalidTypeError, InvalidValueError, RunClosedError
+from goodseed import GoodseedError, InvalidTypeError, InvalidValueError
 from goodseed.config_values import config_leaves
 from goodseed_lightning.frameworks import LoggerBase, is_rank_zero
+from goodseed_lightning.logged_run import LoggedRun
 from goodseed_lightning.processes.handle import RunHandle
 from goodseed_lightning.processes.silent import SilentRun
 from goodseed_lightning.training import watching
 from goodseed_lightning.training.checkpoints import Checkpoints, LogModel, Saved, facts, file_name, save_directory
 from goodseed_lightning.training.length import Length
-from goodseed_lightning.training.steps import Evaluation, StepCounter
+from goodseed_lightning.training.steps import Evaluation
 from goodseed_lightning.training.values import sort_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
 
     from torch import Tensor
     from torch.nn import Module
 
-    from goodseed_lightning.processes.relayed import RelayedRun
-
-    AnyRun: TypeAlias = goodseed.Run | RelayedRun
-
-__all__ = ["GoodseedLogger"]
+__all__ = ["GoodseedLogger", "logged_run"]
 
 _logger: Final = logging.getLogger("goodseed")
 _FAILED: Final = ("failed", "aborted")
@@ -77,16 +74,13 @@ class GoodseedLogger(LoggerBase):
         arguments = {"name": name, "project": project, "run_id": run_id, **run_kwargs}
         if run is not None:
             _check_run(run, arguments)
-        self._handle: Final = RunHandle(arguments, run)
-        self._name: Final = file_name(name or self._handle.project)
-        self._save_dir: Final = save_directory(run_kwargs.get("log_dir"), self._handle.run_id)
+        self._run: Final = LoggedRun(RunHandle(arguments, run), prefix)
+        self._name: Final = file_name(name or self._run.handle.project)
+        self._save_dir: Final = save_directory(run_kwargs.get("log_dir"), self._run.handle.run_id)
         self._log_model: Final = log_model
-        self._prefix: Final = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._checkpoints: Final = Checkpoints()
-        self._steps: Final = StepCounter()
         self._length: Final = Length()
         self._evaluation: Final = Evaluation()
-        self._reported: Final[set[str]] = set()
 
     # -- what it is ------------------------------------------------------------------------------------------------
 
@@ -96,7 +90,7 @@ class GoodseedLogger(LoggerBase):
 
         In a child process whose parent has the run open, it is an object with the run's writing and reading methods.
         """
-        return self._handle.get() if is_rank_zero() else SilentRun()
+        return self._run.handle.get() if is_rank_zero() else SilentRun()
 
     @property
     def name(self) -> str:
@@ -106,7 +100,7 @@ class GoodseedLogger(LoggerBase):
     @property
     def version(self) -> str:
         """The run's id."""
-        return self._handle.run_id
+        return self._run.handle.run_id
 
     @property
     def save_dir(self) -> str:
@@ -136,32 +130,32 @@ class GoodseedLogger(LoggerBase):
         """
         if not is_rank_zero():
             return
-        run = self._handle.get()
+        run = self._run.handle.get()
         if self._length.is_awaited and (max_steps := self._length.tell()) is not None:
-            self._set_configs({f"{self._prefix}trainer/max_steps": max_steps})
+            self._run.set_configs({f"{self._run.prefix}trainer/max_steps": max_steps})
         evaluation = self._evaluation if step is not None and "epoch" in metrics else None
         if evaluation is not None:
             metrics = evaluation.named(metrics)
-        values = sort_values(metrics, self._prefix)
+        values = sort_values(metrics, self._run.prefix)
         if evaluation is not None and evaluation.step is not None:
             step = evaluation.step
         elif step is None:
-            step = self._next_step(run, (*values.numbers, *values.texts))
+            step = self._run.next_step(run, (*values.numbers, *values.texts))
         elif evaluation is not None and evaluation.is_of_new_trainer:
-            own = {*values.numbers, *values.texts} - {f"{self._prefix}epoch"}
-            step = max(step, self._next_step(run, own))
+            own = {*values.numbers, *values.texts} - {f"{self._run.prefix}epoch"}
+            step = max(step, self._run.next_step(run, own))
         try:
             if values.numbers:
                 run.log_metrics(values.numbers, step)
-                self._steps.note(values.numbers, step)
+                self._run.steps.note(values.numbers, step)
             if values.texts:
                 run.log_strings(values.texts, step)
-                self._steps.note(values.texts, step)
+                self._run.steps.note(values.texts, step)
         except (GoodseedError, TypeError, ValueError):
-            self._log_one_by_one(run, values.numbers, run.log_metrics, step)
-            self._log_one_by_one(run, values.texts, run.log_strings, step)
+            self._run.log_one_by_one(values.numbers, run.log_metrics, step)
+            self._run.log_one_by_one(values.texts, run.log_strings, step)
         for path, reason in values.refused.items():
-            self._report(path, reason)
+            self._run.report(path, reason)
 
     def log_hyperparams(self, params: Any = None, *_: Any, **__: Any) -> None:
         """Set the configs under ``hyperparams/``; those that are there already take the new values.
@@ -171,7 +165,7 @@ class GoodseedLogger(LoggerBase):
                 `goodseed.config_values.config_leaves` takes. Classes and functions are stored by their names.
         """
         if params is not None and is_rank_zero():
-            self._set_configs(config_leaves(params, f"{self._prefix}hyperparams", on_refused=self._report))
+            self._run.set_configs(config_leaves(params, f"{self._run.prefix}hyperparams", on_refused=self._run.report))
 
     def log_graph(self, model: Module, input_array: Tensor | None = None) -> None:
         """Set ``model/class``, ``model/parameters`` and ``model/trainable_parameters``; never fails."""
@@ -189,7 +183,7 @@ class GoodseedLogger(LoggerBase):
             "parameters": sum(size for size, _ in sizes),
             "trainable_parameters": sum(size for size, is_trainable in sizes if is_trainable),
         }
-        self._set_configs({f"{self._prefix}model/{key}": value for key, value in described.items()})
+        self._run.set_configs({f"{self._run.prefix}model/{key}": value for key, value in described.items()})
 
     def watch(self, model: Module, log: str = "all", log_freq: int = 100) -> None:
         """Log norms and histograms of a model's gradients and parameters, every ``log_freq`` steps of its optimizer.
@@ -221,7 +215,9 @@ class GoodseedLogger(LoggerBase):
         if not self._log_model or not is_rank_zero():
             return
         place = self._checkpoints.add(checkpoint_callback)
-        self._set_configs({f"{self._prefix}{place}/{key}": value for key, value in facts(checkpoint_callback).items()})
+        self._run.set_configs(
+            {f"{self._run.prefix}{place}/{key}": value for key, value in facts(checkpoint_callback).items()}
+        )
         if self._log_model == "all":
             saved = Saved(checkpoint_callback)
             self.log_metrics({f"{place}/{key}": value for key, value in saved.point().items()}, saved.step)
@@ -231,60 +227,20 @@ class GoodseedLogger(LoggerBase):
 
     def finalize(self, status: str) -> None:
         """End a stage: the run goes on, or is closed as failed when ``status`` says so; a run passed in stays open."""
-        if not is_rank_zero() or self._handle.current() is None:
+        if not is_rank_zero() or self._run.handle.current() is None:
             return
         if self._log_model:
             for place, found in self._checkpoints.facts():
-                self._set_configs({f"{self._prefix}{place}/{key}": value for key, value in found.items()})
+                self._run.set_configs({f"{self._run.prefix}{place}/{key}": value for key, value in found.items()})
         if status in _FAILED:
-            self._handle.fail()
+            self._run.handle.fail()
         else:
-            self._handle.finish()
+            self._run.handle.finish()
 
-    # -- how -------------------------------------------------------------------------------------------------------
 
-    def _next_step(self, run: AnyRun, paths: Iterable[str]) -> float:
-        try:
-            return self._steps.next(run, paths)
-        except GoodseedError as error:
-            self._report("step", f"the last one is not known: {error}")
-            return 0.0
-
-    def _log_one_by_one(
-        self,
-        run: AnyRun,
-        values: Mapping[str, Any],
-        log: Callable[[Mapping[str, Any], float], None],
-        step: float,
-    ) -> None:
-        for path, value in values.items():
-            try:
-                log({path: value}, step)
-            except RunClosedError as error:
-                self._report("what is logged from now on", error)
-            except (GoodseedError, TypeError, ValueError) as error:
-                self._report(path, error)
-
-    def _set_configs(self, leaves: Mapping[str, object]) -> None:
-        run = self._handle.get()
-        try:
-            run.log_configs(leaves, flatten=False)
-        except GoodseedError:
-            self._set_one_by_one(run, leaves)
-
-    def _set_one_by_one(self, run: AnyRun, leaves: Mapping[str, object]) -> None:
-        for path, value in leaves.items():
-            try:
-                run.log_configs({path: value}, flatten=False)
-            except RunClosedError as error:
-                self._report("what is logged from now on", error)
-            except GoodseedError as error:
-                self._report(path, error)
-
-    def _report(self, path: str, reason: object) -> None:
-        if path not in self._reported:
-            self._reported.add(path)
-            _logger.warning("goodseed: %s can't be stored in run %s: %s", path, self._handle.run_id, reason)
+def logged_run(logger: GoodseedLogger) -> LoggedRun:
+    """The run of a logger, and how it is written: for loggers that extend this one."""
+    return logger._run
 
 
 def _check_run(run: object, arguments: Mapping[str, object]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from goodseed import InvalidValueError
 from goodseed_lightning.frameworks import is_rank_zero
-from goodseed_lightning.logger import GoodseedLogger
+from goodseed_lightning.logger import GoodseedLogger, logged_run
 from goodseed_lightning.neptune_run import NeptuneRun
 
 if TYPE_CHECKING:
@@ -81,13 +81,14 @@ class NeptuneLogger(GoodseedLogger):
             run=run,
             **_run_arguments(neptune_run_kwargs),
         )
+        self._names_checkpoints: Final = bool(log_model_checkpoints)
         self._kept: set[str] = set()
 
     @property
     def experiment(self) -> Any:
         """The run, as code for Neptune uses it, ``experiment["a/b"].append(value)`` for instance."""
-        run = super().experiment
-        return NeptuneRun(run, self._steps, self._report) if is_rank_zero() else run
+        run, own = super().experiment, logged_run(self)
+        return NeptuneRun(run, own.steps, own.report) if is_rank_zero() else run
 
     @property
     def run(self) -> Any:
@@ -101,11 +102,12 @@ class NeptuneLogger(GoodseedLogger):
         package = next(base.__module__ for base in type(model).__mro__ if base.__name__ == "LightningModule")
         framework = "lightning.pytorch" if package.startswith("lightning.") else "pytorch_lightning"
         summary = import_module(f"{framework}.utilities.model_summary").ModelSummary(model, max_depth=max_depth)
-        self._set_configs({f"{self._prefix}model/summary": str(summary)})
+        own = logged_run(self)
+        own.set_configs({f"{own.prefix}model/summary": str(summary)})
 
     def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
         """Store the best checkpoint's path and score, and the path of each that is kept; None where one was."""
-        if not self._log_model or not is_rank_zero():
+        if not self._names_checkpoints or not is_rank_zero():
             return
         best = getattr(checkpoint_callback, "best_model_path", "")
         score = getattr(checkpoint_callback, "best_model_score", None)
@@ -115,17 +117,19 @@ class NeptuneLogger(GoodseedLogger):
         kept: dict[str, object] = {_model_name(path, directory): path for path in paths}
         gone = dict.fromkeys(self._kept - set(kept))
         self._kept = set(kept)
-        namespace = f"{self._prefix}model"
-        self._set_configs({f"{namespace}/checkpoints/{key}": path for key, path in {**gone, **kept}.items()})
+        own = logged_run(self)
+        namespace = f"{own.prefix}model"
+        own.set_configs({f"{namespace}/checkpoints/{key}": path for key, path in {**gone, **kept}.items()})
         if best:
-            self._set_configs({f"{namespace}/best_model_path": best})
+            own.set_configs({f"{namespace}/best_model_path": best})
         if score is not None:
-            self._set_configs({f"{namespace}/best_model_score": float(score)})
+            own.set_configs({f"{namespace}/best_model_score": float(score)})
 
     def finalize(self, status: str) -> None:
         """Set ``<prefix>/status``, and end the stage as `GoodseedLogger.finalize` does."""
-        if status and is_rank_zero() and self._handle.current() is not None:
-            self._set_configs({f"{self._prefix}status": status})
+        own = logged_run(self)
+        if status and is_rank_zero() and own.handle.current() is not None:
+            own.set_configs({f"{own.prefix}status": status})
         super().finalize(status)
 
 

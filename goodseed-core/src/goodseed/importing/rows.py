@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from goodseed.errors import FileFormatError
 from goodseed.paths import check_attribute_path
-from goodseed.run.run import session_of
+from goodseed.run.data import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

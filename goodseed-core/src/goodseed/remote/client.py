@@ -166,11 +166,11 @@ class Client:
 
     def set_status(self, remote_id: str, status: str) -> None:
         """Say that the run is ``finished`` or ``failed``."""
-        self._call("POST", f"/api/v1/runs/{_part(remote_id)}/status", json.dumps({"status": status}).encode())
+        self.call("POST", f"/api/v1/runs/{_part(remote_id)}/status", json.dumps({"status": status}).encode())
 
     def heartbeat(self, remote_id: str) -> None:
         """Say that the run is alive."""
-        self._call("POST", f"/api/v1/runs/{_part(remote_id)}/heartbeat", b"")
+        self.call("POST", f"/api/v1/runs/{_part(remote_id)}/heartbeat", b"")
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -233,12 +233,12 @@ class Client:
 
     def _json(self, method: str, path: str, body: object = None, *, max_bytes: int = _SMALL_BYTES) -> Any:
         content = None if body is None else json.dumps(body).encode()
-        return self._answers.as_json(self._call(method, path, content, max_bytes=max_bytes))
+        return self._answers.as_json(self.call(method, path, content, max_bytes=max_bytes))
 
     def _send(self, path: str, body: bytes, content_type: str = "application/json") -> Response:
-        return self._call("POST", path, body, {"Content-Encoding": "gzip", "Content-Type": content_type})
+        return self.call("POST", path, body, {"Content-Encoding": "gzip", "Content-Type": content_type})
 
-    def _call(
+    def call(
         self,
         method: str,
         path: str,
@@ -247,6 +247,11 @@ class Client:
         *,
         max_bytes: int = _SMALL_BYTES,
     ) -> Response:
+        """Send a request; every method of this class goes through here.
+
+        Raises:
+            RemoteError, AuthenticationError, ProjectNotFoundError, RunNotFoundError: The remote fails or refuses.
+        """
         types = {} if body is None else {"Content-Type": "application/json"}
         seconds = {"total_seconds": _LARGE_SECONDS} if max_bytes > _SMALL_BYTES else {}
         answer = self._transport.request(

@@ -99,10 +99,14 @@ class Backend(Protocol):
 
 
 class WriterBackend:
-    """A run that is written."""
+    """A run that is written.
+
+    Attributes:
+        writer: What writes it.
+    """
 
     def __init__(self, writer: RunWriter, close_seconds: float) -> None:
-        self._writer: Final = writer
+        self.writer: Final = writer
         self._close_seconds: Final = close_seconds
         inbox = writer.inbox
         self.log_metrics: Final = inbox.log_metrics
@@ -116,14 +120,14 @@ class WriterBackend:
     @property
     def path(self) -> Path:
         """The run file."""
-        return self._writer.files.database
+        return self.writer.files.database
 
     def source(self) -> LocalRun:
         """The run's file, after all that was logged is in it."""
         from goodseed.run.source import LocalRun  # most training scripts never read
 
-        inbox = self._writer.inbox
-        return LocalRun(self._writer.files, None if self._writer.settle() else inbox.unstored)
+        inbox = self.writer.inbox
+        return LocalRun(self.writer.files, None if self.writer.settle() else inbox.unstored)
 
     def last_step(self, path: str) -> float | None:
         """The highest step stored under ``path``; None without a point."""
@@ -131,15 +135,15 @@ class WriterBackend:
 
     def flush(self, timeout: float | None) -> bool:
         """Wait until all is on the disk."""
-        return self._writer.flush(timeout)
+        return self.writer.flush(timeout)
 
     def settle(self, timeout: float | None) -> bool:
         """Wait until all is in the run file."""
-        return self._writer.settle(timeout)
+        return self.writer.settle(timeout)
 
     def watch(self, on_stored: Callable[[Batch], None]) -> None:
         """Let the thread that stores tell of each batch that is in the run file."""
-        self._writer.watch(on_stored)
+        self.writer.watch(on_stored)
 
     def sync(self) -> None:
         """There is nowhere to upload to."""
@@ -150,11 +154,11 @@ class WriterBackend:
 
     def close(self, end: RunEnd, *, is_patient: bool, timeout: float | None) -> CloseReport:
         """Store everything and write the run's end; as long as it takes, or, when not patient, for some seconds."""
-        inbox = self._writer.inbox
+        inbox = self.writer.inbox
         total = inbox.waiting_bytes
         progress = Progress("Storing", total >> 20, "MiB")
         try:
-            return self._writer.close(
+            return self.writer.close(
                 end.status,
                 meta={"closed_at": end.closed_at},
                 configs=end.configs,

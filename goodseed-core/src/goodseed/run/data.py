@@ -19,9 +19,14 @@ if TYPE_CHECKING:
     from goodseed.run.session import RunSession
     from goodseed.storage.history.attempts import Attempt
 
-__all__ = ["RunData"]
+__all__ = ["RunData", "session_of"]
 
 _logger: Final = logging.getLogger("goodseed")
+
+
+def session_of(run: RunData) -> RunSession:
+    """The session of a `goodseed.Run`: for modules of ours that do with it what the class has no method for."""
+    return run._session
 
 
 class RunData:

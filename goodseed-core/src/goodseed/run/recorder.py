@@ -47,6 +47,8 @@ class Recorder:
         opened: What was opened.
         backend: Where everything goes; log calls use it directly.
         is_closed: The run takes no more points.
+        encoder: Makes what is stored of what is logged, with the secrets redacted.
+        lock: Held while what is stored depends on what was stored before.
     """
 
     def __init__(self, request: Request, opened: Opened, *, is_elsewhere: bool = False) -> None:
@@ -61,9 +63,9 @@ class Recorder:
         self.opened: Final = opened
         self.backend: Final[Backend] = opened.backend
         self.is_closed = is_elsewhere
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._known_sets: Final[set[str]] = set()  # paths that are known to hold a set of strings
-        self._encoder: Final = Encoder(is_stored=self.is_written and not is_elsewhere)
+        self.encoder: Final = Encoder(is_stored=self.is_written and not is_elsewhere)
 
     @property
     def path(self) -> Path | None:
@@ -119,9 +121,9 @@ class Recorder:
     def _add_values(self, kind: Kind, values: Mapping[str, object], step: float, at_seconds: float | None) -> None:
         if len(values) == 1:  # the most common case, and the fastest: there are no others to be left out
             for path, value in values.items():
-                self.backend.add_value(kind, path, self._encoder.value(kind, path, value), step, at_seconds)
+                self.backend.add_value(kind, path, self.encoder.value(kind, path, value), step, at_seconds)
             return
-        stored = {path: self._encoder.value(kind, path, value) for path, value in values.items()}
+        stored = {path: self.encoder.value(kind, path, value) for path, value in values.items()}
         for path, content in stored.items():
             self.backend.add_value(kind, path, content, step, at_seconds)
 
@@ -132,7 +134,7 @@ class Recorder:
         points = point_columns(path, steps, values, timestamps)
         times = points.times
         if isinstance(points.values, list):
-            texts = [self._encoder.text(path, value) for value in points.values]
+            texts = [self.encoder.text(path, value) for value in points.values]
             moments = repeat(time.time()) if times is None else times
             self.backend.add_texts(path, zip(points.steps, texts, moments, strict=False))
         elif points.steps:
@@ -153,8 +155,8 @@ class Recorder:
         """
         for path in leaves:
             self.check_editable(path)
-        with self._lock:
-            rows = self._encoder.configs(leaves)
+        with self.lock:
+            rows = self.encoder.configs(leaves)
             if rows:
                 self.backend.add_configs(rows)
             for path, value in leaves.items():
@@ -181,10 +183,10 @@ class Recorder:
         return path
 
     def _change_set(self, path: str, change: str, values: set[str]) -> None:
-        with self._lock:
+        with self.lock:
             if path not in self._known_sets and self.path is not None and not self.is_closed:
                 self._check_is_set(path)
-            ((_, _, value, updated_at),) = self._encoder.configs({path: values})
+            ((_, _, value, updated_at),) = self.encoder.configs({path: values})
             self.backend.add_configs([(path, change, value, updated_at)])
             self._known_sets.add(path)
 
@@ -211,12 +213,12 @@ class Recorder:
     def log_lines(self, path: str, lines: Iterable[tuple[float, str, float]]) -> None:
         """Store many points of one string series."""
         with _late_is_fine("lines"):
-            self.backend.add_texts(path, ((step, self._encoder.text(path, text), time) for step, text, time in lines))
+            self.backend.add_texts(path, ((step, self.encoder.text(path, text), time) for step, text, time in lines))
 
     def log_configs(self, data: Mapping[str, object]) -> None:
         """Set each named config."""
         with _late_is_fine("a fact"):
-            self.backend.add_configs(self._encoder.configs(data))
+            self.backend.add_configs(self.encoder.configs(data))
 
     def next_step(self, path: str) -> int:
         """The step after the last one stored under ``path``."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
+from goodseed.run.data import session_of
 from goodseed.run.opening.arguments import check_git_ref, check_seconds, check_switches, first_fields, renamed
 from goodseed.run.opening.opening import open_backend
 from goodseed.run.opening.pickling import PickledRun, held_run, opened_elsewhere, pickled
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from goodseed.run.session import Companions
     from goodseed.source_code import GitRef
 
-__all__ = ["Run", "session_of"]
+__all__ = ["Run"]
 
 _STATUSES: Final = ("finished", "failed")
 
@@ -129,8 +130,9 @@ class Run(RunWriting):
             name=first.get("sys/name"),  # type: ignore[arg-type]
             rewind_to=rewind_to,
         )
-        super().__init__(RunSession(request, open_backend(request)))
-        if self._session.is_written:
+        own = RunSession(request, open_backend(request))
+        super().__init__(own)
+        if own.is_written:
 
             def companions(session: RunSession) -> Companions:
                 from goodseed.run.companions import Companions  # what it needs takes as long to load as all the rest
@@ -147,39 +149,40 @@ class Run(RunWriting):
                     capture_fd=request.is_descriptor_captured,
                 )
 
-            self._session.start(first, companions)
+            own.start(first, companions)
 
     # -- what it is -----------------------------------------------------------------------------------------------
 
     @property
     def run_id(self) -> str:
         """The run's id, unique in its project."""
-        return self._session.opened.run_id
+        return session_of(self).opened.run_id
 
     @property
     def project(self) -> str:
         """The run's project."""
-        return self._session.opened.project
+        return session_of(self).opened.project
 
     @property
     def storage(self) -> str:
         """``"cloud"``, ``"local"`` or ``"disabled"``."""
-        return self._session.request.storage.value
+        return session_of(self).request.storage.value
 
     @property
     def path(self) -> Path | None:
         """The run's SQLite file; None where nothing is stored."""
-        return self._session.opened.path
+        return session_of(self).opened.path
 
     @property
     def is_closed(self) -> bool:
         """Whether the run takes no more points."""
-        return self._session.is_closed
+        return session_of(self).is_closed
 
     @property
     def monitoring_namespace(self) -> str | None:
         """Where what is monitored is stored, ``monitoring/<hash>``; None where nothing is."""
-        return None if self._session.companions is None else self._session.companions.namespace
+        companions = session_of(self).companions
+        return None if companions is None else companions.namespace
 
     def __copy__(self) -> Run:
         return self
@@ -190,7 +193,8 @@ class Run(RunWriting):
 
     def __reduce__(self) -> tuple[object, ...]:
         """In this process the run itself; in another a handle that knows which run it is, and can't write to it."""
-        return _unpickled, (pickled(self, self._session.request, self._session.opened),)
+        session = session_of(self)
+        return _unpickled, (pickled(self, session.request, session.opened),)
 
     def __repr__(self) -> str:
         return f"<goodseed.Run {self.run_id!r} in project {self.project!r}, {self.storage}>"
@@ -206,7 +210,7 @@ class Run(RunWriting):
         Returns:
             Whether all of it is on the disk. Nothing but a wrong ``timeout`` raises.
         """
-        return self._session.flush(check_seconds("timeout", timeout))
+        return session_of(self).flush(check_seconds("timeout", timeout))
 
     # -- the end --------------------------------------------------------------------------------------------------
 
@@ -215,7 +219,7 @@ class Run(RunWriting):
 
         Without ``storage="cloud"`` there is nothing to upload, and this does nothing.
         """
-        self._session.backend.sync()
+        session_of(self).backend.sync()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until everything logged so far is in the run file and, with ``storage="cloud"``, uploaded.
@@ -226,7 +230,7 @@ class Run(RunWriting):
         Returns:
             Whether all of it is. Nothing but a wrong ``timeout`` raises.
         """
-        return self._session.wait(check_seconds("timeout", timeout))
+        return session_of(self).wait(check_seconds("timeout", timeout))
 
     def close(
         self, status: str = "finished", timeout: float | None = None, closed_at: str | datetime | None = None
@@ -249,12 +253,12 @@ class Run(RunWriting):
             raise InvalidValueError(f"status must be 'finished' or 'failed', not {status!r}.")
         seconds = check_seconds("timeout", timeout)
         ended = None if closed_at is None else time_argument("closed_at", closed_at)
-        if ended is not None and parse_time(ended) < parse_time(self._session.opened.created_at):
+        if ended is not None and parse_time(ended) < parse_time(session_of(self).opened.created_at):
             raise InvalidValueError(
                 f"closed_at {ended} is before the run was created: give the time at which an imported run began as "
                 "goodseed.Run(created_at=…)."
             )
-        self._session.close(status, is_patient=True, timeout=seconds, closed_at=ended)
+        session_of(self).close(status, is_patient=True, timeout=seconds, closed_at=ended)
 
     def __enter__(self) -> Run:  # noqa: PYI034 - typing.Self came with Python 3.11
         return self
@@ -262,12 +266,7 @@ class Run(RunWriting):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close(self._session.status_after(kind, error, traceback))
-
-
-def session_of(run: Run) -> RunSession:
-    """The session of a run: for rooms of ours that write what `Run` has no method for, such as importers."""
-    return run._session
+        self.close(session_of(self).status_after(kind, error, traceback))
 
 
 def _unpickled(given: PickledRun) -> Run:

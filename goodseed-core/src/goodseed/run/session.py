@@ -85,7 +85,7 @@ class RunSession(Recorder):
         """Store the run's first configs, and start what runs beside it."""
         open_runs.add(self)
         first = {"sys/state": "running", **fields, **({"sys/id": self.opened.run_id} if self.opened.is_new else {})}
-        rows = self._encoder.configs(first)
+        rows = self.encoder.configs(first)
         if self.opened.is_new:
             rows.append(("sys/creation_time", "datetime", self.opened.created_at, now_text()))
         self.backend.add_configs(rows)
@@ -127,11 +127,11 @@ class RunSession(Recorder):
         if self._is_foreign or not self.is_written:
             self.is_closed = True
             return
-        with self._lock:
+        with self.lock:
             is_first, self._is_closing = not self._is_closing, True
         if is_first and self.companions is not None:
             self.companions.closing(status, is_patient=is_patient)
-        with self._lock:
+        with self.lock:
             was_closed = self._end is not None
             if not was_closed:
                 self._end = self._end_of(status, closed_at or now_text())
@@ -166,7 +166,7 @@ class RunSession(Recorder):
             self._noted = _Noted(status, as_text(reason))
             if is_certain and not self.is_closed:
                 with contextlib.suppress(GoodseedError):
-                    self.backend.add_configs(self._encoder.configs({"sys/end_reason": self._noted.reason}))
+                    self.backend.add_configs(self.encoder.configs({"sys/end_reason": self._noted.reason}))
 
     def note_process_end(self, end: ProcessEnd) -> None:
         """The process ends in a way that nobody else has seen."""
@@ -178,14 +178,14 @@ class RunSession(Recorder):
     def after_fork_in_child(self) -> None:
         """Leave the run to the parent."""
         self._is_foreign = True
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         if self.companions is not None:
             self.companions.after_fork_in_child()
 
     def _end_of(self, status: str, closed_at: str) -> RunEnd:
         rows = [("sys/state", "str", status, closed_at), ("sys/closed_time", "datetime", closed_at, closed_at)]
         if self._noted is not None and self._noted.status == status:
-            rows.append(("sys/end_reason", "str", self._encoder.text("sys/end_reason", self._noted.reason), closed_at))
+            rows.append(("sys/end_reason", "str", self.encoder.text("sys/end_reason", self._noted.reason), closed_at))
         return RunEnd(status, rows, closed_at)
 
     def _finish_close(self, *, is_patient: bool, timeout: float | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from goodseed.config_values import config_leaves, config_value
 from goodseed.errors import InvalidTypeError, InvalidValueError
 from goodseed.paths import check_attribute_path
-from goodseed.run.data import RunData
+from goodseed.run.data import RunData, session_of
 from goodseed.storage.kinds import NUMBERS, TEXTS
 from goodseed.times import seconds_argument
 from goodseed.values import STEP_REQUIRED
@@ -139,7 +139,7 @@ class RunWriting(RunData):
         if timestamp is None:
             self._log_metrics(data, step)
         else:
-            self._session.log_values(NUMBERS, data, step, at_seconds=seconds_argument("timestamp", timestamp))
+            session_of(self).log_values(NUMBERS, data, step, at_seconds=seconds_argument("timestamp", timestamp))
 
     def log_strings(
         self, data: Mapping[str, object], step: float = STEP_REQUIRED, timestamp: datetime | float | None = None
@@ -157,7 +157,7 @@ class RunWriting(RunData):
             RunClosedError: The run is closed.
         """
         at_seconds = None if timestamp is None else seconds_argument("timestamp", timestamp)
-        self._session.log_values(TEXTS, data, step, at_seconds=at_seconds)
+        session_of(self).log_values(TEXTS, data, step, at_seconds=at_seconds)
 
     def log_points(
         self,
@@ -182,7 +182,7 @@ class RunWriting(RunData):
         Examples:
             >>> run.log_points("val/loss", steps=[100, 200, 300], values=[0.9, 0.5, 0.4])
         """
-        self._session.add_points(check_attribute_path(path), steps, values, timestamps)
+        session_of(self).add_points(check_attribute_path(path), steps, values, timestamps)
 
     def log_string_series(self, data: Mapping[str, object], step: float = STEP_REQUIRED) -> None:
         """Old name of `log_strings`."""
@@ -206,12 +206,12 @@ class RunWriting(RunData):
         if not isinstance(data, Mapping):
             raise InvalidTypeError(f"Configs come as a mapping of paths to values, not as a {type(data).__name__}.")
         if flatten:
-            self._session.set_configs(config_leaves(data))
+            session_of(self).set_configs(config_leaves(data))
             return
         leaves = {check_attribute_path(path): value for path, value in data.items()}
         if len(leaves) < len(data):
             raise InvalidValueError(f"Two of the paths {list(data)!r:.200} are the same: rename one.")
-        self._session.set_configs({path: config_value(value, path) for path, value in leaves.items()})
+        session_of(self).set_configs({path: config_value(value, path) for path, value in leaves.items()})
 
     def __setitem__(self, path: str, value: object) -> None:
         """Set the config at ``path``, or, for a mapping or an object with fields, one config a leaf under it.
@@ -221,7 +221,7 @@ class RunWriting(RunData):
             InvalidValueError: See `log_configs`, or the run itself sets this field (``sys/id``, ``sys/state``, …).
             RunClosedError: The run is closed.
         """
-        self._session.set_configs(config_leaves(value, check_attribute_path(path)))
+        session_of(self).set_configs(config_leaves(value, check_attribute_path(path)))
 
     def __getitem__(self, path: str) -> Field:
         """The attribute at ``path``, to ``log`` to, or to ``add`` to and ``remove`` from when it is a set.
@@ -232,7 +232,8 @@ class RunWriting(RunData):
         """
         field = self._fields.get(path)
         if field is None:
-            field = Field(self, self._session, self._session.check_editable(check_attribute_path(path)))
+            session = session_of(self)
+            field = Field(self, session, session.check_editable(check_attribute_path(path)))
             if len(self._fields) < _MAX_FIELDS:
                 self._fields[path] = field
         return field

@@ -46,8 +46,8 @@ class OpenRun(RunReader):
         self._until = 0.0
         self.renew()
         self.limit_memory(_KEPT)
-        self._connection.text_factory = lenient_text
-        self._connection.set_progress_handler(self._is_over, _STEPS_BETWEEN_LOOKS)
+        self.connection.text_factory = lenient_text
+        self.connection.set_progress_handler(self._is_over, _STEPS_BETWEEN_LOOKS)
 
     def renew(self) -> None:
         """Let the deadline begin again."""
@@ -59,7 +59,7 @@ class OpenRun(RunReader):
         Raises:
             FileFormatError: The file is damaged.
         """
-        rows = self._rows(query, parameters)
+        rows = self.query(query, parameters)
         if any(bytes in map(type, row) for row in rows):
             return [tuple(lenient_text(value) if isinstance(value, bytes) else value for value in row) for row in rows]
         return rows
@@ -71,7 +71,7 @@ class OpenRun(RunReader):
 
     def series(self, kind: Kind, path: str | None = None) -> list[tuple[int, str]]:
         """The numbers and paths of the series of one kind that hold a point, by path, or of one of them."""
-        found = self._rows(_SERIES.format(series=kind.series_table, points=kind.point_table))
+        found = self.query(_SERIES.format(series=kind.series_table, points=kind.point_table))
         return [(series, name) for series, name in found if path is None or path == name]
 
     def last_point(self, kind: Kind, series: int) -> tuple[Any, Any, Any] | None:
@@ -82,7 +82,7 @@ class OpenRun(RunReader):
         """
         columns = f"step, {kind.shown_column}, ts"
         query = f"SELECT {columns} FROM {kind.point_table} WHERE series_id = ? ORDER BY step DESC LIMIT 1"
-        rows = self._rows(query, (series,)) if kind.form is bytes else self.rows(query, series)
+        rows = self.query(query, (series,)) if kind.form is bytes else self.rows(query, series)
         for step, stored, time_seconds in rows:
             try:
                 return step, kind.shown(stored), time_seconds

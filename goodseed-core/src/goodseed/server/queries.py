@@ -109,7 +109,7 @@ class ServedRun(OpenRun):
         rows: list[tuple[float, str, float]] = []
         characters = 0
         self.renew()
-        with closing(self._connection.execute(_TEXT_POINTS, (series, after))) as cursor:
+        with closing(self.connection.execute(_TEXT_POINTS, (series, after))) as cursor:
             for row in cursor:
                 rows.append(row)
                 characters += len(str(row[1]))
@@ -124,18 +124,18 @@ class ServedRun(OpenRun):
         """
         with self.transaction():
             found = self._execute(f"SELECT id FROM {NUMBERS.series_table} WHERE path = ?", path)
-            total = count_points(self._connection, found[0][0]) if found else 0
+            total = count_points(self.connection, found[0][0]) if found else 0
             if not total:
                 return IndexWindow(0, 0, 0, [], is_downsampled=False)
             low, high = max(0, first or 0), total - 1 if last is None else min(total - 1, last)
             if low > high:
                 return IndexWindow(low, high, total, [], is_downsampled=False)
             series, buckets = found[0][0], []
-            for bucket in iterate_point_buckets(self._connection, series, low, high - low + 1, max_points):
+            for bucket in iterate_point_buckets(self.connection, series, low, high - low + 1, max_points):
                 buckets.append(bucket)
                 self.renew()
             return IndexWindow(low, high, total, buckets, is_downsampled=high - low + 1 > max_points)
 
     def _execute(self, query: str, *parameters: object) -> list[Any]:
         self.renew()
-        return self._connection.execute(query, parameters).fetchall()
+        return self.connection.execute(query, parameters).fetchall()

@@ -49,6 +49,9 @@ class RunReader:
     """Reads one run. Every call sees one consistent state, and holds a snapshot no longer than it takes.
 
     Use it as a context manager, or `close` it. It may be used from several threads, one at a time.
+
+    Attributes:
+        connection: The connection to the file, for classes that extend this one; others use `transaction`.
     """
 
     def __init__(
@@ -75,11 +78,11 @@ class RunReader:
         else:
             recover_if_abandoned(files)
         with _readable(files):
-            self._connection: Final = connect_read_only(files.database, is_at_rest=is_at_rest(files))
+            self.connection: Final = connect_read_only(files.database, is_at_rest=is_at_rest(files))
             try:
-                self._has_unstored: Final = show_unstored(files, self._connection, unstored)
+                self._has_unstored: Final = show_unstored(files, self.connection, unstored)
             except BaseException:
-                self._connection.close()
+                self.connection.close()
                 raise
 
     def __enter__(self) -> RunReader:  # noqa: PYI034 - typing.Self came with Python 3.11
@@ -92,7 +95,7 @@ class RunReader:
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        self.connection.close()
 
     @property
     def has_unstored(self) -> bool:
@@ -101,7 +104,7 @@ class RunReader:
 
     def limit_memory(self, pages: int) -> None:
         """Keep that many pages of the file in memory, or that many KiB if negative."""
-        self._connection.execute(f"PRAGMA cache_size = {pages:d}")
+        self.connection.execute(f"PRAGMA cache_size = {pages:d}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -111,12 +114,12 @@ class RunReader:
             FileFormatError: The file is damaged.
         """
         with _readable(self._files):
-            self._connection.execute("BEGIN")
+            self.connection.execute("BEGIN")
             try:
-                yield self._connection
+                yield self.connection
             finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
 
     def metric_id(self, path: str) -> int | None:
         """The number of a metric in the file; None where there is none."""
@@ -125,7 +128,7 @@ class RunReader:
     def meta(self) -> dict[str, str]:
         """The ``run_meta`` table, as written."""
         with _readable(self._files):
-            return {key: value for key, value in read_meta(self._connection).items() if value is not None}
+            return {key: value for key, value in read_meta(self.connection).items() if value is not None}
 
     def state(self) -> str:
         """``running``, ``finished`` or ``failed``; a run whose writer died without a word is ``failed``."""
@@ -142,7 +145,7 @@ class RunReader:
 
     def configs(self, prefix: str = "") -> list[ConfigRow]:
         """The configs whose path starts with ``prefix``, by path; ``sys/state`` as `state` has it."""
-        rows = self._rows("SELECT path, type_tag, value, updated_at FROM configs ORDER BY path")
+        rows = self.query("SELECT path, type_tag, value, updated_at FROM configs ORDER BY path")
         state = self.state()
         return [
             ConfigRow(path, tag, state if path == "sys/state" else value or "", updated_at)
@@ -160,13 +163,13 @@ class RunReader:
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of series that the run may have."""
         with _readable(self._files):
-            return kinds_in(self._connection)
+            return kinds_in(self.connection)
 
     def paths(self, kind: Kind) -> list[str]:
         """The paths of the series of one kind, sorted."""
         if kind not in self.kinds():
             return []
-        return [path for (path,) in self._rows(f"SELECT path FROM {kind.series_table} ORDER BY path")]
+        return [path for (path,) in self.query(f"SELECT path FROM {kind.series_table} ORDER BY path")]
 
     def points(
         self,
@@ -225,7 +228,7 @@ class RunReader:
             f"SELECT step, {kind.column}, ts FROM {kind.point_table} "
             "WHERE series_id = ? AND step > ? ORDER BY step LIMIT ? OFFSET ?"
         )
-        with _readable(self._files), closing(self._connection.execute(query, (series, after, most, offset))) as cursor:
+        with _readable(self._files), closing(self.connection.execute(query, (series, after, most, offset))) as cursor:
             for row in cursor:
                 rows.append(row)
                 size += len(row[1]) if isinstance(row[1], (str, bytes)) else 0
@@ -237,7 +240,7 @@ class RunReader:
         """How many points a series has."""
         series = self._series_id(kind, path)
         query = f"SELECT count(*) FROM {kind.point_table} WHERE series_id = ?"
-        return int(self._rows(query, (series,))[0][0]) if series else 0
+        return int(self.query(query, (series,))[0][0]) if series else 0
 
     def _points(
         self, kind: Kind, path: str, bounds: tuple[float, float], limit: int | None = None, offset: int = 0
@@ -245,7 +248,7 @@ class RunReader:
         series = self._series_id(kind, path)
         if not series:
             return []
-        return self._rows(
+        return self.query(
             f"SELECT step, {kind.column}, ts FROM {kind.point_table} "
             "WHERE series_id = ? AND step BETWEEN ? AND ? ORDER BY step LIMIT ? OFFSET ?",
             (series, *bounds, -1 if limit is None else limit, offset),
@@ -261,7 +264,7 @@ class RunReader:
 
     def last_points(self) -> list[LastPoint]:
         """The last point of every metric, by path."""
-        rows = self._rows(
+        rows = self.query(
             f"""
             SELECT s.path, p.step, p.y
             FROM {NUMBERS.series_table} AS s JOIN {NUMBERS.point_table} AS p ON p.series_id = s.id
@@ -272,7 +275,7 @@ class RunReader:
     def last_step(self, path: str) -> float | None:
         """The highest step under ``path``, in the series of that name of every kind; None without a point."""
         found = [
-            self._rows(f"SELECT max(step) FROM {kind.point_table} WHERE series_id = ?", (self._series_id(kind, path),))
+            self.query(f"SELECT max(step) FROM {kind.point_table} WHERE series_id = ?", (self._series_id(kind, path),))
             for kind in self.kinds()
         ]
         return max((float(step) for ((step,),) in found if step is not None), default=None)
@@ -280,12 +283,17 @@ class RunReader:
     def _series_id(self, kind: Kind, path: str) -> int:
         if kind not in self.kinds():
             return 0
-        rows = self._rows(f"SELECT id FROM {kind.series_table} WHERE path = ?", (path,))
+        rows = self.query(f"SELECT id FROM {kind.series_table} WHERE path = ?", (path,))
         return int(rows[0][0]) if rows else 0  # no series has the id 0
 
-    def _rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple]:  # type: ignore[type-arg]
+    def query(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple]:  # type: ignore[type-arg]
+        """All rows of a query.
+
+        Raises:
+            FileFormatError: The file is damaged.
+        """
         with _readable(self._files):
-            return self._connection.execute(query, parameters).fetchall()
+            return self.connection.execute(query, parameters).fetchall()
 
 
 def is_at_rest(files: RunFiles) -> bool:

@@ -46,12 +46,12 @@ class SyncedBackend(WriterBackend):
 
     def wait(self, timeout: float | None) -> bool:
         """Wait until all is stored and uploaded."""
-        return self._writer.settle(timeout) and self._worker.wait(timeout)
+        return self.writer.settle(timeout) and self._worker.wait(timeout)
 
     def close(self, end: RunEnd, *, is_patient: bool, timeout: float | None) -> CloseReport:
         """Store everything, upload it as long as there is progress, and write the run's end."""
-        self._writer.end_logging(end.configs)
-        if self._writer.settle(None if is_patient else _HURRIED_SECONDS):
+        self.writer.end_logging(end.configs)
+        if self.writer.settle(None if is_patient else _HURRIED_SECONDS):
             self._drain(end.status, is_patient=is_patient, timeout=timeout)
         else:
             self._worker.stop()

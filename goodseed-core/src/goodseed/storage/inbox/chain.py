@@ -39,6 +39,7 @@ class SegmentChain:
 
     Attributes:
         path: The file of the segments.
+        active: The segment that takes what is logged: how to write to it, where it is full, and its first word.
         dropped: How many records found no room on disk or in memory, and are lost.
         kept_in: Where `keep_elsewhere` has put a copy of what was not stored by then.
         unkept: How many records in memory `keep_elsewhere` found no room for.
@@ -67,7 +68,7 @@ class SegmentChain:
         self.is_stuck = False
         self.progressed_at = clock.monotonic()
         self._chain: deque[Segment] = deque([self._file.take(0)])
-        self._active: Handle = _handle(self._chain[0])
+        self.active: Handle = _handle(self._chain[0])
         if self._file.error is not None:
             on_full(self._file.error)
 
@@ -80,7 +81,7 @@ class SegmentChain:
         low = unpack_word(record)[0] & 0xFFFFFFFF
         rest = record[8:]
         while True:
-            active = self._active
+            active = self.active
             write, high, _ = active
             try:
                 write(pack_word(high | low) + rest)
@@ -95,9 +96,9 @@ class SegmentChain:
         while True:
             if self._is_crowded():  # back-pressure: as long as the writer gives segments back, it is worth waiting for
                 self._wake.set()
-                wait_until(lambda: self._active is not full or not self._is_crowded() or self._is_hopeless(), None)
+                wait_until(lambda: self.active is not full or not self._is_crowded() or self._is_hopeless(), None)
             with self._lock:
-                if self._active is not full:
+                if self.active is not full:
                     return True
                 if self._is_crowded() and not self._is_hopeless():
                     continue
@@ -122,7 +123,7 @@ class SegmentChain:
 
     def _use(self, segment: Segment) -> None:
         self._chain.append(segment)
-        self._active = _handle(segment)
+        self.active = _handle(segment)
 
     def _is_crowded(self) -> bool:
         is_stored = not self.is_stuck and self._is_in_time()
@@ -201,7 +202,7 @@ class SegmentChain:
         def refuse(_: bytes) -> None:
             raise error()
 
-        self._active = (refuse, 0, 0)
+        self.active = (refuse, 0, 0)
 
     def close(self) -> None:
         """Refuse further records; those that were accepted are still sealed and stored."""

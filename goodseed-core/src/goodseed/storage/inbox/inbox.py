@@ -83,7 +83,7 @@ class Inbox(SegmentChain):
                 for path, value in data.items():
                     if type(value) is not float:
                         value = as_number(path, value)
-                    write, _, word = self._active
+                    write, _, word = self.active
                     write(pack_point(word, self._points[path], time := now(), step, value, time, step, value))
                 return
             values = [*data.values()]
@@ -94,7 +94,7 @@ class Inbox(SegmentChain):
                 self._last = (paths, pack, number, word)
             if type(sum(values, 0.0)) is float:  # a value that is none of Python's own numbers makes it something else
                 body = pack(number, now(), step, *values)
-                write, high, _ = self._active
+                write, high, _ = self.active
                 write(pack_sealed(high | word, crc32(body)) + body)
                 return
         except Exception:  # noqa: BLE001 - new path, full segment, wrong value, closed run: add_metrics tells
@@ -108,7 +108,7 @@ class Inbox(SegmentChain):
         if type(value) is not float:
             value = as_number(path, value)
         try:
-            write, _, word = self._active
+            write, _, word = self.active
             write(pack_point(word, self._points[path], time := now(), step, value, time, step, value))
         except (KeyError, ValueError):
             self.add_metrics({path: value}, step, None)
@@ -151,7 +151,7 @@ class Inbox(SegmentChain):
         """Accept many points of one string series, each a step, a text and a time; written some hundred at a time."""
         remaining = iter(points)
         while some := list(islice(remaining, _TEXTS_AT_ONCE)):
-            write, high, _ = self._active
+            write, high, _ = self.active
             records = [value_record(TEXTS, path, text, step, time, high) for step, text, time in some]
             try:
                 write(b"".join(records))

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from goodseed.errors import RunExistsError, RunNotFoundError
 from goodseed.storage.forks import watch_forks
 from goodseed.storage.inbox.waiting import wait_until
 from goodseed.storage.writing.session import Session
-from goodseed.storage.writing.writer_thread import Ending, Request, WriterThread
-from goodseed.threads import signals_kept_out
+from goodseed.storage.writing.writer_thread import Ending, WriterThread
 from goodseed.times import now_text
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from goodseed.paths import RunFiles
     from goodseed.storage.batch import Batch
 
 __all__ = ["CloseReport", "RunWriter"]
 
-_OPEN_SECONDS: Final = 60.0  # from the last sign that it goes on
-_LOOK_SECONDS: Final = 1.0
 _LAST_WAIT_SECONDS: Final = 1.0  # for what SQLite is in the middle of when the deadline comes
 _HOPELESS: Final = 0.8  # of the time, when all is kept elsewhere: the rest is for saying so before the process ends
 
@@ -49,7 +44,7 @@ class CloseReport:
     overwritten: int = 0
 
 
-class RunWriter(WriterThread):
+class RunWriter:
     """Writes a run: owns its lock, its inbox, its connection, and the thread that uses it.
 
     Attributes:
@@ -82,39 +77,18 @@ class RunWriter(WriterThread):
             FileFormatError: The file is no run, or of a newer version.
             OSError, sqlite3.Error: The disk refuses.
         """
-        super().__init__(files, meta, is_new=is_new, modification_time=modification_time, rewind_to=rewind_to)
+        self.files: Final = files
+        self._modification_time: Final = modification_time
         self._close_lock = threading.RLock()
         self._is_foreign = False
         self._is_logging_over = False
         self._last_configs: Sequence[tuple[str, str, str, str]] = ()
-        try:
-            self._start()
-        except BaseException:
-            self._lock.release()
-            raise
+        self._thread: Final = WriterThread(
+            files, meta, is_new=is_new, modification_time=modification_time, rewind_to=rewind_to
+        )
+        self._thread.start()
+        self.inbox: Final = self._thread.inbox
         watch_forks(self)
-
-    def _start(self) -> None:
-        if self._is_new:
-            try:
-                os.close(os.open(self.files.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            except FileExistsError:
-                raise RunExistsError(f"The run {self.files.database.stem!r} exists: {self.files.database}") from None
-            self.files.inbox.unlink(missing_ok=True)  # of a run whose file was deleted
-        elif not self.files.database.is_file():
-            raise RunNotFoundError(f"There is no run {self.files.database.stem!r} at {self.files.database}.")
-        self._thread = threading.Thread(target=self._work, name="goodseed-writer", daemon=True)
-        with signals_kept_out():
-            self._thread.start()
-        while not self._ready.wait(_LOOK_SECONDS):
-            if time.monotonic() < self._opening_at + _OPEN_SECONDS:
-                continue
-            raise OSError(f"SQLite has not opened {self.files.database} within {_OPEN_SECONDS:.0f} s.")
-        if self._failure is not None:
-            if self._is_new:
-                for suffix in ("", "-wal", "-shm", "-inbox"):
-                    Path(f"{self.files.database}{suffix}").unlink(missing_ok=True)
-            raise self._failure
 
     # -- for the owner --------------------------------------------------------------------------------------------
 
@@ -124,7 +98,7 @@ class RunWriter(WriterThread):
 
     def watch(self, on_stored: Callable[[Batch], None]) -> None:
         """Call ``on_stored``, in the writer's thread, with each batch that it commits from now on."""
-        self._on_stored = on_stored
+        self._thread.on_stored = on_stored
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was logged before this call is on the disk itself; False when that failed."""
@@ -135,13 +109,7 @@ class RunWriter(WriterThread):
         return self._ask(lambda session: action(session.connection), timeout)
 
     def _ask(self, action: Callable[[Session], None], timeout: float | None) -> bool:
-        if self._is_foreign:
-            return False
-        request = Request(action)
-        self._requests.append(request)
-        self._wake.set()
-        wait_until(lambda: request.done.is_set or self._done.is_set, timeout, request.done)
-        return self._is_stored if not request.done.is_set else request.error is None
+        return not self._is_foreign and self._thread.ask(action, timeout)
 
     def end_logging(self, configs: Sequence[tuple[str, str, str, str]]) -> None:
         """Take ``configs``, the run's end, and nothing after it; the second call does nothing."""
@@ -182,24 +150,25 @@ class RunWriter(WriterThread):
         if self._is_foreign:
             return CloseReport(is_stored=True, dropped=0)
         self.end_logging(configs)
+        thread = self._thread
         with self._close_lock:
             now = time.monotonic()
-            if self._ending is None:
+            if thread.ending is None:
                 self.inbox.progressed_at = now
-                self._ending = Ending(status, meta, self._last_configs, is_patient, timeout_seconds, now)
+                thread.ending = Ending(status, meta, self._last_configs, is_patient, timeout_seconds, now)
             elif not is_patient:  # a close goes on, and now the process is to end
-                self._ending = replace(self._ending, is_patient=False, timeout_seconds=timeout_seconds, began_at=now)
-        self._wake.set()
+                thread.ending = replace(thread.ending, is_patient=False, timeout_seconds=timeout_seconds, began_at=now)
+        thread.wake()
         since = None if is_patient else now
         self._await_end(timeout_seconds / 2, since, on_wait)
-        if not self._done.is_set:
+        if not thread.done.is_set:
             self.inbox.rescue()  # the writer's thread hangs
         is_hopeless = not is_patient and self.inbox.kept_in is not None
         self._await_end(
             timeout_seconds * _HOPELESS if is_hopeless else timeout_seconds + _LAST_WAIT_SECONDS, since, on_wait
         )
-        unkept = 0 if self._is_stored else self.inbox.unkept
-        return CloseReport(self._is_stored, self.inbox.dropped + unkept, self.inbox.kept_in, self._overwritten)
+        unkept = 0 if thread.is_stored else self.inbox.unkept
+        return CloseReport(thread.is_stored, self.inbox.dropped + unkept, self.inbox.kept_in, thread.overwritten)
 
     def _await_end(self, seconds: float, since: float | None, on_wait: Callable[[], None] | None) -> None:
         """Wait until the writer's thread has ended, that long since then, or since it last stored anything."""
@@ -208,18 +177,16 @@ class RunWriter(WriterThread):
             if on_wait is not None:
                 on_wait()
             began = self.inbox.progressed_at if since is None else since
-            return self._done.is_set or time.monotonic() >= began + seconds
+            return self._thread.done.is_set or time.monotonic() >= began + seconds
 
-        wait_until(is_over, None, self._done)
+        wait_until(is_over, None, self._thread.done)
 
     # -- forks ----------------------------------------------------------------------------------------------------
 
     def after_fork_in_child(self) -> None:
-        """Own nothing: not the lock, not the connection, not the memory."""
+        """Own nothing; what the thread has is the parent's."""
         self._is_foreign = True
         self._close_lock = threading.RLock()
-        self.inbox.after_fork_in_child()
-        self._lock.abandon()
 
 
 def _nothing(_: Session) -> None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from goodseed.errors import RunExistsError, RunNotFoundError
 from goodseed.paths import make_private_directory
+from goodseed.storage.forks import watch_forks
 from goodseed.storage.inbox.inbox import Inbox
-from goodseed.storage.inbox.waiting import Done, Wake
+from goodseed.storage.inbox.waiting import Done, Wake, wait_until
 from goodseed.storage.lock import WriterLock
 from goodseed.storage.writing.session import Session
+from goodseed.threads import signals_kept_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Ending", "Request", "WriterThread"]
 
 _logger: Final = logging.getLogger("goodseed")
+_OPEN_SECONDS: Final = 60.0  # from the last sign that it goes on
+_LOOK_SECONDS: Final = 1.0
 _INTERVAL_SECONDS: Final = 0.25
 _HELD_SECONDS: Final = 5.0  # between two transactions, times the length of the log that a reader holds
 _LONGEST_HELD_SECONDS: Final = 60.0
@@ -61,11 +68,15 @@ class Ending:
 
 
 class WriterThread:
-    """What the thread of a `goodseed.storage.writing.writer.RunWriter` does.
+    """The thread of a `goodseed.storage.writing.writer.RunWriter`, and what only it uses: the connection.
 
     Attributes:
-        inbox: Takes what is logged.
-        files: Where the run lies.
+        inbox: Takes what is logged; there once the thread has started.
+        on_stored: Called, in the thread, with each batch that it commits.
+        ending: How the run is to end, once it is to.
+        done: Set when the thread is over.
+        is_stored: Everything accepted is in the file, and the run's end is written.
+        overwritten: How many values were replaced with others at the same step; known when the thread is over.
     """
 
     def __init__(
@@ -83,30 +94,90 @@ class WriterThread:
             RunInUseError: A live process writes it.
             OSError: The disk refuses.
         """
-        self.files: Final = files
+        self.inbox: Inbox
+        self._files: Final = files
         self._meta: Final = meta
         self._is_new: Final = is_new
         self._modification_time: Final = modification_time
         self._rewind_to: Final = rewind_to
-        self._overwritten = 0
+        self.overwritten = 0
         self._wake: Final = Wake()
         self._ready: Final = threading.Event()
-        self._done: Final = Done()
+        self.done: Final = Done()
         self._requests: Final[deque[Request]] = deque()
-        self._ending: Ending | None = None
+        self.ending: Ending | None = None
         self._stored_at = 0.0
         self._opening_at = time.monotonic()
-        self._is_stored = False
+        self.is_stored = False
         self._warned: set[str] = set()
         self._failure: BaseException | None = None
-        self._on_stored: Callable[[Batch], None] | None = None
+        self.on_stored: Callable[[Batch], None] | None = None
         make_private_directory(files.database.parent)
         self._lock = WriterLock(files.lock)
+
+    def start(self) -> None:
+        """Open the run and start the thread; the lock is released where that fails.
+
+        Raises:
+            RunExistsError: The run is to be made, and is there.
+            RunNotFoundError: It is not to be made, and is not there.
+            FileFormatError: The file is no run, or of a newer version.
+            OSError, sqlite3.Error: The disk refuses.
+        """
+        try:
+            self._make_file()
+            thread = threading.Thread(target=self._work, name="goodseed-writer", daemon=True)
+            with signals_kept_out():
+                thread.start()
+            self._await_opening()
+        except BaseException:
+            self._lock.release()
+            raise
+        watch_forks(self)
+
+    def ask(self, action: Callable[[Session], None], timeout: float | None) -> bool:
+        """Let the thread store all that was logged before, and do ``action``; False if that failed or takes longer."""
+        request = Request(action)
+        self._requests.append(request)
+        self.wake()
+        wait_until(lambda: request.done.is_set or self.done.is_set, timeout, request.done)
+        return self.is_stored if not request.done.is_set else request.error is None
+
+    def wake(self) -> None:
+        """Let the thread look at once for what there is to do."""
+        self._wake.set()
+
+    def after_fork_in_child(self) -> None:
+        """Own nothing: not the lock, not the connection, not the memory."""
+        self.inbox.after_fork_in_child()
+        self._lock.abandon()
+
+    def _make_file(self) -> None:
+        database = self._files.database
+        if self._is_new:
+            try:
+                os.close(os.open(database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            except FileExistsError:
+                raise RunExistsError(f"The run {database.stem!r} exists: {database}") from None
+            self._files.inbox.unlink(missing_ok=True)  # of a run whose file was deleted
+        elif not database.is_file():
+            raise RunNotFoundError(f"There is no run {database.stem!r} at {database}.")
+
+    def _await_opening(self) -> None:
+        database = self._files.database
+        while not self._ready.wait(_LOOK_SECONDS):
+            if time.monotonic() >= self._opening_at + _OPEN_SECONDS:
+                raise OSError(f"SQLite has not opened {database} within {_OPEN_SECONDS:.0f} s.")
+        if self._failure is not None:
+            if self._is_new:
+                for suffix in ("", "-wal", "-shm", "-inbox"):
+                    Path(f"{database}{suffix}").unlink(missing_ok=True)
+            raise self._failure
 
     def _work(self) -> None:
         try:
             session = Session(
-                self.files,
+                self._files,
                 self._meta,
                 is_new=self._is_new,
                 rewind_to=self._rewind_to,
@@ -114,7 +185,7 @@ class WriterThread:
                 on_progress=self._note_opening,
             )
             session.modification_time = self._modification_time
-            self.inbox = Inbox(self.files.inbox, self._wake, lambda error: self._warn("room", error))
+            self.inbox = Inbox(self._files.inbox, self._wake, lambda error: self._warn("room", error))
         except BaseException as error:  # noqa: BLE001 - handed to the thread that opens the run
             self._failure = error
             self._ready.set()
@@ -136,7 +207,7 @@ class WriterThread:
         checked_at = self._stored_at = time.monotonic()
         while True:
             self._wake.wait(backoff or _INTERVAL_SECONDS)
-            ending = self._ending
+            ending = self.ending
             now = time.monotonic()
             if now - beaten_at >= _BEAT_SECONDS:
                 beaten_at = now
@@ -159,7 +230,7 @@ class WriterThread:
                 is_all = self._store_all(session)
                 if ending:
                     session.write_end(ending.status, ending.meta, ending.configs)
-                    self._is_stored = is_all
+                    self.is_stored = is_all
                     if is_all:
                         self.inbox.dispose(remove=True)  # before the tables that say how much of it is stored
                         session.finish()
@@ -184,14 +255,14 @@ class WriterThread:
         """Store what the inbox holds; False when the process is to end before that is done."""
         requests = [self._requests[index] for index in range(len(self._requests))]
         is_more = True
-        session.on_stored = self._on_stored
+        session.on_stored = self.on_stored
         while is_more:
             is_more = session.drain(self.inbox)
-            session.checkpoint_if_long(may_wait=self._ending is None and not is_more)
+            session.checkpoint_if_long(may_wait=self.ending is None and not is_more)
             self._stored_at = time.monotonic()
             self.inbox.is_stuck = False
             self.inbox.note_progress()
-            if is_more and self._ending is not None and self._ending.is_out_of_time:
+            if is_more and self.ending is not None and self.ending.is_out_of_time:
                 return False
         for request in requests:
             request.action(session)
@@ -208,20 +279,20 @@ class WriterThread:
     def _restore_if_deleted(self, session: Session) -> None:
         if session.is_deleted():
             session.restore()
-            _logger.warning("goodseed: %s was deleted while it was written; it is restored.", self.files.database)
+            _logger.warning("goodseed: %s was deleted while it was written; it is restored.", self._files.database)
 
     def _end(self, session: Session) -> None:
-        self._overwritten = session.overwritten
+        self.overwritten = session.overwritten
         try:
             session.close()
         except sqlite3.Error as error:
             self._warn("storage", error)
-        if not self._is_stored:
+        if not self.is_stored:
             self.inbox.rescue()
-        self.inbox.dispose(remove=self._is_stored)
+        self.inbox.dispose(remove=self.is_stored)
         self._lock.release()
         self._answer(OSError("The run was closed before."))
-        self._done.set()
+        self.done.set()
 
     def _warn(self, kind: str, error: Exception) -> None:
         """Warn once of each kind of trouble, not at every try."""
@@ -231,7 +302,7 @@ class WriterThread:
         what = "can't be written" if kind == "storage" else "has no room to grow"
         _logger.warning(
             "goodseed: %s %s (%s). Training goes on; what is logged is kept as long as there is room, and tried again.",
-            self.files.database if kind == "storage" else self.files.inbox,
+            self._files.database if kind == "storage" else self._files.inbox,
             what,
             error,
         )
