@@ -26,7 +26,7 @@ PACKAGES = {
 # folder that has sub-folders has a list, so that no two folders can import one another.
 ORDER = {
     "goodseed": [
-        ["errors", "exits", "threads", "masking", "terminal", "sink", "conversions"],
+        ["errors", "threads", "masking", "terminal", "sink", "conversions"],
         ["names", "paths", "times", "columns"],
         ["config", "hooktypes"],
         ["credentials", "hookspecs"],
@@ -103,6 +103,11 @@ ORDER = {
         ["transfer"],
         ["cli"],
         ["plugin"],
+    ],
+    "goodseed_hub.web": [
+        ["__init__", "calls", "connections", "reading"],
+        ["api", "page"],
+        ["app", "server"],
     ],
     "goodseed_lightning": [
         ["frameworks"],

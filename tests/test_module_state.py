@@ -31,7 +31,7 @@ _CONTAINERS = {
 # What there is once in a process, because the process, the interpreter or the user's objects are what it is about.
 ALLOWED = {
     "goodseed/conversions.py:_said": "each notice is given once in a process",
-    "goodseed/exits.py:listeners": "an interpreter ends once, for all runs",
+    "goodseed/run/process_end/exits.py:listeners": "an interpreter ends once, for all runs",
     "goodseed/held_run.py:_holders": "callbacks of other libraries are copied and pickled, and find their run again by its id",
     "goodseed/monitoring/console/descriptors.py:_lock": "replaced in a forked child, with the descriptors that it guards",
     "goodseed/monitoring/console/descriptors.py:_taps": "a process has one descriptor 1 and one descriptor 2",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import goodseed.exits as _exits  # noqa: F401 - hears of sys.exit from now on
+import goodseed.run.process_end.exits as _exits  # noqa: F401 - hears of sys.exit from now on
 from goodseed.config import Storage
 from goodseed.errors import (
     AuthenticationError,

@@ -94,7 +94,7 @@ def _limits(arguments: argparse.Namespace) -> Limits:
 def _serve(arguments: argparse.Namespace) -> int:
     from goodseed_hub.opening import enter_files, make_first, open_hub
     from goodseed_hub.web.app import make_app
-    from goodseed_hub.web.dashboard import Dashboard
+    from goodseed_hub.web.page.dashboard import Dashboard
     from goodseed_hub.web.server import Server, listen
 
     directory, database_url = place(arguments)

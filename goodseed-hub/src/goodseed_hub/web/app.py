@@ -22,9 +22,9 @@ from goodseed.errors import RunInUseError, RunNotFoundError
 from goodseed.server.http.security import SAFE_METHODS
 from goodseed_hub.errors import ApiError
 from goodseed_hub.limits import MemoryBudget, MemoryGate
-from goodseed_hub.web import admin, runs, workspaces
+from goodseed_hub.web.api import admin, runs, workspaces
+from goodseed_hub.web.api.openapi import make_document
 from goodseed_hub.web.calls import Call, Endpoint, Reply
-from goodseed_hub.web.openapi import make_document
 from goodseed_hub.web.reading import drain, read_body
 from goodseed_hub.wire.bodies import announced_bytes, decompress
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from goodseed_hub.registry.caller import Caller
     from goodseed_hub.service import Hub
-    from goodseed_hub.web.dashboard import Dashboard
+    from goodseed_hub.web.page.dashboard import Dashboard
 
 __all__ = ["ENDPOINTS", "HubApp", "make_app"]
 

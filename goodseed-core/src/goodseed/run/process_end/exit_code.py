@@ -17,8 +17,8 @@ from traceback import format_exception_only
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from goodseed.exits import listeners, plain_exit
 from goodseed.monitoring.traceback import PRUNED, formatted, is_preempted, is_pruned
+from goodseed.run.process_end.exits import listeners, plain_exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

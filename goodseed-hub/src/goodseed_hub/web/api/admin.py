@@ -7,8 +7,8 @@ from typing import Any, Final
 from goodseed_hub.errors import ApiError, HubError
 from goodseed_hub.registry.caller import ROLES
 from goodseed_hub.registry.directory import check_name
+from goodseed_hub.web.api.operations import OPERATIONS
 from goodseed_hub.web.calls import Call, Endpoint, Reply
-from goodseed_hub.web.operations import OPERATIONS
 from goodseed_hub.wire.bodies import text_field
 
 __all__ = ["ENDPOINTS"]

@@ -7,8 +7,8 @@ from typing import Final
 from goodseed.storage.kinds import kinds
 from goodseed_hub import __version__
 from goodseed_hub.errors import ApiError
+from goodseed_hub.web.api.operations import OPERATIONS
 from goodseed_hub.web.calls import Call, Endpoint, Reply
-from goodseed_hub.web.operations import OPERATIONS
 from goodseed_hub.wire.bodies import text_field
 
 __all__ = ["ENDPOINTS"]

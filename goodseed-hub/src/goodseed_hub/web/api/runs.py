@@ -14,8 +14,8 @@ from goodseed.times import as_utc
 from goodseed.values import json_number
 from goodseed_hub.errors import ApiError
 from goodseed_hub.service import NewRun
+from goodseed_hub.web.api.operations import OPERATIONS, points_operation
 from goodseed_hub.web.calls import Endpoint, Reply, chunked
-from goodseed_hub.web.operations import OPERATIONS, points_operation
 from goodseed_hub.wire.bodies import text_field
 
 if TYPE_CHECKING:

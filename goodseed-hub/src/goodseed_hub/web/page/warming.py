@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from goodseed.storage.catalog import RunSummary
     from goodseed_hub.registry.directory import RunRecord
-    from goodseed_hub.web.visible import AllRuns
+    from goodseed_hub.web.page.visible import AllRuns
 
 __all__ = ["Warming"]
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from goodseed_hub import __version__
-from goodseed_hub.web.operations import SCHEMAS
+from goodseed_hub.web.api.operations import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,7 +13,7 @@ from goodseed.server.routes import RequestError, SharedState
 from goodseed.server.store import CatalogStore, StoreView
 from goodseed.storage.catalog import ProjectSummary
 from goodseed_hub.stores.base import Change
-from goodseed_hub.web.shared_settings import SharedSettings
+from goodseed_hub.web.page.shared_settings import SharedSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

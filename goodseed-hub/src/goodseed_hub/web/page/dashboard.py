@@ -20,9 +20,9 @@ from goodseed.server.http.security import PAGE_HEADERS, SAFE_METHODS, Policy
 from goodseed.server.http.static import Pages
 from goodseed_hub.limits import RateLimiter
 from goodseed_hub.registry.caller import Caller
-from goodseed_hub.web.sign_in import STYLE, again_page, sign_in_page
-from goodseed_hub.web.visible import AllRuns, VisibleRuns
-from goodseed_hub.web.warming import Warming
+from goodseed_hub.web.page.sign_in import STYLE, again_page, sign_in_page
+from goodseed_hub.web.page.visible import AllRuns, VisibleRuns
+from goodseed_hub.web.page.warming import Warming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

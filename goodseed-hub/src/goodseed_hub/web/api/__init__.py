@@ -1,0 +1,1 @@
+"""Serves the wire protocol and the admin API, and describes both."""

@@ -1,0 +1,1 @@
+"""Serves the dashboard to those who have signed in."""
