@@ -22,6 +22,7 @@ class Api:
     """Asks the handlers of one store."""
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self.store = CatalogStore(root)
 
     def ask(self, method: str, target: str, body: Any = None, **headers: str) -> Any:
@@ -57,6 +58,11 @@ class Api:
     def look(self) -> None:
         """See at once what has changed."""
         self.store.look()
+
+    def restart(self) -> None:
+        """Go on with another store over the same directory, as a server does that is started anew."""
+        self.store.close()
+        self.store = CatalogStore(self.root)
 
     def close(self) -> None:
         self.store.close()

@@ -124,14 +124,15 @@ class ServedRun(OpenRun):
         """
         with self.transaction():
             found = self._execute(f"SELECT id FROM {NUMBERS.series_table} WHERE path = ?", path)
-            total = count_points(self.connection, found[0][0]) if found else 0
+            rollup = self.stored_rollup(self.connection, found[0][0]) if found else None
+            total = count_points(self.connection, found[0][0], rollup) if found else 0
             if not total:
                 return IndexWindow(0, 0, 0, [], is_downsampled=False)
             low, high = max(0, first or 0), total - 1 if last is None else min(total - 1, last)
             if low > high:
                 return IndexWindow(low, high, total, [], is_downsampled=False)
             series, buckets = found[0][0], []
-            for bucket in iterate_point_buckets(self.connection, series, low, high - low + 1, max_points):
+            for bucket in iterate_point_buckets(self.connection, series, low, high - low + 1, max_points, rollup):
                 buckets.append(bucket)
                 self.renew()
             return IndexWindow(low, high, total, buckets, is_downsampled=high - low + 1 > max_points)

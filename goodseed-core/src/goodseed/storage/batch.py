@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.columns import Points
 from goodseed.storage.kinds import NUMBERS, kinds
+from goodseed.storage.rollup.growing import GrowingNodes
 from goodseed.storage.series import KnownShape, SeriesIds, Shapes
 from goodseed.storage.string_sets import apply_changes
 
@@ -36,9 +37,16 @@ _UPSERT_CONFIG: Final = """
 class Tables:
     """What the writer remembers of the file over all of its batches."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, has_nodes: bool = False) -> None:
+        """Read the ids in the file.
+
+        Args:
+            connection: The writer's.
+            has_nodes: Nodes are kept with the points; any that the file has are those of its points.
+        """
         self.ids: Final = {kind.name: SeriesIds(connection, kind) for kind in kinds()}
         self.shapes: Final = Shapes(self.ids[NUMBERS.name])
+        self.nodes: Final = GrowingNodes(connection) if has_nodes else None
 
     def store(self, connection: sqlite3.Connection) -> None:
         """Insert what is new, inside the caller's transaction."""
@@ -46,11 +54,20 @@ class Tables:
             ids.store(connection)
         self.shapes.store(connection)
 
+    def note_written(self, touched: Iterable[tuple[Sequence[int], float, float]]) -> None:
+        """Metrics were written in this transaction that were in no batch: their ids, and between which steps."""
+        if self.nodes is not None:
+            for ids, low, high in touched:
+                for id_ in ids:
+                    self.nodes.note_written(id_, low, high)
+
     def stored(self) -> None:
         """The transaction is committed."""
         for ids in self.ids.values():
             ids.stored()
         self.shapes.stored()
+        if self.nodes is not None:
+            self.nodes.stored()
 
 
 class Batch:
@@ -163,9 +180,16 @@ class Batch:
         self._tables.store(connection)
         series = sorted(self._series(), key=lambda entry: entry[0])
         points = Upsert(connection, NUMBERS, on_progress=on_progress)
+        nodes = self._tables.nodes
+        if nodes is not None:
+            nodes.begin(connection)
         for id_, steps, values, times in series:
+            if nodes is not None:
+                nodes.take(id_, steps, values, times)
             points.add_series(id_, steps, values, times)
         points.finish()
+        if nodes is not None:
+            nodes.finish()
         for kind, rows in self._values.items():
             rows.sort(key=lambda row: row[:2])  # a stable sort: of two points at one step, the later stays so
             others = Upsert(connection, kind, on_progress=on_progress)

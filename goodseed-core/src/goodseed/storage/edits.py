@@ -19,6 +19,7 @@ from goodseed.storage.batch import Tables
 from goodseed.storage.history.rewinding import rewind, undo_rewind
 from goodseed.storage.inbox.recovery import recover_if_abandoned
 from goodseed.storage.lock import WriterLock
+from goodseed.storage.rollup.as_of import kept_nodes
 from goodseed.storage.schema import check_file, check_version, connect_writer, migrate, refuse_if_open
 from goodseed.storage.string_sets import SET, strings_of, strings_text
 from goodseed.times import now_text
@@ -201,9 +202,11 @@ def _opened(files: RunFiles, *, is_alone: bool) -> Iterator[sqlite3.Connection]:
                     raise RunInUseError(busy)
                 refuse_if_open(connection, files.database)
                 migrate(connection, version)
-            yield connection
-            if lock is not None:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if lock is None:
+                yield connection
+            else:
+                with kept_nodes(connection, files.database):
+                    yield connection
     except sqlite3.Error as error:
         if lock is None:
             raise RunInUseError(busy) from error

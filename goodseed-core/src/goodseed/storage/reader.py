@@ -16,7 +16,9 @@ from goodseed.storage.inbox.overlay import show_unstored
 from goodseed.storage.inbox.recovery import recover_if_abandoned, recover_soon
 from goodseed.storage.kinds import NUMBERS, kinds_in
 from goodseed.storage.lock import heard_seconds, is_locked
+from goodseed.storage.rollup.as_of import are_nodes_current
 from goodseed.storage.rollup.buckets import Bucket, read_buckets
+from goodseed.storage.rollup.building import Rollup, stored_rollup
 from goodseed.storage.schema import connect_read_only, read_meta
 from goodseed.storage.summary import LastPoint
 
@@ -120,6 +122,15 @@ class RunReader:
             finally:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
+
+    def stored_rollup(self, connection: sqlite3.Connection, series: int) -> Rollup | None:
+        """What the run's writer has stored of a long metric; None without that, or if something else changed the file.
+
+        Args:
+            connection: That of `transaction`, as long as it lasts.
+            series: The metric's number.
+        """
+        return stored_rollup(connection, series) if are_nodes_current(connection, self._files) else None
 
     def metric_id(self, path: str) -> int | None:
         """The number of a metric in the file; None where there is none."""
@@ -260,7 +271,8 @@ class RunReader:
         """The metric in at most ``max_points`` buckets; None if it has at most that many points."""
         series = self._series_id(NUMBERS, path)
         with self.transaction() as connection:
-            return read_buckets(connection, series, max_points, *_bounds(step_min, step_max))
+            rollup = self.stored_rollup(connection, series)
+            return read_buckets(connection, series, max_points, *_bounds(step_min, step_max), rollup)
 
     def last_points(self) -> list[LastPoint]:
         """The last point of every metric, by path."""

@@ -178,7 +178,9 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
         sqlite3.OperationalError: It can't be read.
     """
     series = [name for kind in kinds() for name in (kind.series_table, kind.point_table)]
-    disguised = _DISGUISED.format(names=", ".join(f"'{name}'" for name in ("run_meta", "configs", *series)))
+    disguised = _DISGUISED.format(
+        names=", ".join(f"'{name}'" for name in ("run_meta", "configs", "metric_nodes", *series))
+    )
     try:
         if connection.execute(disguised).fetchone() is not None:
             raise FileFormatError(f"{path} has a view, a trigger or a virtual table where a run has tables.")

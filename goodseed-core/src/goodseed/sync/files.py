@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from goodseed.storage.inbox.recovery import recover
 from goodseed.storage.lock import WriterLock
 from goodseed.storage.outbox import FileOutbox
+from goodseed.storage.rollup.as_of import kept_nodes
 from goodseed.storage.schema import (
     SCHEMA_VERSION,
     check_file,
@@ -121,9 +122,8 @@ def open_for_upload(files: RunFiles, project: str, run_id: str) -> Iterator[File
             migrate(connection, version)
             if files.inbox.exists():
                 recover(connection, files)
-            yield FileUpload(connection, files.database, project, run_id)
-            with contextlib.suppress(OSError):
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with kept_nodes(connection, files.database):
+                yield FileUpload(connection, files.database, project, run_id)
         finally:
             connection.close()
     finally:

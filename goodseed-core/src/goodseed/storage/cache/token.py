@@ -11,7 +11,7 @@ from goodseed.paths import INBOX_SUFFIX, LOCK_SUFFIX
 if TYPE_CHECKING:
     from goodseed.paths import RunFiles
 
-__all__ = ["LOG_SUFFIX", "SETTLED_NS", "FileState", "file_token", "rest_token", "state_of"]
+__all__ = ["LOG_SUFFIX", "SETTLED_NS", "FileState", "file_token", "rest_token", "settled_token", "state_of"]
 
 LOG_SUFFIX: Final = "-wal"
 # A file may change again within the resolution of its time, two seconds on the coarsest of file systems.
@@ -68,6 +68,12 @@ def rest_token(files: RunFiles) -> str | None:
     """The token of a run at rest; None for one that is written, or may be, or was changed just now."""
     state = _look_at(files)
     return state.token if state is not None and state.is_at_rest and state.is_settled else None
+
+
+def settled_token(files: RunFiles) -> str | None:
+    """The token of any run that was not changed just now; None for one that was, or is gone."""
+    state = _look_at(files)
+    return state.token if state is not None and state.is_settled else None
 
 
 def file_token(files: RunFiles) -> str:

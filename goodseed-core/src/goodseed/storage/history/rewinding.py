@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from goodseed.storage.history.attempts import is_experiment, kept_path, opened_seconds
 from goodseed.storage.kinds import kind_of, kinds_in
+from goodseed.storage.rollup.node_table import cut_nodes
 from goodseed.times import now_text
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def rewind(connection: sqlite3.Connection, tables: Tables, step: float) -> Rewin
                     points += count
             moved_series += points > before
         ids.store(connection)
+    if tables.nodes is not None:
+        tables.nodes.forget()
     return Rewind(step, points, moved_series)
 
 
@@ -125,6 +128,11 @@ def _move(connection: sqlite3.Connection, kind: Kind, ids: tuple[int, int], cond
     """Move points from one series to another, where they replace those of the same step; returns how many."""
     source, target = ids
     columns = f"step, {kind.column}, ts"
+    if kind.has_buckets:
+        query = f"SELECT min(step) FROM {kind.point_table} WHERE series_id = ? AND {condition}"
+        (first,) = connection.execute(query, (source,)).fetchone()
+        for series in ids if first is not None else ():
+            cut_nodes(connection, series, first)
     connection.execute(
         f"""INSERT OR REPLACE INTO {kind.point_table} (series_id, {columns})
         SELECT ?, {columns} FROM {kind.point_table} WHERE series_id = ? AND {condition}""",

@@ -19,6 +19,7 @@ from goodseed.storage.inbox.records import first_time
 from goodseed.storage.inbox.segments import HEADER_BYTES, headers_of, read_segments
 from goodseed.storage.kinds import kinds, kinds_in
 from goodseed.storage.lock import is_locked
+from goodseed.storage.rollup.as_of import NODES_AS_OF
 from goodseed.storage.schema import drained_generation, has_inbox_table
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def _show(
     try:
         in_file = kinds_in(connection)
         _make_tables(connection, in_file)
+        connection.execute("DELETE FROM temp.run_meta WHERE key = ?", (NODES_AS_OF,))  # they lack what is shown
         tables = Tables(connection)
         tables.shapes.load(connection)
         for portion in portions(chain([first], remaining), tables):

@@ -15,6 +15,7 @@ from goodseed.storage.inbox.portions import Portion, portions
 from goodseed.storage.inbox.segments import FoundSegment, headers_of, read_segments
 from goodseed.storage.life import last_sign
 from goodseed.storage.lock import WriterLock, is_locked
+from goodseed.storage.rollup.as_of import Seal, data_version, kept_nodes, note_live, stamp_log, take_over_nodes
 from goodseed.storage.rollup.changes import changes_in, note_changes
 from goodseed.storage.schema import (
     check_version,
@@ -65,7 +66,8 @@ def recover_if_abandoned(files: RunFiles, max_bytes: int | None = None) -> None:
             connection = connect_writer(files.database, busy_seconds=1.0)
             try:
                 recover(connection, files)
-                _note_last_sign(connection, lock.found_seconds)
+                with kept_nodes(connection, files.database):
+                    _note_last_sign(connection, lock.found_seconds)
             finally:
                 connection.close()
     except (sqlite3.Error, OSError, ValueError) as error:
@@ -157,27 +159,34 @@ def recover(connection: sqlite3.Connection, files: RunFiles, on_progress: Callab
         sqlite3.Error: The file can't be written; the inbox stays.
     """
     migrate(connection, check_version(connection, files.database))
+    connection.execute("BEGIN IMMEDIATE")
+    version = data_version(connection)
+    take_over_nodes(connection, files.database)
     if not has_inbox_table(connection):  # the file was closed: the inbox is one that was kept elsewhere
         first = next(iter(headers_of(files.inbox)), None)
-        connection.execute("BEGIN IMMEDIATE")
         create_inbox_table(connection)
+        note_live(connection)
         set_drained(connection, first.generation - 1 if first is not None else 0)
-        connection.execute("COMMIT")
-    found = _store_all(connection, files, on_progress)
+    connection.execute("COMMIT")
+    found = _store_all(connection, files, version, on_progress)
     files.inbox.unlink(missing_ok=True)  # before these tables: without them, it would seem to hold what is not stored
+    seal = Seal(connection, files.database, version)
     connection.execute("BEGIN IMMEDIATE")
     drop_inbox_table(connection)
+    seal.write()
     connection.execute("COMMIT")
-    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    seal.finish()
     return found
 
 
-def _store_all(connection: sqlite3.Connection, files: RunFiles, on_progress: Callable[[], None] | None) -> int:
+def _store_all(
+    connection: sqlite3.Connection, files: RunFiles, version: int, on_progress: Callable[[], None] | None
+) -> int:
     drained = drained_generation(connection)
     headers = headers_of(files.inbox)
     if not headers and files.inbox.stat().st_size:
         _logger.warning("goodseed: %s is not an inbox, or is damaged; what it held is lost.", files.inbox)
-    tables = Tables(connection)
+    tables = Tables(connection, has_nodes=True)
     tables.shapes.load(connection)
     overwritten = Overwritten(connection, tables)
     total = sum(header.used or header.size for header in headers if header.generation > drained)
@@ -191,7 +200,9 @@ def _store_all(connection: sqlite3.Connection, files: RunFiles, on_progress: Cal
 
     try:
         for portion in portions(_without_gap(files, drained), tables):
-            _store(connection, tables, portion, overwritten, tell)
+            number = _store(connection, tables, portion, overwritten, tell)
+            if number:
+                stamp_log(connection, files.database, number, version)
             found += portion.batch.size
             done += portion.byte_count
             tell()
@@ -217,13 +228,15 @@ def _store(
     portion: Portion,
     overwritten: Overwritten,
     tell: Callable[[], None],
-) -> None:
+) -> int:
+    """Store one portion in a transaction; returns the number under which its changes are noted, 0 without one."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         portion.batch.store(connection, tell)
-        touched = [*portion.batch.touched(), *overwritten.keep()]
-        if changes_in(connection) is not None:
-            note_changes(connection, touched)
+        kept = overwritten.keep()
+        tables.note_written(kept)
+        touched = [*portion.batch.touched(), *kept]
+        number = note_changes(connection, touched) if changes_in(connection) is not None else 0
         if portion.generation:
             set_drained(connection, portion.generation)
         connection.execute("COMMIT")
@@ -233,3 +246,4 @@ def _store(
         raise
     tables.stored()
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    return number

@@ -25,7 +25,7 @@ _FOLLOWING: Final = f"""
 _STEP_AT: Final = f"""
     SELECT step FROM {NUMBERS.point_table} WHERE series_id = ? AND step >= ? ORDER BY step LIMIT 1 OFFSET ?"""
 _NODE: Final = f"""
-    SELECT count(*), max(step), min(y), max(y), total(y), count(y), min(ts), max(ts)
+    SELECT count(*), max(step), min(y), max(y), total(y), count(y), min(ts), max(ts), total(step)
     FROM {NUMBERS.point_table} WHERE series_id = ? AND step BETWEEN ? AND ?"""
 _COUNTED: Final = f"""
     SELECT avg(step), max(step), min(y), max(y), total(y), count(y)
@@ -84,9 +84,9 @@ def read_points(
 
 
 def aggregate(
-    connection: sqlite3.Connection, series: int, step_low: float, step_high: float
+    connection: sqlite3.Connection, series: int, step_low: float, step_high: float, node_points: int = NODE_POINTS
 ) -> Iterator[tuple[float, ...]]:
-    """Nodes of about `NODE_POINTS` points each, by step, their fields in the order of `Nodes.FIELDS`.
+    """Nodes of about ``node_points`` points each, by step, their fields in the order of `Nodes.FIELDS`.
 
     Raises:
         FileFormatError: One of the points is no number.
@@ -96,33 +96,33 @@ def aggregate(
     while start is not None:
         first = start[0]
         if width <= 0.0:
-            width = _width_at(connection, series, first)
+            width = _width_at(connection, series, first, node_points)
         node, start = _one_node(connection, series, start, min(first + width, step_high), step_high)
         count = node[_COUNT]
-        if count > 4 * NODE_POINTS:
-            yield from _halves(connection, series, first, node[1])
+        if count > 4 * node_points:
+            yield from _halves(connection, series, first, node[1], node_points)
             width = 0.0
             continue
         yield node
-        if count < NODE_POINTS // 2:
+        if count < node_points // 2:
             width *= 2.0
-        elif count > 2 * NODE_POINTS:
+        elif count > 2 * node_points:
             width /= 2.0
 
 
-def _width_at(connection: sqlite3.Connection, series: int, first: float) -> float:
-    """How many steps `NODE_POINTS` points take from here; infinite where there are fewer."""
-    row = connection.execute(_STEP_AT, (series, first, NODE_POINTS - 1)).fetchone()
+def _width_at(connection: sqlite3.Connection, series: int, first: float, node_points: int) -> float:
+    """How many steps ``node_points`` points take from here; infinite where there are fewer."""
+    row = connection.execute(_STEP_AT, (series, first, node_points - 1)).fetchone()
     return math.inf if row is None else float(row[0]) - first
 
 
 def _halves(
-    connection: sqlite3.Connection, series: int, step_low: float, step_high: float
+    connection: sqlite3.Connection, series: int, step_low: float, step_high: float, node_points: int
 ) -> Iterator[tuple[float, ...]]:
-    """Nodes of `NODE_POINTS` points, counted one by one: steps are much denser here than before."""
+    """Nodes of ``node_points`` points, counted one by one: steps are much denser here than before."""
     start = connection.execute(_FOLLOWING, (series, step_low, step_high, 1)).fetchone()
     while start is not None:
-        row = connection.execute(_STEP_AT, (series, start[0], NODE_POINTS - 1)).fetchone()
+        row = connection.execute(_STEP_AT, (series, start[0], node_points - 1)).fetchone()
         end = step_high if row is None else min(step_high, row[0])
         node, start = _one_node(connection, series, start, end, step_high)
         yield node
@@ -233,7 +233,7 @@ def _completed(
     aggregated: tuple[Any, ...],
     step_high: float,
 ) -> tuple[tuple[float, ...], tuple[Any, ...] | None]:
-    count, last_step, low, high, total, numbers, min_time, max_time = aggregated
+    count, last_step, low, high, total, numbers, min_time, max_time, steps = aggregated
     inside = (series, first[0], last_step)
     following = connection.execute(_FOLLOWING, (series, last_step, step_high, 2)).fetchall()
     last = following[0]
@@ -241,7 +241,7 @@ def _completed(
         low, high, total, finite, positive = _of_finite(connection, inside, low, high, total, numbers)
         node = (
             *(first[0], last_step, _number(first[1]), _number(last[1]), last[2], min_time, max_time),
-            *(low, high, total, count, count - numbers, positive, numbers - finite - positive),
+            *(low, high, total, count, count - numbers, positive, numbers - finite - positive, steps),
         )
         array("d", node)
     except TypeError as error:

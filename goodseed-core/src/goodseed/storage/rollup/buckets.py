@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.rollup.aggregate import aggregate_cells, node_between, read_points
+from goodseed.storage.rollup.cells import StepCells, nodes_in_cells
 from goodseed.storage.rollup.nodes import Bounds, Nodes, cells_of, mean_of, nodes_of_points
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
+    from goodseed.storage.rollup.building import Rollup
+
 __all__ = ["Bucket", "read_buckets"]
 
 _FEW_POINTS: Final = 32  # of a bucket that are read faster than SQLite is asked for each bucket
 _EXTENT: Final = f"""
     SELECT count(*), min(step), max(step) FROM {NUMBERS.point_table} WHERE series_id = ? AND step BETWEEN ? AND ?"""
+_BETWEEN: Final = f"FROM {NUMBERS.point_table} WHERE series_id = ? AND step BETWEEN ? AND ?"
+_MANY: Final = f"SELECT 1 {_BETWEEN} ORDER BY step LIMIT 1 OFFSET ?"
+_FIRST: Final = f"SELECT min(step) {_BETWEEN}"
+_LAST: Final = f"SELECT max(step) {_BETWEEN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,12 @@ class Bucket:
 
 
 def read_buckets(
-    connection: sqlite3.Connection, series: int, max_points: int, low: float, high: float
+    connection: sqlite3.Connection,
+    series: int,
+    max_points: int,
+    low: float,
+    high: float,
+    rollup: Rollup | None = None,
 ) -> list[Bucket] | None:
     """Aggregate the points of ``series`` between two steps into at most ``max_points`` buckets.
 
@@ -57,6 +70,7 @@ def read_buckets(
         max_points: How many buckets at most.
         low: The lowest step.
         high: The highest step.
+        rollup: What is known of the series, as of this transaction; None to read the points.
 
     Returns:
         The buckets that hold a point, by step; None when there are no more points than buckets.
@@ -64,6 +78,12 @@ def read_buckets(
     Raises:
         FileFormatError: One of the points is no number.
     """
+    if rollup is not None and connection.execute(_MANY, (series, low, high, _FEW_POINTS * max_points)).fetchone():
+        first, last = (connection.execute(query, (series, low, high)).fetchone()[0] for query in (_FIRST, _LAST))
+        width = cells_of(first, last, max_points)
+        inner = [first + width * cell for cell in range(1, max_points)] if width else []
+        cells = StepCells([first, *inner, math.nextafter(last, math.inf)])
+        return [_bucket(node) for _, node in nodes_in_cells(connection, series, rollup, cells)]
     total, first, last = connection.execute(_EXTENT, (series, low, high)).fetchone()
     if total <= max_points:
         return None

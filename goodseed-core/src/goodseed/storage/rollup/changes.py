@@ -17,7 +17,7 @@ from goodseed.storage.rollup.nodes import Bounds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Changes", "begin_changes", "changes_in", "end_changes", "note_changes"]
+__all__ = ["Changes", "begin_changes", "changes_in", "end_changes", "last_numbers", "note_changes"]
 
 _CREATE: Final = """
     CREATE TABLE point_changes (number INTEGER PRIMARY KEY, first INTEGER NOT NULL, spans BLOB NOT NULL)"""
@@ -88,20 +88,29 @@ def end_changes(connection: sqlite3.Connection) -> None:
     connection.execute("DROP TABLE IF EXISTS point_changes")
 
 
-def note_changes(connection: sqlite3.Connection, touched: Iterable[tuple[Sequence[int], float, float]]) -> None:
-    """Note what the caller's transaction changes.
+def last_numbers(connection: sqlite3.Connection) -> tuple[int, int] | None:
+    """Where what the writer tells begins, and its last transaction; None where it tells nothing."""
+    try:
+        last, first, _ = connection.execute(_STATE).fetchone()
+    except sqlite3.OperationalError:  # there is no such table
+        return None
+    return None if last is None else (first, last)
+
+
+def note_changes(connection: sqlite3.Connection, touched: Iterable[tuple[Sequence[int], float, float]]) -> int:
+    """Note what the caller's transaction changes; returns its number, which is the time in microseconds.
 
     Args:
         connection: That of the writer, after `begin_changes`.
         touched: Series by their ids, and the lowest and highest step that is written in them.
     """
     spans = b"".join(span for ids, low, high in touched for span in _spans(ids, low, high))
-    if not spans:
-        return
     last, _, count = connection.execute(_STATE).fetchone()
     if count >= _MAX_ROWS:
         _merge_oldest(connection)
-    connection.execute(_INSERT, (last + 1, last + 1, spans))
+    number = max(last + 1, time.time_ns() // 1000)
+    connection.execute(_INSERT, (number, number, spans))
+    return int(number)
 
 
 def _spans(ids: Sequence[int], low: float, high: float) -> Iterator[bytes]:

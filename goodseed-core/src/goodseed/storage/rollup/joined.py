@@ -93,7 +93,23 @@ def _aggregated(cursor: sqlite3.Cursor, low: float, scale: float) -> Nodes:
             cell = int((x - low) * scale)
             node = found.get(cell)
             if node is None:
-                node = found[cell] = [x, x, _number(y), 0.0, time, time, time, math.inf, -math.inf, 0.0, 0, 0, 0, 0]
+                node = found[cell] = [
+                    x,
+                    x,
+                    _number(y),
+                    0.0,
+                    time,
+                    time,
+                    time,
+                    math.inf,
+                    -math.inf,
+                    0.0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    0.0,
+                ]
             if y is not None and -_LARGEST <= y <= _LARGEST:
                 if y < node[7]:
                     node[7] = y

@@ -48,11 +48,12 @@ class Nodes:
         total: The sum of the finite values.
         count: How many points it stands for.
         nan: How many of them are NaN; `positive` and `negative` count the infinities.
+        step_total: The sum of their steps.
     """
 
     FIELDS: Final = (
         *("first_step", "last_step", "first_y", "last_y", "last_time", "min_time", "max_time"),
-        *("low", "high", "total", "count", "nan", "positive", "negative"),
+        *("low", "high", "total", "count", "nan", "positive", "negative", "step_total"),
     )
     __slots__ = FIELDS
 
@@ -70,6 +71,7 @@ class Nodes:
     nan: array[float]
     positive: array[float]
     negative: array[float]
+    step_total: array[float]
 
     def __init__(self, columns: Iterable[array[float]] | None = None) -> None:
         empty = (array("d") for _ in self.FIELDS)
@@ -109,7 +111,7 @@ class Nodes:
             *(self.first_y[start], self.last_y[stop - 1], self.last_time[stop - 1]),
             *(min(self.min_time[part]), max(self.max_time[part]), min(self.low[part]), max(self.high[part])),
             *(sum(self.total[part]), sum(self.count[part])),
-            *(sum(self.nan[part]), sum(self.positive[part]), sum(self.negative[part])),
+            *(sum(self.nan[part]), sum(self.positive[part]), sum(self.negative[part]), sum(self.step_total[part])),
         )
 
     def append(self, node: Sequence[float]) -> None:
@@ -153,7 +155,23 @@ def nodes_of_points(steps: array[float], values: array[float], times: array[floa
         positive = array("d", [y == math.inf for y in values])
         negative = array("d", [y == -math.inf for y in values])
     ones = array("d", [1.0]) * count
-    columns = (steps, steps, values, values, times, times, times, low, high, total, ones, nan, positive, negative)
+    columns = (
+        steps,
+        steps,
+        values,
+        values,
+        times,
+        times,
+        times,
+        low,
+        high,
+        total,
+        ones,
+        nan,
+        positive,
+        negative,
+        steps,
+    )
     return Nodes(column[:] for column in columns)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from goodseed.storage.rollup.kept import Rollup
+    from goodseed.storage.rollup.building import Rollup
 
 __all__ = ["Window", "read_window", "window_of_nodes"]
 
@@ -116,9 +116,8 @@ def _covering(
     """The coarsest nodes that are fine enough; at the ends of the range finer ones, and at last single points."""
     low, high = (bounds.time_low, bounds.time_high) if by_time else (bounds.step_low, bounds.step_high)
 
-    def gather(depth: int, start: int, stop: int) -> Nodes:
-        level = rollup.levels[depth] if stop - start >= len(rollup.levels[depth]) else None
-        part = level or rollup.levels[depth].part(start, stop)
+    def gather(depth: int, start: int, part: Nodes) -> Nodes:
+        """What is within the bounds of ``part``, which begins with the node ``start`` of that level."""
         inside, edges = part.within(low, high, by_time=by_time)
         if len(inside) == len(part):
             return part
@@ -127,16 +126,27 @@ def _covering(
             if not is_edge:
                 gathered.extend(part.part(first, last))
             elif depth:
-                gathered.extend(gather(depth - 1, (start + first) * FANOUT, (start + last) * FANOUT))
+                finer = (start + first) * FANOUT
+                gathered.extend(
+                    gather(depth - 1, finer, rollup.levels[depth - 1].part(finer, finer + (last - first) * FANOUT))
+                )
             else:
                 piece = _overlap(bounds, part.first_step[first], part.last_step[last - 1])
                 gathered.extend(nodes_of_points(*read_points(connection, series, piece)))
         return gathered
 
-    depth = len(rollup.levels) - 1
-    while depth and len(rollup.levels[depth].within(low, high, by_time=by_time)[0]) < _FINE * points:
+    depth, start = len(rollup.levels) - 1, 0
+    part = rollup.levels[depth].part(0, len(rollup.levels[depth]))
+    while depth:
+        inside, edges = part.within(low, high, by_time=by_time)
+        if len(inside) >= _FINE * points or not (inside or edges):
+            break
+        touched = [*edges, *(inside[:1]), *(inside[-1:])]
+        first, last = min(touched), max(touched)
         depth -= 1
-    return gather(depth, 0, len(rollup.levels[depth]))
+        start = (start + first) * FANOUT
+        part = rollup.levels[depth].part(start, start + (last + 1 - first) * FANOUT)
+    return gather(depth, start, part)
 
 
 def _runs(inside: Sequence[int], edges: Sequence[int]) -> list[tuple[int, int, bool]]:

@@ -30,6 +30,7 @@ from goodseed.storage.life import (
     seconds_of,
     started_seconds,
 )
+from goodseed.storage.rollup.as_of import Seal, note_live, take_over_nodes
 from goodseed.storage.schema import (
     SCHEMA_VERSION,
     check_file,
@@ -96,10 +97,12 @@ def open_database(
         connection.execute("BEGIN IMMEDIATE")
         if is_new:
             create_tables(connection)
-            tables = Tables(connection)
+            tables = Tables(connection, has_nodes=True)
         else:
+            take_over_nodes(connection, files.database)
             create_inbox_table(connection)
-            tables = Tables(connection)
+            note_live(connection)
+            tables = Tables(connection, has_nodes=True)
             _begin_attempt(connection, tables, meta, heard_seconds, rewind_to)
             _resume(connection, heard_seconds)
             connection.execute("DELETE FROM run_meta WHERE key IN ('closed_at', ?, ?, ?)", (HOST, JOB_ID, STEPS))
@@ -178,25 +181,28 @@ def wal_bytes(database: Path) -> int:
         return 0
 
 
-def leave_one_file(connection: sqlite3.Connection, database: Path, open_seconds: float) -> None:
+def leave_one_file(connection: sqlite3.Connection, database: Path, open_seconds: float, nodes_version: int) -> None:
     """Move everything into the database file, packed where that is quick, unless a reader still holds the log.
 
     Args:
         connection: The writer's; all is stored.
         database: The file.
         open_seconds: How long it was open.
+        nodes_version: The `goodseed.storage.rollup.as_of.data_version` as of which the nodes are valid.
 
     Raises:
         sqlite3.Error: It could not be written.
     """
+    seal = Seal(connection, database, nodes_version)
     connection.execute("BEGIN IMMEDIATE")
     drop_inbox_table(connection)
+    seal.write()
     connection.execute("COMMIT")
     connection.execute("PRAGMA busy_timeout = 200")
     with contextlib.suppress(sqlite3.OperationalError):  # a reader holds a snapshot: the next to open it does it
         if _is_worth_packing(database, open_seconds):
             connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        seal.finish()
 
 
 def _is_worth_packing(database: Path, open_seconds: float) -> bool:

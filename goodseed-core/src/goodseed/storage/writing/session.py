@@ -14,6 +14,7 @@ from goodseed.storage.history.attempts import AttemptSteps
 from goodseed.storage.history.overwritten import Overwritten
 from goodseed.storage.inbox.records import replay
 from goodseed.storage.inbox.segments import HEADER_BYTES
+from goodseed.storage.rollup.as_of import stamp_log
 from goodseed.storage.rollup.changes import note_changes
 from goodseed.storage.schema import CHECKPOINT_BYTES, set_drained
 from goodseed.storage.writing.database import (
@@ -82,6 +83,7 @@ class Session:
         self._life: Final = AttemptSteps(self._tables)
         self._identity = os.stat(files.database)
         self._modified_at = 0.0
+        self._number = 0
         self.modification_time: str | None = None
         self.wal_held = 0.0
         self._are_tables_synced = not is_new
@@ -144,8 +146,10 @@ class Session:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             batch.store(self._connection, on_progress)
-            touched = [*batch.touched(), *self._overwritten.keep()]
-            note_changes(self._connection, touched)
+            kept = self._overwritten.keep()
+            self._tables.note_written(kept)
+            touched = [*batch.touched(), *kept]
+            number = note_changes(self._connection, touched)
             self._life.note(touched)
             if is_due:
                 self._life.store(self._connection)
@@ -156,10 +160,18 @@ class Session:
             self._roll_back()
             raise
         self._tables.stored()
+        self._number = number
+        self.stamp()
         if is_due:
             self._modified_at = now
         if self.on_stored is not None:
             self.on_stored(batch)
+
+    def stamp(self) -> None:
+        """Say of the write-ahead log that nobody else has written into it, after a transaction."""
+        nodes = self._tables.nodes
+        if self._number and nodes is not None and nodes.has_table:
+            stamp_log(self._connection, self._files.database, self._number, nodes.version)
 
     def _modification_row(self) -> tuple[str, str, str, str]:
         now = now_text()
@@ -249,7 +261,9 @@ class Session:
         Raises:
             sqlite3.Error: It could not be written.
         """
-        leave_one_file(self._connection, self._files.database, time.monotonic() - self._opened_at)
+        open_seconds = time.monotonic() - self._opened_at
+        nodes = self._tables.nodes
+        leave_one_file(self._connection, self._files.database, open_seconds, nodes.version if nodes is not None else 0)
 
     def close(self) -> None:
         """Close the connection."""

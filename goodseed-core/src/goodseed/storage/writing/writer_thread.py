@@ -266,6 +266,7 @@ class WriterThread:
                 return False
         for request in requests:
             request.action(session)
+            session.stamp()
             self._requests.remove(request)
             request.done.set()
         return True

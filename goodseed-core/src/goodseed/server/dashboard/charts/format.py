@@ -36,6 +36,7 @@ class Series:
         window: Its points.
         cursor: For what comes later.
         start: The x from which on these points take the place of what the client has; None for all.
+        built: Which share of the points these are, from the first step on, while the others are read; None for all.
         problem: Why there are none; empty if there are.
         encoded: What was made of them to be sent, by the form.
         sent: All but the columns, of a series that is known only as it was sent.
@@ -46,6 +47,7 @@ class Series:
     window: Window
     cursor: str | None = None
     start: float | None = None
+    built: float | None = None
     problem: str = ""
     encoded: dict[tuple[str, bool], Any] = field(default_factory=dict)
     sent: dict[str, Any] | None = None
@@ -75,6 +77,8 @@ class Series:
             "from": self.start,
             "stats": stats,
         }
+        if self.built is not None:
+            head["building"] = round(self.built, 3)
         return head | {"problem": self.problem} if self.problem else head
 
     def columns(self, *, is_full: bool) -> Iterator[tuple[str, array[float]]]:

@@ -63,7 +63,7 @@ def _kept_frames(dashboard: DashboardState, project: ProjectState, wanted: Wante
                     memory_of(dashboard).put(run.path, sent_key, series)
             if series is None:
                 (series,) = read_all(dashboard, project, replace(wanted, items=[item]))
-                if not series.problem:
+                if not series.problem and series.built is None:
                     read.append((series, run.path, token))
             yield series
 

@@ -9,7 +9,7 @@ from goodseed.errors import FileFormatError, RunNotFoundError
 from goodseed.server.dashboard.charts.cursors import Cursor, JoinedCursor, RunState
 from goodseed.server.dashboard.charts.format import Series
 from goodseed.server.dashboard.charts.memory import memory_of
-from goodseed.storage.cache.token import rest_token
+from goodseed.storage.cache.token import rest_token, settled_token
 from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.rollup.joined import read_joined
 from goodseed.storage.rollup.nodes import EVERYTHING, Bounds
@@ -59,7 +59,7 @@ def _read(dashboard: DashboardState, project: ProjectState, run: RunSummary, ite
             return kept
     with dashboard.reading(run) as reader:
         series = _read_open(dashboard, reader, run, item, wanted, token)
-    if token is not None and not wanted.since and rest_token(run.files) == token:
+    if token is not None and not wanted.since and series.built is None and rest_token(run.files) == token:
         memory_of(dashboard).put(run.path, key, series)
     return series
 
@@ -97,13 +97,16 @@ def _read_open(
             connection,
             (run.path, item.path),
             number,
-            token,
+            token if token is not None or changes is not None else settled_token(run.files),
             changes,
             reader.renew,
+            run.files,
         )
         window = read_window(connection, number, rollup, wanted.points, bounds, by_time=by_time)
     if origin:
         window.shift(-origin)
+    if rollup is not None and rollup.share < 1.0:
+        return Series(*item, window, built=rollup.share)
     return Series(*item, window, cursor=cursor.text)
 
 

@@ -11,6 +11,7 @@ from goodseed.storage.rollup.aggregate import whole_node
 from goodseed.storage.rollup.nodes import Nodes, mean_of
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
 
     from goodseed.server.open_runs import OpenRun
@@ -87,17 +88,26 @@ def _aggregates(reader: OpenRun, path: str) -> Sequence[Any]:
         else [number for number in (reader.metric_id(path),) if number is not None]
     )
     with reader.transaction() as connection:
-        nodes = [node for number in numbers if (node := whole_node(connection, number, reader.renew)) is not None]
+        found = [_whole_node(connection, reader, number) for number in numbers]
+    nodes = [node for node in found if node is not None]
     if not nodes:
         return ()
-    found = {name: [node[place] for node in nodes] for place, name in enumerate(Nodes.FIELDS)}
-    count = sum(found["count"])
-    finite = count - sum(found["nan"]) - sum(found["positive"]) - sum(found["negative"])
+    columns = {name: [node[place] for node in nodes] for place, name in enumerate(Nodes.FIELDS)}
+    count = sum(columns["count"])
+    finite = count - sum(columns["nan"]) - sum(columns["positive"]) - sum(columns["negative"])
     if not finite:
-        return (found["last_y"][0], None, None, None, found["first_y"][0], int(count))
-    low, high = min(found["low"]), max(found["high"])
-    mean = mean_of(sum(found["total"]), finite, low, high)
-    return (found["last_y"][0], low, high, mean, found["first_y"][0], int(count))
+        return (columns["last_y"][0], None, None, None, columns["first_y"][0], int(count))
+    low, high = min(columns["low"]), max(columns["high"])
+    mean = mean_of(sum(columns["total"]), finite, low, high)
+    return (columns["last_y"][0], low, high, mean, columns["first_y"][0], int(count))
+
+
+def _whole_node(connection: sqlite3.Connection, reader: OpenRun, number: int) -> tuple[float, ...] | None:
+    rollup = reader.stored_rollup(connection, number)
+    if rollup is None:
+        return whole_node(connection, number, reader.renew)
+    coarsest = rollup.levels[-1]
+    return coarsest.part(0, len(coarsest)).merged(0, len(coarsest))
 
 
 def _value_where(reader: OpenRun, path: str, other: str, extreme: str) -> Sequence[Any]:
@@ -105,7 +115,7 @@ def _value_where(reader: OpenRun, path: str, other: str, extreme: str) -> Sequen
     if number is None or other_number is None:
         return ()
     with reader.transaction() as connection:
-        node = whole_node(connection, other_number, reader.renew)
+        node = _whole_node(connection, reader, other_number)
         if node is None:
             return ()
         best = node[Nodes.FIELDS.index("low" if extreme == "min" else "high")]
