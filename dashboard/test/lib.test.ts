@@ -37,7 +37,16 @@ import { abridged, differences, fitted, quotedPath, quotedValue, tagsIn, tagsTex
 
 const series = (x: number[], y: number[]): Series => {
   const last = Float64Array.from(y);
-  const rest = { total: x.length, raw: true, nonfinite: [], cursor: null, problem: null, from: null, stats: null };
+  const rest = {
+    total: x.length,
+    raw: true,
+    nonfinite: [],
+    cursor: null,
+    building: null,
+    problem: null,
+    from: null,
+    stats: null,
+  };
   return { run: "r", path: "p", n: x.length, x: Float64Array.from(x), last, min: last, max: last, mean: last, ...rest };
 };
 

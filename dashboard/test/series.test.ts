@@ -33,7 +33,7 @@ function series(x: number[], y: number[], from: number | null = null): Series {
     argmin: 0,
     argmax: 0,
   };
-  const rest = { total: x.length, raw: true, nonfinite: [], cursor: "c", problem: null };
+  const rest = { total: x.length, raw: true, nonfinite: [], cursor: "c", building: null, problem: null };
   return {
     run: "r",
     path: "p",

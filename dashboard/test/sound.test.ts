@@ -23,6 +23,7 @@ const series = (y: number[]): Series => {
     stats: null,
     cursor: null,
     from: null,
+    building: null,
     problem: null,
   };
 };

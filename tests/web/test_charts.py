@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -300,3 +302,47 @@ def test_every_aggregate_says_what_it_is(tab: Tab) -> None:
     ]
     page.get_by_role("button", name="val/loss min").click()
     until(page, "new URLSearchParams(location.search).get('sort') === 'val/loss:min'")
+
+
+def _as_building(content: bytes, share: float) -> bytes:
+    """Frames of series of which only a share has been read by now."""
+    made, place = b"", 0
+    while place < len(content):
+        (length,) = struct.unpack_from("<I", content, place + 4)
+        start = place + 8 + length
+        header = json.loads(content[place + 8 : start])
+        header["series"] = [{**series, "building": share, "cursor": None} for series in header["series"]]
+        head = json.dumps(header).encode()
+        head += b" " * (-len(head) % 8)
+        end = start + header["bytes"]
+        made += b"GSB1" + struct.pack("<I", len(head)) + head + content[start:end]
+        place = end
+    return made
+
+
+def test_a_chart_shows_what_has_been_read_of_a_long_series(tab: Tab) -> None:
+    """While a series is read for the first time, its chart is drawn as far as that goes, and says so until all is there."""
+    shares = [0.371, 0.74]
+
+    def answer(route: Any) -> None:
+        response = route.fetch()
+        body = _as_building(response.body(), shares[0]) if shares else response.body()
+        headers = {
+            name: value
+            for name, value in response.headers.items()
+            if name not in {"content-length", "content-encoding"}
+        }
+        route.fulfill(status=response.status, headers=headers, body=body)
+
+    tab.page.route("**/-/series", answer)
+    page = tab.open(HOME)
+    card = chart(page, "train/loss")
+    card.get_by_text("Reading: 37 %").wait_for()
+    wait_painted(page, card)
+    shares.pop(0)
+    card.get_by_text("Reading: 74 %").wait_for()
+    shares.pop(0)
+    card.get_by_role("status").wait_for(state="detached")
+
+    assert painted(card) > 200
+    assert page.get_by_text("None of the shown runs has logged this.").count() == 0

@@ -159,7 +159,7 @@ export class SeriesStore {
     for (const [, viewer] of viewers) {
       for (const { run, path } of viewer.wants()) {
         const key = keyOf(window, run, path);
-        if (this.series.has(key) || this.pending.has(key) || (this.failed.get(key) ?? 0) > now) continue;
+        if (this.isWhole(key) || this.pending.has(key) || (this.failed.get(key) ?? 0) > now) continue;
         this.pending.add(key);
         keys.push(key);
         items.push({ run, path });
@@ -167,6 +167,11 @@ export class SeriesStore {
       }
     }
     return items.length ? { body: { ...askOf(window), items }, keys } : null;
+  }
+
+  /** Nothing of the series has to be asked for: of one that is new to the server, each answer shows more. */
+  private isWhole(key: string): boolean {
+    return this.series.get(key)?.building === null;
   }
 
   private async fetch(body: SeriesAsk & Window, keys: string[], isUpdate: boolean): Promise<void> {

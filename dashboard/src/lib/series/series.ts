@@ -19,6 +19,8 @@ export interface Series {
   stats: { last: number; min: number; max: number; argmin: number; argmax: number; count: number } | null;
   cursor: string | null;
   from: number | null;
+  /** Which share of the series these are, from its first point on, while the server reads the others; null for all. */
+  building: number | null;
   problem: string | null;
 }
 
@@ -39,6 +41,7 @@ interface RawSeries {
   cursor?: string | null;
   from?: number | null;
   stats?: Record<string, unknown> | null;
+  building?: number;
   problem?: string;
   cols?: (["x", "lin", number, number] | [string, "f64" | "f32", number])[];
 }
@@ -123,6 +126,7 @@ function decode(raw: RawSeries, payload: ArrayBuffer): Series {
     stats: raw.stats ? numbers(raw.stats) : null,
     cursor: raw.cursor ?? null,
     from: raw.from ?? null,
+    building: raw.building ?? null,
     problem: raw.problem ?? null,
   };
 }

@@ -34,6 +34,8 @@ const PROGRESS_MS = 250;
 
 interface Shown {
   note: string;
+  /** How much of the longest series has been read that is new to the server, as a percentage; null if none is. */
+  read: number | null;
   isWaiting: boolean;
   isClipped: boolean;
   canBeLog: boolean;
@@ -47,7 +49,13 @@ export function ChartView(props: {
 }): JSX.Element {
   const model = useCharts();
   const element = useRef<HTMLDivElement>(null);
-  const [shown, setShown] = useState<Shown>({ note: "", isWaiting: true, isClipped: false, canBeLog: false });
+  const [shown, setShown] = useState<Shown>({
+    note: "",
+    read: null,
+    isWaiting: true,
+    isClipped: false,
+    canBeLog: false,
+  });
   const name = nameOf(props.paths);
   useEffect(() => {
     const [first = ""] = props.paths;
@@ -127,8 +135,10 @@ export function ChartView(props: {
       chart.show(lines, now);
       props.onLines?.(lines);
       const smallest = Math.min(...lines.map((line) => line.stats?.min ?? NaN).filter(Number.isFinite));
+      const shares = found.map((series) => series?.building ?? null).filter((share) => share !== null);
+      const read = shares.length ? Math.floor(100 * Math.min(...shares)) : null;
       const note =
-        lines.length || (isWaiting && runs.length)
+        lines.length || read !== null || (isWaiting && runs.length)
           ? ""
           : runs.length
             ? "None of the shown runs has logged this."
@@ -139,6 +149,7 @@ export function ChartView(props: {
                 : "";
       const next = {
         note,
+        read,
         isWaiting: !lines.length && !note,
         isClipped: chart.domain.isClipped,
         canBeLog: !now.isLogY && suggestsLog(chart.domain, smallest),
@@ -179,6 +190,15 @@ export function ChartView(props: {
   return (
     <div class="plot" ref={element} aria-busy={shown.isWaiting}>
       {shown.note && <div class="none">{shown.note}</div>}
+      {shown.read !== null && (
+        <div
+          class="reading"
+          role="status"
+          title="A long series is read for the first time. The chart shows its first points, and grows."
+        >
+          {`Reading: ${String(shown.read)} %`}
+        </div>
+      )}
       {shown.isClipped && (
         <button
           type="button"
