@@ -18,10 +18,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 import damage
 import disks
 import kills
+import rollups
 import together
 
 SCENARIOS = {
     "kill": kills.killed_at_random_moments,
+    "long-series": rollups.long_series_are_killed,
     "torn-inbox": damage.torn_inbox,
     "torn-wal": damage.torn_wal,
     "disk-full": disks.disk_full_and_room_again,
