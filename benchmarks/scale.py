@@ -35,8 +35,10 @@ _QUIET = {"capture_stdout": False, "capture_stderr": False, "capture_hardware_me
 _RUNS, _LINES, _METRICS, _POINTS = 100_000, 5_000_000, 100_000, 10_000_000
 _SETTLED_SECONDS = 2.5  # what has changed just now is looked at again
 _POLLS = 20
+_CHUNK = 100_000
 _LEAST_SECONDS = 0.01  # what the system's clock of processes tells apart
 
+# What is asked: an answer that is a number is what it has cost, in seconds of another process.
 Question = Callable[[Server], object]
 
 
@@ -78,8 +80,16 @@ def make_metrics(home: Path, count: int) -> None:
 def make_points(home: Path, count: int) -> None:
     """A run with a metric of so many points."""
     with goodseed.Run(project="p", run_id="run-0", storage="local", goodseed_home=home, **_QUIET) as run:  # type: ignore[arg-type]
-        for step in range(count):
-            run.log_metrics({"loss": (step * 7919 % 1009) / 1009}, step=step)
+        for start in range(0, count, _CHUNK):
+            steps = range(start, min(count, start + _CHUNK))
+            run.log_points("loss", steps, [(step * 7919 % 1009) / 1009 for step in steps])
+
+
+def make_foreign_points(home: Path, count: int) -> None:
+    """The same without what our writer stores beside the points."""
+    make_points(home, count)
+    with closing(sqlite3.connect(run_files("p", "run-0", home=home).database)) as connection:
+        connection.execute("DROP TABLE IF EXISTS metric_nodes")
 
 
 _CONSOLE = "monitoring/0/stdout"
@@ -118,6 +128,43 @@ def _follow(server: Server) -> None:
     server.get(f"{_LOGS}&cursor={cursor}")
 
 
+def _home(server: Server) -> Path:
+    return server.root.parent
+
+
+def _whole_chart(server: Server) -> None:
+    """As a page does: ask until all points have been read."""
+    while "building" in json.loads(server.post(f"{_PROJECT}/series", _CHART))["series"][0]:
+        pass
+
+
+def _buckets(server: Server) -> float:
+    """The same series in Python, in this process."""
+    started = time.process_time()
+    with goodseed.Run(project="p", run_id="run-0", storage="local", goodseed_home=_home(server), read_only=True) as run:
+        run.get_metric_data("loss", max_points=1000)
+    return time.process_time() - started
+
+
+def _live(server: Server) -> None:
+    """The run is resumed, and a page that shows it gets a point that has come with each of its polls."""
+    with goodseed.Run(
+        project="p",
+        resume_run_id="run-0",
+        storage="local",
+        goodseed_home=_home(server),
+        **_QUIET,  # type: ignore[arg-type]
+    ) as run:
+        last = int(run.get_metric_data("loss", max_points=1)["buckets"][0]["step_last"])
+        cursor = ""
+        for step in range(last + 1, last + 1 + _POLLS):
+            run.log_metrics({"loss": 0.5}, step=step)
+            run.flush()
+            since = {"since": {"run-0/loss": cursor}} if cursor else {}
+            cursor = json.loads(server.post(f"{_PROJECT}/series", {**_CHART, **since}))["series"][0]["cursor"]
+
+
+_CHART = {"runs": ["run-0"], "paths": ["loss"], "points": 1000}
 _ATTRIBUTES = f"{_PROJECT}/attrs?kind=series&limit=200"
 _SERIES = f"{_PROJECT}/run/run-0/attrs?limit=200"
 _QUESTIONS: dict[str, tuple[int, Callable[[Path, int], None], dict[str, Question]]] = {
@@ -154,11 +201,22 @@ _QUESTIONS: dict[str, tuple[int, Callable[[Path, int], None], dict[str, Question
         _POINTS,
         make_points,
         {
-            "the first chart": _post(f"{_PROJECT}/series", {"runs": ["run-0"], "paths": ["loss"], "points": 1000}),
-            "another range": _post(
-                f"{_PROJECT}/series", {"runs": ["run-0"], "paths": ["loss"], "points": 1000, "range": [100, 50_000]}
-            ),
+            "the first chart": _post(f"{_PROJECT}/series", _CHART),
+            "another range": _post(f"{_PROJECT}/series", {**_CHART, "range": [100, 50_000]}),
             "its lowest value in the table": _post(f"{_PROJECT}/runs/query", {"columns": ["loss:min"]}),
+            "pointCount=1000": _page("/api/runs/p/run-0/metrics?path=loss&pointCount=1000"),
+            "get_metric_data(max_points=1000)": _buckets,
+            f"{_POLLS} polls while it goes on": _live,
+            "the chart after its end": _post(f"{_PROJECT}/series", _CHART),
+        },
+    ),
+    "foreign": (
+        _POINTS,
+        make_foreign_points,
+        {
+            "the first answer": _post(f"{_PROJECT}/series", _CHART),
+            "until all is read": _whole_chart,
+            "the chart again": _post(f"{_PROJECT}/series", {**_CHART, "points": 999}),
         },
     ),
 }
@@ -174,9 +232,9 @@ def _costs(make: Callable[[Path, int], None], count: int, questions: dict[str, Q
             for label, question in questions.items():
                 progress(f"{count:,}: {label}")
                 before = process.cpu_times()
-                question(server)
+                cost = question(server)
                 after = process.cpu_times()
-                yield after.user + after.system - before.user - before.system
+                yield cost if isinstance(cost, float) else after.user + after.system - before.user - before.system
     progress("")
 
 

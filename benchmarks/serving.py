@@ -40,6 +40,7 @@ class Server:
     """A server's process, and a connection to it."""
 
     def __init__(self, command: list[str], root: Path) -> None:
+        self.root = root
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         environment = dict(os.environ)
