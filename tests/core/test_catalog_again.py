@@ -6,6 +6,8 @@ import contextlib
 import os
 import random
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -106,3 +108,18 @@ def test_a_file_that_is_written_over_in_place_is_seen(root: Path, monkeypatch: p
         monkeypatch.setattr(time, "monotonic", lambda: now + 3600)
 
         assert [2.0, 2.0] == [point.y for run in catalog.runs() for point in run.last_metrics]
+
+
+def test_a_list_of_known_runs_loads_nothing_that_reads_runs(root: Path) -> None:
+    """`goodseed list` answers from its index, and spends no time on loading what it would need for a run file."""
+    write_run("a", "p", loss=1.0)
+    _settle(root)
+    code = (
+        "import sys; from goodseed.cli.main import main; "
+        "main(['list', sys.argv[1]]); print('reads', 'goodseed.storage.reader' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(root)]
+    first, again = (subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(2))
+
+    assert first.endswith("reads True\n")
+    assert again.endswith("reads False\n")

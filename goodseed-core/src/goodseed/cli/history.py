@@ -11,9 +11,7 @@ from goodseed.cli.command import Command
 from goodseed.cli.table import Column, duration, number, render
 from goodseed.errors import RunNotFoundError
 from goodseed.storage.catalog import Catalog
-from goodseed.storage.edits import rewind_run, undo_last_rewind
 from goodseed.storage.life import seconds_of
-from goodseed.storage.reader import RunReader
 from goodseed.terminal import has_colours, line_width, write
 from goodseed.values import as_step
 
@@ -75,6 +73,8 @@ def _find(arguments: argparse.Namespace) -> RunFiles:
 
 
 def _list_attempts(arguments: argparse.Namespace) -> int:
+    from goodseed.storage.reader import RunReader  # for this command alone: every command makes this parser
+
     with RunReader(_find(arguments)) as reader:
         attempts = reader.attempts()
     if arguments.json:
@@ -108,6 +108,8 @@ def _steps(attempt: Attempt) -> str:
 
 
 def _rewind(arguments: argparse.Namespace) -> int:
+    from goodseed.storage.edits import rewind_run, undo_last_rewind
+
     step = None if arguments.undo else as_step(arguments.to, "--to")
     files = _find(arguments)
     done = undo_last_rewind(files) if step is None else rewind_run(files, step)

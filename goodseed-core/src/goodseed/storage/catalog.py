@@ -18,7 +18,6 @@ from goodseed.storage.cache.runs import IndexEntry, ProjectSummary, RunIndex
 from goodseed.storage.cache.series import SeriesCache
 from goodseed.storage.lock import is_locked
 from goodseed.storage.scan import FoundRun, Scan, Scanner
-from goodseed.storage.summarizing import read_summary
 from goodseed.storage.summary import RunSummary
 
 if TYPE_CHECKING:
@@ -275,6 +274,8 @@ class Catalog:
 
     def _read_one(self, run: FoundRun, *, is_second_try: bool = False) -> IndexEntry | None:
         """What the file says; None for nothing yet, as it is just being made, or gone."""
+        from goodseed.storage.summarizing import read_summary  # takes longer to load than a list of known runs takes
+
         files = RunFiles(self.root / run.relative_path)
         token = run.token if run.is_settled else f"read at {time.time_ns()}"
         content: RunSummary | str
