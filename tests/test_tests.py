@@ -13,15 +13,19 @@ _SOURCES = [path for path in sorted(_TESTS.rglob("*.py")) if "torture" not in pa
 _WAITS = {"sleep", "wait_for_timeout"}
 # What Python itself offers under such a name: the way out of a forked child.
 _OF_PYTHON = {"os._exit"}
+_ENDS = (ast.Break, ast.Return)
 _MAX_LINES = 450
 
 
-def _nodes(tree: ast.AST, *, is_in_loop: bool = False) -> Iterator[tuple[ast.AST, bool]]:
-    """All nodes, each with whether it is inside a loop."""
+def _nodes(tree: ast.AST, *, is_waiting: bool = False) -> Iterator[tuple[ast.AST, bool]]:
+    """All nodes, each with whether it is in a loop that looks for an event: one that ends when that has come."""
     for child in ast.iter_child_nodes(tree):
-        is_repeated = is_in_loop or isinstance(child, (ast.While, ast.For))
-        yield child, is_repeated
-        yield from _nodes(child, is_in_loop=is_repeated)
+        is_loop = isinstance(child, (ast.While, ast.For))
+        is_looking = is_waiting or (is_loop and any(isinstance(part, _ENDS) for part in ast.walk(child)))
+        if isinstance(child, ast.While):
+            is_looking |= not (isinstance(child.test, ast.Constant) and child.test.value)
+        yield child, is_looking
+        yield from _nodes(child, is_waiting=is_looking)
 
 
 def _is_private(name: str) -> bool:
@@ -49,12 +53,14 @@ def test_a_test_is_written_as_agreed(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
     faults = []
-    for node, is_in_loop in _nodes(ast.parse(text)):
+    for node, is_looking in _nodes(ast.parse(text)):
         if name := _private(node):
             faults.append(f"line {node.lineno}: {name} is private")
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module == "conftest":
+            faults.append(f"line {node.lineno}: each folder has a conftest: which one this is depends on the order")
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _WAITS:
             is_explained = "  # " in lines[node.end_lineno - 1]
-            if not is_in_loop and not is_explained:
+            if not is_looking and not is_explained:
                 faults.append(f"line {node.lineno}: sleeps without a reason: {lines[node.lineno - 1].strip()}")
 
     assert [] == faults

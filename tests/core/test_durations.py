@@ -73,7 +73,7 @@ def test_of_a_run_that_was_closed_twice(home: Path) -> None:
     time.sleep(0.5)  # the pause does not count
     for _ in range(2):
         with goodseed.Run(resume_run_id="r", storage="local"):
-            time.sleep(0.2)
+            time.sleep(0.2)  # how long a run lasts is what is tested
     with Catalog(home / "projects", is_exact=True) as catalog:
         run = catalog.find("default", "r")
 

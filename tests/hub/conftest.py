@@ -7,14 +7,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from hub_process import HubProcess
+from hub_process import HubProcess, MakeHub
 from postgres_server import PostgresServer, postgres_binaries
 
 STORES = ("embedded", "postgres")
@@ -34,9 +34,6 @@ def postgres() -> Iterator[PostgresServer]:
 def store(request: pytest.FixtureRequest) -> str:
     """Which store."""
     return str(request.param)
-
-
-MakeHub = Callable[..., HubProcess]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -171,6 +171,9 @@ class HubProcess:
         status, answer = self.ask("GET", f"/api/v1/runs/{run}")
         assert status == 200, answer
         return {row["path"]: row["value"] for row in answer["configs"]}
+
+
+MakeHub = Callable[..., HubProcess]
 
 
 def point(path: str, step: float, number: Any = None, text: str | None = None, time_ms: int = 1_700_000_000_000) -> Any:

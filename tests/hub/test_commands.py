@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeHub
-from hub_process import HubProcess, point
+from hub_process import HubProcess, MakeHub, point
 from postgres_server import PostgresServer
 
 

@@ -14,8 +14,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from conftest import MakeHub
-from hub_process import HubProcess, point
+from hub_process import HubProcess, MakeHub, point
 
 from goodseed.server.http.app import ROUTES
 from goodseed.server.routes import Route

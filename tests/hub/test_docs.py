@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import MakeHub
+from hub_process import MakeHub
 
 from goodseed_hub.cli import add_arguments
 from goodseed_hub.registry.schema import MIGRATIONS

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import MakeHub
-from hub_process import HubProcess, point
+from hub_process import HubProcess, MakeHub, point
 
 import goodseed
 
@@ -54,7 +53,7 @@ def test_nothing_that_was_answered_is_lost_by_kill_9(make_hub: MakeHub) -> None:
     for writer in writers:
         writer.start()
     for _ in range(_KILLS):
-        time.sleep(random.uniform(0.5, 1.0))
+        time.sleep(random.uniform(0.5, 1.0))  # a kill comes at any moment
         hub.kill()
         hub.start()
     time.sleep(0.5)  # the writers go on for a while

@@ -6,8 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from conftest import MakeHub
-from hub_process import HubProcess, point
+from hub_process import HubProcess, MakeHub, point
 
 
 def status(hub: HubProcess, run_id: str) -> Any:

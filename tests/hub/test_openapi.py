@@ -6,8 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from conftest import MakeHub
-from hub_process import point
+from hub_process import MakeHub, point
 
 
 @pytest.mark.filterwarnings("default")  # what schemathesis warns of is its own

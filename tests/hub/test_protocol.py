@@ -8,8 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from conftest import MakeHub
-from hub_process import HubProcess, point
+from hub_process import HubProcess, MakeHub, point
 
 import goodseed
 

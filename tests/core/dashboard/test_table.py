@@ -245,7 +245,7 @@ def test_running_run_at_rest_changes_nothing(api: Api) -> None:
     api.look()
     revisions = set()
     for _ in range(3):
-        time.sleep(0.05)
+        time.sleep(0.05)  # that time goes by is no change
         api.look()
         revisions.add(api.get("p/p/-/changes")["rev"])
     run.close()

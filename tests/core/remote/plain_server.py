@@ -10,7 +10,6 @@ import gzip
 import json
 import sqlite3
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -237,5 +236,4 @@ if __name__ == "__main__":
     server.is_keeping = False
     server.start()
     print(server.url, flush=True)
-    while True:
-        time.sleep(3600)
+    threading.Event().wait()  # until it is killed

@@ -111,7 +111,7 @@ def test_slow_body_does_not_hold_a_close(remote: PlainServer) -> None:
         for _ in range(100):
             handler.wfile.write(b" ")
             handler.wfile.flush()
-            time.sleep(0.1)
+            time.sleep(0.1)  # a byte now and then is what is tested
         done.append(True)
         return True
 
@@ -247,8 +247,10 @@ def test_one_request_at_a_time(remote: PlainServer) -> None:
     """A run has never more than one request under way."""
     under_way, most = [0], [0]
     lock = threading.Lock()
+    begun = threading.Semaphore(0)
 
     def slow(handler: Any, path: str) -> bool:
+        begun.release()
         with lock:
             under_way[0] += 1
             most[0] = max(most[0], under_way[0])
@@ -262,7 +264,7 @@ def test_one_request_at_a_time(remote: PlainServer) -> None:
         for step in range(30):
             run["loss"].log(1.0, step=step)
             run.sync()
-            time.sleep(0.01)
+            assert begun.acquire(timeout=20)  # the next sync comes while this request is under way
 
     assert 1 == most[0]
 
