@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import goodseed
@@ -189,6 +189,7 @@ def test_wrong_columns_are_refused(home: Path, steps: Any, values: Any, timestam
         assert [] == run.get_metric_paths() + run.get_string_paths()
 
 
+@settings(deadline=None)  # each opens a run
 @given(
     st.lists(
         st.tuples(

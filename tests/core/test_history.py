@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import goodseed
@@ -108,6 +108,7 @@ def test_close_tells_of_replaced_values(
     assert "superseded=True" in told[0]
 
 
+@settings(deadline=None)  # each opens a run
 @given(st.lists(st.tuples(st.integers(0, 4), st.floats() | st.integers(0, 2).map(float)), max_size=40), st.data())
 def test_nothing_replaced_is_lost(
     tmp_path_factory: pytest.TempPathFactory, points: list[tuple[int, float]], data: st.DataObject

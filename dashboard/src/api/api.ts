@@ -83,6 +83,9 @@ export const api = {
   runAttributes: (project: string, run: string, fields: InRun<"/attrs">): Promise<Answered<`${typeof IN_RUN}/attrs`>> =>
     get(`${IN_RUN}/attrs`, { project, run_id: run }, fields),
 
+  attempts: (project: string, run: string): Promise<Answered<`${typeof IN_RUN}/attempts`>> =>
+    get(`${IN_RUN}/attempts`, { project, run_id: run }),
+
   moment: async (
     project: string,
     run: string,

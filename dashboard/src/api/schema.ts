@@ -206,7 +206,9 @@ export interface paths {
               closed: string | null;
               color: string | null;
               counts: {
+                attempts: number;
                 config: number;
+                kept: number;
                 series: number;
                 text: number;
               } & {
@@ -292,7 +294,9 @@ export interface paths {
               closed: string | null;
               color: string | null;
               counts: {
+                attempts: number;
                 config: number;
+                kept: number;
                 series: number;
                 text: number;
               } & {
@@ -348,6 +352,51 @@ export interface paths {
         413: components["responses"]["Error"];
         414: components["responses"]["Error"];
         415: components["responses"]["Error"];
+        422: components["responses"]["Error"];
+        431: components["responses"]["Error"];
+      };
+    };
+  };
+  "/api/ui/p/{project}/-/run/{run_id}/attempts": {
+    parameters: {};
+    get: {
+      parameters: {
+        path: {
+          project: string;
+          run_id: string;
+        };
+      };
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": {
+              attempts: {
+                closed: string | null;
+                commit: string | null;
+                end_reason: string | null;
+                first_step: number | null;
+                host: string | null;
+                job: string | null;
+                last_step: number | null;
+                number: number;
+                opened: string | null;
+                rewound_to: number | null;
+                state: string;
+              }[];
+              kept: {
+                attempt: number;
+                path: string;
+                series: string;
+              }[];
+            };
+          };
+        };
+        400: components["responses"]["Error"];
+        404: components["responses"]["Error"];
+        414: components["responses"]["Error"];
         422: components["responses"]["Error"];
         431: components["responses"]["Error"];
       };

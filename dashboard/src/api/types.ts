@@ -19,6 +19,7 @@ export type Change = Body<InRun<"">, "patch">;
 export type RunDetails = WithSeconds<Answered<InRun<"">>, "created" | "modified" | "closed">;
 export type ConfigItem = Answered<InRun<"/config">>["items"][number];
 export type PanelBlock = Answered<InRun<"/panels">>["panels"][number]["blocks"][number];
+export type Attempt = Answered<InRun<"/attempts">>["attempts"][number];
 export type Logs = Answered<InRun<"/logs">>;
 /** Number, milliseconds, stream, text, step. */
 export type LogLine = Logs["lines"][number];

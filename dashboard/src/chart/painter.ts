@@ -90,11 +90,12 @@ export function drawLine(g: OffscreenCanvasRenderingContext2D, area: Area, line:
     g.lineWidth = area.ratio;
     g.stroke(paths.raw);
   }
-  g.globalAlpha = 1;
-  g.lineWidth = look.width * area.ratio;
+  g.globalAlpha = line.isKept ? 0.75 : 1;
+  g.lineWidth = look.width * area.ratio * (line.isKept ? 0.65 : 1);
   g.setLineDash(line.dash.map((part) => part * area.ratio));
   g.stroke(paths.line);
   g.setLineDash([]);
+  g.globalAlpha = 1;
   drawEnd(g, area, line);
 }
 

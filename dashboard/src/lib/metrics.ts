@@ -32,6 +32,12 @@ function isSlow(pattern: string): boolean {
   return plain.includes("\0");
 }
 
+/** What the series keeps of an earlier attempt, and is no longer the run's; null where it is the run's. */
+export function keptOf(path: string): { attempt: number; path: string } | null {
+  const found = /^sys\/attempts\/(\d+)\/(.+)$/s.exec(path);
+  return found && { attempt: Number(found[1]), path: found[2]! };
+}
+
 /** One name for the metrics of a chart; `pathsOf` finds them again, whatever signs they have. */
 export const nameOf = (paths: readonly string[]): string =>
   paths.map((path) => path.replace(/[\\|]/g, "\\$&")).join("|");

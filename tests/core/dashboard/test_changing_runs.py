@@ -153,3 +153,47 @@ def test_what_is_kept_of_a_deleted_run_goes(api: Api, home: Path) -> None:
 
 def _metrics(api: Api) -> list[str]:
     return [item["path"] for item in api.ask("GET", "p/p/-/attrs?kind=series")["items"]]
+
+
+def test_attempts_and_what_they_leave(api: Api) -> None:
+    """The attempts of a run are told, and which series hold what is no longer the run's; lists leave those out."""
+    with goodseed.Run(project="p", run_id="one", storage="local", capture_hardware_metrics=False) as run:
+        run.log_points("loss", range(10), range(10))
+    with goodseed.Run(project="p", resume_run_id="one", rewind_to=4, storage="local", capture_stdout=False) as run:
+        run.log_metrics({"loss": 0.0, "acc": 1.0}, step=5)
+    api.look()
+    found = api.ask("GET", "p/p/-/run/one/attempts")
+    counts = api.ask("GET", "p/p/-/run/one")["counts"]
+    listed = [item["path"] for item in api.ask("GET", "p/p/-/run/one/attrs?kind=series")["items"]]
+    (kept,) = api.ask("POST", "p/p/-/series", {"runs": ["one"], "paths": ["sys/attempts/1/loss"]})["series"]
+
+    assert [(1, "finished", 0, 9, None), (2, "finished", 5, 5, 4)] == [
+        tuple(attempt[name] for name in ("number", "state", "first_step", "last_step", "rewound_to"))
+        for attempt in found["attempts"]
+    ]
+    assert [{"attempt": 1, "path": "loss", "series": "sys/attempts/1/loss"}] == found["kept"]
+    assert (2, 1, 2) == (counts["attempts"], counts["kept"], counts["series"])
+    assert ["acc", "loss"] == [path for path in listed if not path.startswith("monitoring/")]
+    assert ["acc", "loss"] == _metrics(api)
+    assert [5.0, 6.0, 7.0, 8.0, 9.0] == kept["x"]
+
+
+def test_attempts_of_a_damaged_file(api: Api) -> None:
+    """Facts that are none are left out, and the page is answered."""
+    with goodseed.Run(project="p", run_id="one", storage="local", capture_hardware_metrics=False) as run:
+        for path, value in (
+            ("1/opened_at", "x"),
+            ("1/rewound_to", "nan"),
+            ("2/state", "odd"),
+            ("x/y", "z"),
+            ("7/z", 1),
+        ):
+            run[f"sys/attempts/{path}"] = value
+    with contextlib.closing(sqlite3.connect(str(run.path))) as connection, connection:
+        connection.execute("UPDATE configs SET type_tag = 'float' WHERE path = 'sys/attempts/1/rewound_to'")
+        connection.execute("UPDATE configs SET value = x'ff00' WHERE path = 'sys/attempts/1/opened_at'")
+    api.look()
+    found = api.ask("GET", "p/p/-/run/one/attempts")
+
+    assert [1, 2] == [attempt["number"] for attempt in found["attempts"]]
+    assert [None, None] == [attempt["rewound_to"] for attempt in found["attempts"]]

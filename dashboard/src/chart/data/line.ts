@@ -24,6 +24,8 @@ export interface Line {
   /** Where values are not finite. */
   spans: Span[];
   isLive: boolean;
+  /** It is no longer the run's, and is drawn thin. */
+  isKept?: boolean;
   /** Of a group: its runs, and how many of them reached each x. */
   members: Series[] | null;
   /** Members that are counted and not drawn themselves. */

@@ -1,6 +1,6 @@
 /** What a chart draws: a line for each run, or for each group of runs. */
 import { dashOf } from "../../lib/colors";
-import { processOf } from "../../lib/metrics";
+import { keptOf, processOf } from "../../lib/metrics";
 import { at } from "../../lib/series/group";
 import type { Column, Series } from "../../lib/series/series";
 import { constantOf, smooth } from "../../lib/series/smooth";
@@ -29,7 +29,9 @@ function runLines(input: LinesInput): Line[] {
       sources.forEach((source, k) => {
         const series = input.get(run.id, source);
         if (!series || series.problem || !series.n) return;
-        const name = !several ? run.name : input.runs.length > 1 ? `${run.name} · ${path}` : path;
+        const kept = keptOf(path);
+        const own = kept ? `attempt ${kept.attempt}` : path;
+        const name = !several ? run.name : input.runs.length > 1 ? `${run.name} · ${own}` : own;
         const dash = several && input.runs.length > 1 ? index : sources.length > 1 ? k : use;
         lines.push({
           ...drawn(series, input, source, run.id),
@@ -37,8 +39,9 @@ function runLines(input: LinesInput): Line[] {
           run: run.id,
           path: source,
           label: sources.length > 1 ? `${name} · ${processOf(source)}` : name,
-          color: several && input.runs.length === 1 ? input.groupColor(index) : run.color,
-          dash: dashOf(dash),
+          color: several && input.runs.length === 1 ? input.groupColor(kept ? 0 : index) : run.color,
+          dash: kept ? dashOf(kept.attempt + 1) : dashOf(dash),
+          isKept: kept !== null,
           isLive: run.state === "running",
         });
       });

@@ -3,7 +3,6 @@ import type { RunDetails } from "../../api/api";
 import type { TabProps } from "../../state/run-page";
 import type { Loaded } from "../../ui/parts/later";
 import { later, ready } from "../../ui/parts/later";
-import { RunCharts, SystemCharts } from "./charts";
 import { Overview } from "./overview";
 
 export interface Tab {
@@ -20,7 +19,12 @@ export interface Tab {
 /** In the order in which they stand on the page; the first one is shown where the address names none. */
 export const TABS: readonly [Tab, ...Tab[]] = [
   { name: "overview", title: "Overview", component: ready(Overview) },
-  { name: "charts", title: "Charts", component: ready(RunCharts), count: ({ counts }) => counts.series },
+  {
+    name: "charts",
+    title: "Charts",
+    component: later(async () => (await import("./charts")).RunCharts),
+    count: ({ counts }) => counts.series,
+  },
   {
     name: "config",
     title: "Config",
@@ -35,6 +39,12 @@ export const TABS: readonly [Tab, ...Tab[]] = [
     count: ({ counts }) => counts.text,
     isOffered: ({ counts }) => counts.text > 0,
   },
-  { name: "system", title: "System", component: ready(SystemCharts) },
+  {
+    name: "history",
+    title: "History",
+    component: later(async () => (await import("./history")).HistoryTab),
+    isOffered: ({ counts }) => counts.attempts > 1 || counts.kept > 0,
+  },
+  { name: "system", title: "System", component: later(async () => (await import("./charts")).SystemCharts) },
   { name: "source", title: "Source", component: later(async () => (await import("./source")).SourceTab) },
 ];

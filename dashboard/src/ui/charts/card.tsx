@@ -8,7 +8,7 @@ import type { Line } from "../../chart/data/line";
 import { useCharts } from "../../chart/data/model";
 import { csvOf, download, exportPng, fileName, svgOf } from "../../chart/export";
 import { among, meanText, splitPath } from "../../lib/format";
-import { hardwareName, nameOf, pathsOf } from "../../lib/metrics";
+import { hardwareName, keptOf, nameOf, pathsOf } from "../../lib/metrics";
 import { setParams, withParams } from "../../state/location";
 import * as settings from "../../state/settings";
 import { Dialog } from "../parts/dialog";
@@ -81,8 +81,9 @@ export function ChartCard({ paths, isBig }: { paths: readonly string[]; isBig?: 
 
 /** The metrics of a chart of several: each underlined as its lines are drawn. */
 function PanelTitle({ paths }: { paths: readonly string[] }): JSX.Element {
-  const names = paths.map((path) => splitPath(path)[1]);
-  const shown = new Set(names).size === names.length ? names : paths;
+  const own = paths.filter((path) => !keptOf(path));
+  const names = own.map((path) => splitPath(path)[1]);
+  const shown = new Set(names).size === names.length ? names : own;
   const { runs } = useCharts();
   return (
     <>

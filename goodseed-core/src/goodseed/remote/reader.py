@@ -86,7 +86,7 @@ class RemoteRun:
         """What earlier attempts logged at ``path``, and is no longer the run's."""
         return [
             {"attempt": number, "step": step, "y": NUMBERS.from_stored(stored), "time": time}
-            for number, kept in kept_series(self.paths(NUMBERS), path)
+            for number, _, kept in kept_series(self.paths(NUMBERS), path)
             for step, stored, time in self.points(NUMBERS, kept)
         ]
 

@@ -97,7 +97,7 @@ class LocalRun:
         with self._open() as reader:
             return [
                 {"attempt": number, "step": step, "y": y, "time": time}
-                for number, kept in kept_series(reader.paths(NUMBERS), path)
+                for number, _, kept in kept_series(reader.paths(NUMBERS), path)
                 for points in (reader.points(NUMBERS, kept),)
                 for step, y, time in zip(points.steps, points.values, points.times, strict=True)
             ]

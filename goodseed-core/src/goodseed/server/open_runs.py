@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from goodseed.storage.cache.series import SeriesPaths
 from goodseed.storage.cache.token import rest_token
+from goodseed.storage.history.attempts import ATTEMPTS
 from goodseed.storage.reader import RunReader
 from goodseed.storage.schema import lenient_text
 
@@ -65,9 +66,12 @@ class OpenRun(RunReader):
         return rows
 
     def series_paths(self) -> SeriesPaths:
-        """The paths of the series that hold a point."""
+        """The paths of the series that hold a point, without those of earlier attempts."""
         with self.transaction():
-            return SeriesPaths({kind.name: tuple(path for _, path in self.series(kind)) for kind in self.kinds()})
+            found = {kind.name: [path for _, path in self.series(kind)] for kind in self.kinds()}
+        return SeriesPaths(
+            {name: tuple(path for path in paths if not path.startswith(ATTEMPTS)) for name, paths in found.items()}
+        )
 
     def series(self, kind: Kind, path: str | None = None) -> list[tuple[int, str]]:
         """The numbers and paths of the series of one kind that hold a point, by path, or of one of them."""

@@ -11,6 +11,7 @@ from typing import Final
 from goodseed.config import DEFAULT_PROJECT
 from goodseed.errors import FileFormatError
 from goodseed.paths import RUN_SUFFIX, RunFiles
+from goodseed.storage.history.attempts import IS_CURRENT
 from goodseed.storage.inbox.overlay import show_unstored
 from goodseed.storage.inbox.recovery import QUICK_BYTES, recover_if_abandoned
 from goodseed.storage.kinds import NUMBERS, kinds_in
@@ -49,7 +50,8 @@ _FIELDS: Final = f"""
 _LAST_POINTS: Final = f"""
     SELECT s.path, p.step, p.{NUMBERS.column}
     FROM (
-        SELECT id, path FROM {NUMBERS.series_table} WHERE path < 'monitoring/' OR path >= 'monitoring0'
+        SELECT id, path FROM {NUMBERS.series_table}
+        WHERE (path < 'monitoring/' OR path >= 'monitoring0') AND {IS_CURRENT}
         ORDER BY id LIMIT {MAX_METRICS}
     ) AS s
     JOIN {NUMBERS.point_table} AS p ON p.series_id = s.id
@@ -125,11 +127,10 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
 
 
 def _counts(connection: sqlite3.Connection) -> tuple[int, dict[str, int]]:
-    """How many configs there are, and how many series of each kind."""
+    """How many configs there are, and how many series of each kind, without those of earlier attempts."""
     found = kinds_in(connection)
-    tables = ["configs", *(kind.series_table for kind in found)]
-    counts = ", ".join(f"(SELECT count(*) FROM {table})" for table in tables)
-    configs, *series = connection.execute(f"SELECT {counts}").fetchone()
+    counts = [f"(SELECT count(*) FROM {kind.series_table} WHERE {IS_CURRENT})" for kind in found]
+    configs, *series = connection.execute(f"SELECT {', '.join(['(SELECT count(*) FROM configs)', *counts])}").fetchone()
     return configs, {kind.name: count for kind, count in zip(found, series, strict=True)}
 
 

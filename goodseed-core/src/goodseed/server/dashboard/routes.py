@@ -8,7 +8,7 @@ from goodseed.server.dashboard import edits, overview, views
 from goodseed.server.dashboard import project_operations as of_project
 from goodseed.server.dashboard import run_operations as of_run
 from goodseed.server.dashboard.charts import live, series
-from goodseed.server.dashboard.run import logs, moment, panels, runs, source, texts
+from goodseed.server.dashboard.run import attempts, logs, moment, panels, runs, source, texts
 from goodseed.server.dashboard.table import table
 from goodseed.server.routes import Route
 
@@ -36,6 +36,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("PATCH", _RUN, edits.change_run, "Change a run", of_run.PATCH, changes_state=True),
     Route("GET", f"{_RUN}/config", runs.get_config, "Its configs", of_run.CONFIG),
     Route("GET", f"{_RUN}/attrs", runs.get_series_list, "Its series", of_run.SERIES_LIST),
+    Route("GET", f"{_RUN}/attempts", attempts.get_attempts, "Its attempts", of_run.ATTEMPTS),
     Route("GET", f"{_RUN}/moment", moment.get_moment, "When a point was logged", of_run.MOMENT),
     Route("GET", f"{_RUN}/logs", logs.get_logs, "Its console", of_run.LOGS),
     Route("GET", f"{_RUN}/texts", texts.get_texts, "Its texts by step", of_run.TEXTS),

@@ -34,6 +34,7 @@ from goodseed.server.dashboard.schemas import (
 from goodseed.server.parameters import MAX_INTEGER
 
 __all__ = [
+    "ATTEMPTS",
     "CONFIG",
     "DIFF_TEXT",
     "LOGS",
@@ -54,7 +55,8 @@ _DESCRIBED: Final = object_of(
     state={"enum": ["running", "finished", "failed", "crashed"]}, tags=list_of(TEXT), color=MAYBE_TEXT,
     archived=BOOLEAN,
     trashed=BOOLEAN, ordinal=COUNT, created=MAYBE_TIME, modified=MAYBE_TIME, closed=MAYBE_TIME, duration=REAL,
-    counts=object_of(config=COUNT, series=COUNT, text=COUNT) | {"additionalProperties": COUNT},
+    counts=object_of(config=COUNT, series=COUNT, text=COUNT, attempts=COUNT, kept=COUNT)
+    | {"additionalProperties": COUNT},
     git=_GIT, env=map_of(VALUE),
     processes=list_of(map_of(VALUE)),
     parent=VALUE, progress=maybe(_PROGRESS),
@@ -97,6 +99,20 @@ SERIES_LIST: Final = {
         )
     ),
 }
+ATTEMPTS: Final = {
+    "responses": answers_of(
+        object_of(
+            attempts=list_of(
+                object_of(
+                    number=COUNT, opened=MAYBE_TEXT, closed=MAYBE_TEXT, state=TEXT, host=MAYBE_TEXT, job=MAYBE_TEXT,
+                    commit=MAYBE_TEXT, first_step=MAYBE_REAL, last_step=MAYBE_REAL, end_reason=MAYBE_TEXT,
+                    rewound_to=MAYBE_REAL,
+                )
+            ),
+            kept=list_of(object_of(attempt=COUNT, path=TEXT, series=TEXT)),
+        )
+    )
+}  # fmt: skip
 MOMENT: Final = {
     "parameters": [
         {**query_of("path", {"type": "string", "minLength": 1}, "A metric."), "required": True},

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields, replace
 from math import floor
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from goodseed.errors import FileFormatError
 from goodseed.storage.kinds import NUMBERS, kinds_in
 from goodseed.storage.life import last_sign, seconds_of
 from goodseed.storage.schema import read_meta
@@ -26,15 +27,18 @@ if TYPE_CHECKING:
 __all__ = [
     "ATTEMPTS",
     "HOST",
+    "IS_CURRENT",
     "JOB_ID",
     "STEPS",
     "Attempt",
     "AttemptSteps",
+    "KeptSeries",
     "attempt_rows",
     "attempts_of",
     "current_attempts",
     "ended_attempt",
     "is_experiment",
+    "kept_of",
     "kept_path",
     "kept_series",
     "opened_seconds",
@@ -42,10 +46,12 @@ __all__ = [
 ]
 
 ATTEMPTS: Final = "sys/attempts/"
+# SQL for the paths of series that are the run's: '0' follows '/'.
+IS_CURRENT: Final = f"(path < '{ATTEMPTS}' OR path >= '{ATTEMPTS[:-1]}0')"
 HOST: Final = "host"  # run_meta: where the current attempt runs
 JOB_ID: Final = "job_id"  # run_meta: its job in the cluster's queue
 STEPS: Final = "attempt_steps"  # run_meta: its first and its last step, as of some seconds ago
-_COMMIT: Final = "source_code/commit_id"
+_COMMIT: Final = "source_code/git/commit_id"
 _FACT: Final = re.compile(re.escape(ATTEMPTS) + r"(\d{1,9})/([a-z_]+)")
 _KEPT: Final = re.compile(re.escape(ATTEMPTS) + r"(\d{1,9})/(.*)", re.DOTALL)
 _OTHER_PATHS: Final = ("monitoring/", ATTEMPTS)
@@ -99,10 +105,29 @@ def kept_path(number: int, path: str) -> str:
     return f"{ATTEMPTS}{number}/{path}"
 
 
-def kept_series(paths: Iterable[str], path: str) -> list[tuple[int, str]]:
-    """The series among ``paths`` that keep what attempts logged at ``path``: each attempt's number, and the series."""
-    found = ((match, kept) for kept in paths if (match := _KEPT.fullmatch(kept)) is not None)
-    return sorted((int(match[1]), kept) for match, kept in found if match[2] == path)
+class KeptSeries(NamedTuple):
+    """A series that keeps what an attempt logged, and is no longer the run's.
+
+    Attributes:
+        attempt: The attempt's number.
+        path: Where it logged it.
+        kept: The path of the series itself.
+    """
+
+    attempt: int
+    path: str
+    kept: str
+
+
+def kept_of(path: str) -> KeptSeries | None:
+    """What the series ``path`` keeps; None for one that is the run's."""
+    match = _KEPT.fullmatch(path)
+    return None if match is None else KeptSeries(int(match[1]), match[2], path)
+
+
+def kept_series(paths: Iterable[str], path: str) -> list[KeptSeries]:
+    """The series among ``paths`` that keep what attempts logged at ``path``, by attempt."""
+    return sorted(series for kept in paths if (series := kept_of(kept)) is not None and series.path == path)
 
 
 def attempt_rows(attempt: Attempt, now: str) -> list[tuple[str, str, str, str]]:
@@ -114,7 +139,7 @@ def attempt_rows(attempt: Attempt, now: str) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def attempts_of(rows: Iterable[tuple[str, str, str | None]]) -> list[Attempt]:
+def attempts_of(rows: Iterable[tuple[object, str, object]]) -> list[Attempt]:
     """The attempts that the configs of a run tell of, each as (path, type tag, value), in their order.
 
     The last one's state is the run's, which is known better; of a run with one attempt, so is all else.
@@ -122,6 +147,8 @@ def attempts_of(rows: Iterable[tuple[str, str, str | None]]) -> list[Attempt]:
     facts: dict[int, dict[str, Any]] = {}
     own: dict[str, str | None] = {}
     for path, tag, value in rows:
+        if not isinstance(path, str) or not isinstance(value, str):
+            continue  # the file is damaged
         found = _FACT.fullmatch(path)
         if found is not None and found[2] in _FACTS:
             facts.setdefault(int(found[1]), {})[found[2]] = _fact(found[2], tag, value)
@@ -150,7 +177,10 @@ def attempts_of(rows: Iterable[tuple[str, str, str | None]]) -> list[Attempt]:
 def _fact(name: str, tag: str, value: str | None) -> object:
     if _TAGS.get(name) != "float":
         return value
-    number = decode_config(tag, value)
+    try:
+        number = decode_config(tag, value)
+    except FileFormatError:
+        return None
     return number if isinstance(number, float) else None
 
 

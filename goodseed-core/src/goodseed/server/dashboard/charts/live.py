@@ -15,6 +15,7 @@ from goodseed.server.dashboard.table.table import as_sent
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer
 from goodseed.storage.cache.token import rest_token
+from goodseed.storage.history.attempts import IS_CURRENT
 from goodseed.storage.kinds import NUMBERS
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _MAX_WATCHED: Final = 200
 _MAX_PATHS: Final = 500
 _MAX_SERIES: Final = 1_000
 _MAX_COLUMNS: Final = 100
-_FIRST_SERIES: Final = f"SELECT path FROM {NUMBERS.series_table} ORDER BY path LIMIT {_MAX_SERIES}"
+_FIRST_SERIES: Final = f"SELECT path FROM {NUMBERS.series_table} WHERE {IS_CURRENT} ORDER BY path LIMIT {_MAX_SERIES}"
 _LIVE: Final = ("sys/running_time", "sys/modification_time", "sys/progress", "sys/eta")
 
 

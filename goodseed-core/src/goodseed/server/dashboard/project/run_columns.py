@@ -6,6 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from goodseed.storage.history.attempts import IS_CURRENT
 from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.rollup.aggregate import whole_node
 from goodseed.storage.rollup.nodes import Nodes, mean_of
@@ -43,7 +44,8 @@ _CONFIG_ROWS: Final = f"""
     ORDER BY path LIMIT {_MAX_CONFIGS}"""
 _NAMES_ROWS: Final = f"""
     SELECT path FROM {NUMBERS.series_table}
-    WHERE path LIKE '%:_%' AND (path < 'monitoring/' OR path >= 'monitoring0') ORDER BY path LIMIT 1000"""
+    WHERE path LIKE '%:_%' AND (path < 'monitoring/' OR path >= 'monitoring0') AND {IS_CURRENT}
+    ORDER BY path LIMIT 1000"""
 _METRICS_OF: Final = f"SELECT path, id FROM {NUMBERS.series_table} WHERE path GLOB 'monitoring/*' ORDER BY path"
 _POINTS: Final = f"FROM {NUMBERS.point_table} WHERE series_id = ?"
 _AT: Final = f"SELECT step {_POINTS} AND {NUMBERS.column} = ? ORDER BY step LIMIT 1"

@@ -16,7 +16,8 @@ from goodseed.server.dashboard.table.progress import first_max_steps, progress_o
 from goodseed.server.dashboard.times import iso_utc
 from goodseed.server.parameters import text
 from goodseed.server.routes import Answer, RequestError
-from goodseed.storage.kinds import TEXTS, kinds
+from goodseed.storage.history.attempts import ATTEMPTS, IS_CURRENT
+from goodseed.storage.kinds import NUMBERS, TEXTS, kinds
 
 if TYPE_CHECKING:
     from goodseed.server.dashboard.project.entry import Entry
@@ -49,6 +50,9 @@ _DESCRIPTION: Final = """
 _CONSOLE_COUNT: Final = f"""
     SELECT count(*) FROM {TEXTS.series_table}
     WHERE (path GLOB 'monitoring/*/stdout' OR path GLOB 'monitoring/*/stderr')"""
+_HISTORY_COUNTS: Final = f"""
+    SELECT (SELECT count(*) FROM configs WHERE path GLOB '{ATTEMPTS}*/opened_at'),
+           (SELECT count(*) FROM {NUMBERS.series_table} WHERE NOT {IS_CURRENT})"""
 _END: Final = """
     SELECT substr(value, 1, 2000) FROM configs
     WHERE path = 'sys/end_reason' AND updated_at >= (SELECT value FROM configs WHERE path = 'sys/closed_time')"""
@@ -75,6 +79,7 @@ def describe(store: Store, project: ProjectState, entry: Entry) -> dict[str, Any
         step_counts = {path: {0: decoded(tag, value)} for path, tag, value in reader.rows(_STEP_COUNTS)}
         max_steps = first_max_steps(step_counts).get(0)
         console_count = reader.rows(_CONSOLE_COUNT)[0][0]
+        attempt_count, kept_count = reader.rows(_HISTORY_COUNTS)[0]
         reason = _reason(reader) if run.closed_at is not None else None
         failure = _failure(reader, reason) if run.state == "failed" else None
     step = max((point.step for point in run.last_metrics), default=None)
@@ -82,6 +87,7 @@ def describe(store: Store, project: ProjectState, entry: Entry) -> dict[str, Any
     values = basic_values(run)
     counts = {"config": run.config_count, **{kind.page_type: run.series_counts.get(kind.name, 0) for kind in kinds()}}
     counts[TEXTS.page_type] -= console_count
+    counts |= {"attempts": max(1, attempt_count), "kept": kept_count}
     return {
         "id": run.run_id,
         "project": run.project,
@@ -205,6 +211,8 @@ def _series_page(
     is_behind = ">" if kind.page_type <= page_type else ">="
     bounds = (prefix, prefix + LAST_CHARACTER)
     within = f"FROM {kind.series_table} WHERE path >= ? AND path < ?"
+    if not prefix.startswith(ATTEMPTS):
+        within += f" AND {IS_CURRENT}"
     if not words:
         (count,) = reader.rows(f"SELECT count(*) {within}", *bounds)[0]
         query = f"SELECT path, id {within} AND path {is_behind} ? ORDER BY path LIMIT ?"
