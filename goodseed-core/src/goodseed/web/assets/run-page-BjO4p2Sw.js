@@ -1,0 +1,1 @@
+import{T as e,ct as t}from"./parts-DBTpSDuX.js";var n=t(0),r=(t,n,r)=>e(t,n,r,r===`system`?{z:null,m:null}:{});export{r as n,n as t};
