@@ -134,6 +134,7 @@ def test_a_hub_that_can_t_start_says_why(tmp_path: Path, options: list[str], sai
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         options = [port if option == "taken" else option for option in options]
+        options = options if "--port" in options else [*options, "--port", "0"]
         command = [sys.executable, "-m", "goodseed", "hub", "serve", "--data", str(tmp_path / "data"), *options]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
 

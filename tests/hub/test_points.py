@@ -113,7 +113,7 @@ def test_a_request_has_so_many_points(content_type: str) -> None:
     }[content_type]
 
     assert [3] == [len(some.steps) for some in read_points(bodies[0], content_type, limits).taken]
-    with pytest.raises(ApiError, match="may have 3 points") as refusal:
+    with pytest.raises(ApiError, match="must have at most 3 points") as refusal:
         read_points(bodies[1], content_type, limits)
     assert 413 == refusal.value.status
 
@@ -192,7 +192,7 @@ def test_bodies_that_are_none(body: bytes) -> None:
 def test_so_many_points_may_be_bad() -> None:
     """Of very many that are bad, none is named, and nothing is stored."""
     good = json.dumps(point("m", 0, 1)).encode()
-    with pytest.raises(ApiError, match="Over 100,000 of the points are bad"):
+    with pytest.raises(ApiError, match="More than 100,000 of the points are invalid"):
         read_points(b'{"points":[' + good + b",{}" * 100_001 + b"]}", JSON, Limits())
 
 

@@ -83,7 +83,7 @@ class RunInUseError(GoodseedError, RuntimeError):
 
 
 class FileFormatError(GoodseedError, ValueError):
-    """A file is no run file, is damaged, or was written by a newer version."""
+    """A file is not a run file, is damaged, or was written by a newer version."""
 
 
 class ConfigurationError(GoodseedError, ValueError):

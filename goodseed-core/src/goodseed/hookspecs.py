@@ -139,7 +139,7 @@ def goodseed_config_value(path: str, value: object) -> object:
 
 @hookspec
 def goodseed_metric_value(path: str, value: object) -> SupportsFloat | None:
-    """Return the number to store for a value that is no number, or None to leave it to others.
+    """Return the number to store for a value that is not a number, or None to leave it to others.
 
     Called in the thread that logs, for values that would be refused; numbers never come here. The first answer counts.
     """

@@ -17,7 +17,7 @@ __all__ = ["as_utc", "now_text", "parse_time", "seconds_argument", "seconds_argu
 
 _FIRST_SECOND: Final = datetime(1, 1, 2, tzinfo=timezone.utc).timestamp()  # a day less: zones are up to a day apart
 _LAST_SECOND: Final = datetime(9999, 12, 30, tzinfo=timezone.utc).timestamp()
-_TIME_DTYPES: Final = ("m", "M")  # numpy's times have a float, of units that nobody sees
+_TIME_DTYPES: Final = ("m", "M")  # numpy's times have a float, in units that are not shown
 _MILLISECONDS_FROM: Final = 1e11  # as seconds, the year 5138
 _USUAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 

@@ -118,7 +118,7 @@ def as_step(step: object, argument: str = "step") -> float:
         argument: Its name, for the message.
 
     Raises:
-        InvalidTypeError: It is no number, or `STEP_REQUIRED`.
+        InvalidTypeError: It is not a number, or `STEP_REQUIRED`.
         InvalidValueError: It is not finite, or an integer that no float holds exactly: two steps would become one.
     """
     if step is STEP_REQUIRED or step is None:

@@ -48,7 +48,7 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         **run_kwargs: What `goodseed.Run` takes: ``project=``, ``name=`` (by default the arguments' ``run_name``), …
 
     Raises:
-        goodseed.InvalidTypeError: ``run`` is no run, or comes with other arguments.
+        goodseed.InvalidTypeError: ``run`` is not a run, or comes with other arguments.
     """
 
     is_by_name = False

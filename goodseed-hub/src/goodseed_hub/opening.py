@@ -144,7 +144,7 @@ def _lock(directory: Path) -> WriterLock:
     try:
         return WriterLock(directory / _LOCK_NAME)
     except GoodseedError as error:
-        raise HubError(f"Another hub serves {directory}: one process at a time may.") from error
+        raise HubError(f"Another hub serves {directory} already: only one process can at a time.") from error
 
 
 def _free_cache(directory: Path) -> tuple[Path, WriterLock]:

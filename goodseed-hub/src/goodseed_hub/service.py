@@ -211,7 +211,7 @@ class Hub:
         if points.taken:
             outcome = self.store.write(record, Change(points=points.taken))
             if outcome.refused:
-                reason = f"A run may have {self.limits.max_series:,} series."
+                reason = f"A run can have at most {self.limits.max_series:,} series."
                 points.rejected += [
                     (index, reason)
                     for index, kind, path in places(body, content_type, self.limits)

@@ -44,7 +44,7 @@ class GoodseedCallback(keras.callbacks.Callback):  # type: ignore[misc]
         **run_kwargs: What `goodseed.Run` takes: ``project=``, ``name=``, ``tags=``, ``storage=``, …
 
     Raises:
-        goodseed.InvalidTypeError: ``run`` is no run, or comes with other arguments.
+        goodseed.InvalidTypeError: ``run`` is not a run, or comes with other arguments.
         goodseed.InvalidValueError: ``log_freq`` is neither a word above nor a positive integer.
     """
 

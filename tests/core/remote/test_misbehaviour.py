@@ -218,7 +218,7 @@ def test_remote_that_refuses_everything(remote: PlainServer, caplog: pytest.LogC
     run.close(timeout=1.0)
 
     assert 900 < pending(run)
-    assert any("whatever it is sent" in record.getMessage() for record in caplog.records)
+    assert any("whatever is sent" in record.getMessage() for record in caplog.records)
 
 
 def test_rejected_points_of_an_accepted_request(remote: PlainServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -85,7 +85,7 @@ class Examined:
 
 
 def as_step_or_none(value: object) -> float | None:
-    """Return ``value`` as a step; None where it is no number, or not finite."""
+    """Return ``value`` as a step; None where it is not a number, or not finite."""
     return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 

@@ -226,7 +226,7 @@ class Client:
         address = f"/api/v1/runs/{_part(remote_id)}/data/{kind.endpoint}?{given}"
         answer = self._json("GET", address, max_bytes=_LARGE_BYTES)
         if not isinstance(answer, dict):
-            raise self._answers.strange("data that are no object")
+            raise self._answers.strange("data that is not an object")
         return answer
 
     # -- how ------------------------------------------------------------------------------------------------------

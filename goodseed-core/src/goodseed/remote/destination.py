@@ -35,8 +35,8 @@ def connect(api_url: str, key: str, *, is_http_allowed: bool) -> Client:
     destination = call_first("goodseed_sync_destination", url=api_url, api_key=key)
     if destination is None:
         raise ConfigurationError(
-            f"GOODSEED_API_URL must be such as https://example.org, not {api_url!r:.200}; no plugin knows it either "
-            "(goodseed plugins lists them)."
+            f"GOODSEED_API_URL must be an address such as https://example.org, not {api_url!r:.200}; "
+            "no plugin knows it either (goodseed plugins lists them)."
         )
     return _DestinationClient(api_url, destination)
 

@@ -71,7 +71,9 @@ class Transport:
         except ValueError:
             port = -1
         if parts.scheme not in ("http", "https") or not parts.hostname or port == -1 or parts.username is not None:
-            raise ConfigurationError(f"GOODSEED_API_URL must be such as https://example.org, not {api_url!r:.200}.")
+            raise ConfigurationError(
+                f"GOODSEED_API_URL must be an address such as https://example.org, not {api_url!r:.200}."
+            )
         if parts.scheme == "http" and not is_http_allowed and not _is_loopback(parts.hostname):
             raise ConfigurationError(
                 f"{api_url} would carry the API key without encryption. Use https, or set GOODSEED_ALLOW_HTTP=1."

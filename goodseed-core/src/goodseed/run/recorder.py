@@ -103,7 +103,7 @@ class Recorder:
             at_seconds: When they were made, in seconds since the epoch; None for now.
 
         Raises:
-            InvalidTypeError: ``data`` is no mapping, a value is none of that kind, or the step is no number.
+            InvalidTypeError: ``data`` is not a mapping, a value is none of that kind, or the step is not a number.
             InvalidValueError: A path is invalid or given twice, or the step is invalid.
             RunClosedError: The run is closed.
         """
@@ -111,7 +111,7 @@ class Recorder:
             self.backend.add_metrics(data, step, at_seconds)  # type: ignore[arg-type]
             return
         if not isinstance(data, Mapping):
-            raise InvalidTypeError(f"Points come as a mapping of paths to values, not as a {type(data).__name__}.")
+            raise InvalidTypeError(f"Points must be a mapping of paths to values, not a {type(data).__name__}.")
         number = as_step(step)
         values = {check_attribute_path(path): value for path, value in data.items()}
         if len(values) < len(data):
@@ -179,7 +179,7 @@ class Recorder:
             InvalidValueError: The run itself sets this field.
         """
         if path in _FIXED_FIELDS:
-            raise InvalidValueError(f"{path} is kept by the run itself (sys/state is set by close).")
+            raise InvalidValueError(f"{path} is set by the run itself (sys/state by close).")
         return path
 
     def _change_set(self, path: str, change: str, values: set[str]) -> None:

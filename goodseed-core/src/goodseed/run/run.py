@@ -69,7 +69,7 @@ class Run(RunWriting):
         RunExistsError: ``run_id`` is taken.
         RunInUseError: A live process writes the run.
         RunNotFoundError: There is no run to resume or to read.
-        FileFormatError: The file is no run, or of a newer version.
+        FileFormatError: The file is not a run, or of a newer version.
 
     Examples:
         >>> with goodseed.Run(name="baseline", storage="local") as run:

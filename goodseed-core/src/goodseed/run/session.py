@@ -169,7 +169,7 @@ class RunSession(Recorder):
                     self.backend.add_configs(self.encoder.configs({"sys/end_reason": self._noted.reason}))
 
     def note_process_end(self, end: ProcessEnd) -> None:
-        """The process ends in a way that nobody else has seen."""
+        """The process ends in a way that nothing else has noticed."""
         if self._noted is None and self._end is None:
             self.note_end(end.reason, status=end.status)
             if end.traceback and self.companions is not None:

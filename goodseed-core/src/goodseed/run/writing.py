@@ -76,7 +76,7 @@ class Field:
             timestamp: When the value was made; see `Run.log_metrics`.
 
         Raises:
-            InvalidTypeError: The value is neither, the step is missing or no number, or the timestamp is no time.
+            InvalidTypeError: The value is neither, the step is missing or no number, or the timestamp is not a time.
             InvalidValueError: The step is not finite, or an integer that no float holds exactly, or the timestamp is
                 in no year from 1 to 9999.
             RunClosedError: The run is closed.
@@ -92,7 +92,7 @@ class Field:
         """Add one string or several to the set of strings at this path, as in ``run["sys/tags"].add("baseline")``.
 
         Raises:
-            InvalidTypeError: A value is no string, or the config at this path is no set of strings.
+            InvalidTypeError: A value is no string, or the config at this path is not a set of strings.
         """
         self._session.add_to_set(self._path, values)
 
@@ -100,7 +100,7 @@ class Field:
         """Remove one string or several from the set of strings at this path; those that are not in it are ignored.
 
         Raises:
-            InvalidTypeError: A value is no string, or the config at this path is no set of strings.
+            InvalidTypeError: A value is no string, or the config at this path is not a set of strings.
         """
         self._session.remove_from_set(self._path, values)
 
@@ -126,8 +126,8 @@ class RunWriting(RunData):
                 since the epoch, kept to the millisecond; None for now.
 
         Raises:
-            InvalidTypeError: A value is no number, the step is missing, or the timestamp is no time; nothing of the
-                call is stored.
+            InvalidTypeError: A value is not a number, the step is missing, or the timestamp is not a time;
+                nothing of the call is stored.
             InvalidValueError: A path is invalid, the step is not finite, or an integer that no float holds exactly, or
                 the timestamp is in no year from 1 to 9999.
             RunClosedError: The run is closed.
@@ -152,7 +152,8 @@ class RunWriting(RunData):
             timestamp: When the texts were made; see `log_metrics`.
 
         Raises:
-            InvalidTypeError: ``data`` is no mapping, the step is missing or no number, or the timestamp is no time.
+            InvalidTypeError: ``data`` is not a mapping, the step is missing or not a number, or the timestamp is not a
+                time.
             InvalidValueError: Invalid path, step or timestamp.
             RunClosedError: The run is closed.
         """
@@ -198,7 +199,7 @@ class RunWriting(RunData):
                 their keys joined by ``/``; otherwise such a value becomes JSON text.
 
         Raises:
-            InvalidTypeError: ``data`` is no mapping, or a value can't be made text.
+            InvalidTypeError: ``data`` is not a mapping, or a value can't be made text.
             InvalidValueError: A path is invalid or given twice, a value contains itself, or the run
                 itself sets this field (``sys/id``, ``sys/state``, …).
             RunClosedError: The run is closed.

@@ -55,7 +55,7 @@ class OpenRun(RunReader):
         self._until = time.monotonic() + _LONGEST_SECONDS
 
     def rows(self, query: str, *parameters: object) -> list[Any]:
-        """All rows of a query; a value that is no text and should be, in a damaged file, comes as text.
+        """All rows of a query; a value that is not a text and should be, in a damaged file, comes as text.
 
         Raises:
             FileFormatError: The file is damaged.

@@ -120,7 +120,7 @@ class Store(Protocol):
         """What users have set beside the runs."""
 
     def check_change(self, project: str | None) -> None:
-        """Refuse whoever may not change what is in ``project``; None for a change that is about no project.
+        """Refuse a client that may not change what is in ``project``; None for a change that is about no project.
 
         Raises:
             RequestError: The status is 403, or 404 where the project is not theirs to see.

@@ -77,14 +77,16 @@ class SettingsFiles:
             RequestError: It is too large, there are too many, or the file can't be written.
         """
         if content is not None and len(json.dumps(content)) > _MAX_VIEW_BYTES:
-            raise RequestError(f"A view may have {_MAX_VIEW_BYTES >> 10} kB", code="too_many")
+            raise RequestError(f"A view must have at most {_MAX_VIEW_BYTES >> 10} kB", code="too_many")
         with self._lock:
             known = self._load(project)
             views = dict(known["views"])
             entry = views.pop(name, None)
             if content is not None:
                 if entry is None and len(views) >= _MAX_VIEWS:
-                    raise RequestError(f"There may be {_MAX_VIEWS} views", code="too_many", hint="Delete one first.")
+                    raise RequestError(
+                        f"A project can have at most {_MAX_VIEWS} views", code="too_many", hint="Delete one first."
+                    )
                 entry = views[name] = {"updated": time.time(), "content": content}
             elif entry is None:
                 return None

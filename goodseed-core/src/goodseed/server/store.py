@@ -113,7 +113,7 @@ class StoreView:
         return self._origin.settings
 
     def check_change(self, project: str | None) -> None:
-        """Refuse whoever may not change what is in ``project``."""
+        """Refuse a client that may not change what is in ``project``."""
         self._origin.check_change(project)
 
     def look(self) -> None:
@@ -274,7 +274,7 @@ class CatalogStore:
         try:
             directory = self.root.joinpath(*check_project(project).split("/"), "runs")
             place = directory / f"{check_run_id(run_id)}{RUN_SUFFIX}" if run_id else directory
-            # What was there before the listing, and is not in it, is no run, and no reason to look again.
+            # What was there before the listing, and is not in it, is not a run, and no reason to look again.
             return place.stat().st_ctime >= listing.looked_at_wall - _CLOCK_SECONDS
         except (GoodseedError, OSError, ValueError):
             return False
@@ -301,7 +301,7 @@ class CatalogStore:
             with self._lock:
                 if not self._is_closed:
                     self._listing = _Listing(self._catalog, self._listing, None)
-        except (GoodseedError, OSError, sqlite3.Error):  # whoever asks next is told
+        except (GoodseedError, OSError, sqlite3.Error):  # the next request reports it
             self._listing = None
         finally:
             self._is_looking = False

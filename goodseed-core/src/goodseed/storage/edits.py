@@ -159,7 +159,7 @@ def edit_run(files: RunFiles, edits: Edits) -> None:
 
 
 def rewind_run(files: RunFiles, step: float) -> Rewind:
-    """Take a run that nobody writes back to a step; see `goodseed.storage.history.rewinding`.
+    """Take a run that no process writes back to a step; see `goodseed.storage.history.rewinding`.
 
     Raises:
         RunInUseError: A process writes it.
@@ -171,7 +171,7 @@ def rewind_run(files: RunFiles, step: float) -> Rewind:
 
 
 def undo_last_rewind(files: RunFiles) -> Rewind | None:
-    """Take back the last rewind of a run that nobody writes; None where there is nothing to take back.
+    """Take back the last rewind of a run that no process writes; None where there is nothing to take back.
 
     Raises:
         RunInUseError, FileFormatError, OSError: See `rewind_run`.

@@ -70,7 +70,7 @@ class RunReader:
 
         Raises:
             RunNotFoundError: There is no such file.
-            FileFormatError: It is no run file, is damaged, or of a newer version.
+            FileFormatError: It is not a run file, is damaged, or of a newer version.
         """
         self._files: Final = files
         if not files.database.is_file():

@@ -119,7 +119,7 @@ def connect_read_only(path: Path, *, is_at_rest: bool, busy_seconds: float = 5.0
         busy_seconds: How long to wait for a lock of another process.
 
     Raises:
-        FileFormatError: It is no run file, or of a newer version.
+        FileFormatError: It is not a run file, or of a newer version.
         sqlite3.Error: It can't be opened.
     """
     from urllib.parse import quote
@@ -165,7 +165,7 @@ def check_file(path: Path) -> None:
     """Make sure that ``path`` is a run file that this version can write, without changing it.
 
     Raises:
-        FileFormatError: It is no run file.
+        FileFormatError: It is not a run file.
     """
     connect_read_only(path, is_at_rest=False).close()
 
@@ -174,7 +174,7 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
     """Return the file's schema version.
 
     Raises:
-        FileFormatError: It is no run file, or of a newer version.
+        FileFormatError: It is not a run file, or of a newer version.
         sqlite3.OperationalError: It can't be read.
     """
     series = [name for kind in kinds() for name in (kind.series_table, kind.point_table)]

@@ -67,7 +67,7 @@ def read_summary(files: RunFiles, project: str | None) -> RunSummary:
         project: Its project; None to take the one that the run names.
 
     Raises:
-        FileFormatError: It is no run file, is damaged, or of a newer version.
+        FileFormatError: It is not a run file, is damaged, or of a newer version.
         OSError: It can't be read, or is gone.
     """
     recover_if_abandoned(files, QUICK_BYTES)

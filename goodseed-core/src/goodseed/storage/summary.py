@@ -47,7 +47,7 @@ class RunSummary:
         earlier_seconds: How long it lived before that.
         duration_seconds: How long it has lived: to its end, to its last sign of life, or to now while it is running,
             without the time between an end and a resumption; never negative.
-        end_reason: ``sys/end_reason``; None where it ended well, or nobody knows.
+        end_reason: ``sys/end_reason``; None where it ended well, or it is unknown.
         trashed: Whether it was moved to the trash.
         config_count: How many configs it has.
         series_counts: How many series of each kind, by its name, those of monitoring included.

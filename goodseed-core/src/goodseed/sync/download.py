@@ -49,7 +49,7 @@ def download_run(
         OSError, sqlite3.Error: The disk refuses.
     """
     if files.database.exists():
-        raise RunExistsError(f"There is a run at {files.database} already; it is left as it is.")
+        raise RunExistsError(f"A run exists at {files.database} already; it is left as it is.")
     make_private_directory(files.database.parent)
     draft = files.database.with_name(f".{files.database.name}-download-{os.getpid()}")
     os.close(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
@@ -60,7 +60,7 @@ def download_run(
         try:
             os.link(draft, files.database)  # unlike a rename, it never replaces a run that was made meanwhile
         except FileExistsError:
-            raise RunExistsError(f"There is a run at {files.database} already; it is left as it is.") from None
+            raise RunExistsError(f"A run exists at {files.database} already; it is left as it is.") from None
     finally:
         for suffix in ("", "-wal", "-shm"):
             draft.with_name(draft.name + suffix).unlink(missing_ok=True)

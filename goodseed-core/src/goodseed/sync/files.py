@@ -108,7 +108,7 @@ def open_for_upload(files: RunFiles, project: str, run_id: str) -> Iterator[File
 
     Raises:
         RunInUseError: A live process writes it.
-        FileFormatError: It is no run file, or of a newer version.
+        FileFormatError: It is not a run file, or of a newer version.
         sqlite3.Error, OSError: It can't be opened or written.
     """
     lock = WriterLock(files.lock)

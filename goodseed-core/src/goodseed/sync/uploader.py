@@ -276,7 +276,7 @@ class Uploader:
                 return
             self._in_a_row += 1
             if self._in_a_row >= _SUSPICIOUS:
-                raise RemoteError(f"{error}, whatever it is sent") from error
+                raise RemoteError(f"{error}, whatever is sent") from error
             mark(items, REFUSED)
             self.refused += 1
             self._report(shown(items[0]), str(error))

@@ -213,7 +213,7 @@ class Access:
             name, int(is_admin), time.time(),
         )  # fmt: skip
         if not count:
-            raise HubError(f"There is a user {name!r:.100} already.")
+            raise HubError(f"The user {name!r:.100} exists already.")
 
     def delete_user(self, name: str) -> None:
         """Remove a user, the keys and the roles; runs stay.

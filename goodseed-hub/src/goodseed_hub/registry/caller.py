@@ -73,4 +73,4 @@ def check_role(role: str) -> None:
         HubError: The name is invalid.
     """
     if role not in ROLES:
-        raise HubError(f"A role is one of {', '.join(ROLES)}, not {role!r:.40}.")
+        raise HubError(f"A role must be one of {', '.join(ROLES)}, not {role!r:.40}.")

@@ -92,12 +92,12 @@ class Directory:
             HubError: There is one of that name, or the name can't be one.
         """
         if "/" in check_name(name, "workspace"):
-            raise HubError("The name of a workspace has no slash.")
+            raise HubError("The name of a workspace must not contain a slash.")
         if not self._database.execute(
             "INSERT INTO hub_workspace (name, created_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
             name, time.time(),
         ):  # fmt: skip
-            raise HubError(f"There is a workspace {name!r:.100} already.")
+            raise HubError(f"The workspace {name!r:.100} exists already.")
 
     def workspaces(self) -> list[str]:
         """All workspaces, by name."""

@@ -70,7 +70,7 @@ class RunFileWriter:
         Raises:
             RunInUseError: Another process writes it.
             ApiError: The file is another run's, as on a file system for which ``A`` and ``a`` are one name.
-            FileFormatError: It is no run file, or of a newer version.
+            FileFormatError: It is not a run file, or of a newer version.
             OSError, sqlite3.Error: The disk refuses.
         """
         self._files: Final = files

@@ -190,7 +190,7 @@ class _Server:
         if wait_seconds:
             raise ApiError(
                 429, "Rate.Exceeded", "Too many requests",
-                f"A key may ask {self._hub.limits.requests_a_second:g} times a second.",
+                f"A key can make at most {self._hub.limits.requests_a_second:g} requests a second.",
                 retry_after_seconds=max(1.0, wait_seconds),
             )  # fmt: skip
         return caller

@@ -80,7 +80,7 @@ def read_points(body: bytes, content_type: str, limits: Limits) -> Ingest:
     except (msgspec.MsgspecError, RecursionError):  # a bad point, or a number that JSON does not have
         return _read_each(loose_points(body), limits)
     if len(points) > limits.max_points:
-        raise ApiError.too_large(f"A request may have {limits.max_points:,} points.")
+        raise ApiError.too_large(f"A request must have at most {limits.max_points:,} points.")
     return _read_all(points, limits) or _read_each(loose_points(body), limits)
 
 
@@ -195,14 +195,14 @@ def _read_each(points: Iterable[Any], limits: Limits) -> Ingest:
     now_ms = time.time() * 1000
     for index, point in enumerate(points):
         if index >= limits.max_points:
-            raise ApiError.too_large(f"A request may have {limits.max_points:,} points.")
+            raise ApiError.too_large(f"A request must have at most {limits.max_points:,} points.")
         try:
             kind, path, step, time_ms, value = _checked(point, now_ms, limits)
         except (GoodseedError, ValueError, OverflowError) as error:
             found.rejected.append((index, str(error)[:300]))
             if len(found.rejected) > _MAX_REJECTED:
                 raise ApiError.bad_request(
-                    f"Over {_MAX_REJECTED:,} of the points are bad.", "Ingest.Invalid"
+                    f"More than {_MAX_REJECTED:,} of the points are invalid.", "Ingest.Invalid"
                 ) from error
             continue
         column = taken.get((kind.name, path))

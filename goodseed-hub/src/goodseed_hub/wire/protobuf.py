@@ -28,7 +28,7 @@ def decode_points(body: bytes, max_points: int) -> list[Any]:
         for field, wire, value in _fields(body):
             if field == 1 and wire == _BYTES:
                 if len(points) >= max_points:
-                    raise ApiError.too_large(f"A request may have {max_points:,} points.")
+                    raise ApiError.too_large(f"A request must have at most {max_points:,} points.")
                 points.append(_point(value))
     except (IndexError, ValueError, struct.error) as error:
         if isinstance(error, ApiError):
@@ -43,7 +43,7 @@ def _point(message: bytes) -> dict[str, Any]:
     point: dict[str, Any] = {"path": "", "step": 0}
     for field, wire, value in _fields(message):
         if field == 1 and wire == _BYTES:
-            point["path"] = value.decode("utf-8", "surrogateescape")  # what is no text is rejected as a point's path is
+            point["path"] = value.decode("utf-8", "surrogateescape")  # invalid text is rejected as a path is
         elif field == 2 and wire == _VARINT:
             point["step"] = _signed(value)
         elif field == 2 and wire == _FIXED64:  # an extension of the protocol: a step that is no integer

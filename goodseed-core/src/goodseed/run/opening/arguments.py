@@ -40,7 +40,7 @@ def check_seconds(argument: str, seconds: object) -> float | None:
     """Return ``seconds`` as a float; None stays None.
 
     Raises:
-        InvalidTypeError: It is no number.
+        InvalidTypeError: It is not a number.
         InvalidValueError: It is negative, or NaN.
     """
     if seconds is None:

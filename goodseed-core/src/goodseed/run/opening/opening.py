@@ -134,5 +134,7 @@ def _open_elsewhere(request: Request, error: Exception) -> Opened:
     except (OSError, sqlite3.Error) as second:
         _logger.warning("goodseed: the run can't be stored anywhere, and is not tracked (%s; %s).", error, second)
         return open_backend(replace(request, storage=Storage.DISABLED))
-    _logger.warning("goodseed: the run can't be stored where it should (%s); it goes to %s.", error, opened.path)
+    _logger.warning(
+        "goodseed: the run can't be stored where it should be (%s); it is stored in %s instead.", error, opened.path
+    )
     return opened

@@ -90,7 +90,7 @@ PATHS: Final = {"responses": _answers(_object(paths=_TEXTS))}
 METRICS: Final = {
     "parameters": [
         _query("path", _TEXT, "Only this metric."),
-        _integer("pointCount", "At most about so many buckets instead of points; it needs path.", 1),
+        _integer("pointCount", "Return about this many buckets at most instead of points; requires path.", 1),
         _integer("firstPointIndex", "With pointCount: leave out the points before this one.", -MAX_INTEGER),
         _integer("lastPointIndex", "With pointCount: leave out the points after this one.", -MAX_INTEGER),
     ],

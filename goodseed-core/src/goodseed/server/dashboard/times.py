@@ -14,7 +14,7 @@ TIMES: Final = frozenset({"sys/creation_time", "sys/modification_time", "sys/clo
 
 
 def iso_utc(seconds: Any) -> str | None:
-    """Seconds since the epoch as ``2026-01-31T09:30:00.250000Z``; None for what is no time of the calendar."""
+    """Seconds since the epoch as ``2026-01-31T09:30:00.250000Z``; None for what is not a time of the calendar."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
         return None
     try:

@@ -208,7 +208,7 @@ def _decode(target: str) -> tuple[str, dict[str, list[str]]]:
     """The path, and the parameters of the query; each decoded once.
 
     Raises:
-        RequestError: They are no text, or the path leads elsewhere.
+        RequestError: They are not valid text, or the path leads elsewhere.
     """
     path, _, query = target.partition("?")
     try:

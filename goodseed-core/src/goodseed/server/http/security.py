@@ -104,7 +104,7 @@ class Policy:
         host = headers.get("host", "").lower()
         own = (None, f"http://{host}", f"https://{host}")  # https: behind a proxy that ends TLS
         if site not in (None, "same-origin", "none") or (origin and origin.lower()) not in own:
-            raise RequestError("Only pages of this server may ask this", status=403, code="foreign_origin")
+            raise RequestError("Only pages of this server may request this", status=403, code="foreign_origin")
 
     def check_change(self, headers: Mapping[str, str]) -> None:
         """Refuse a change that is requested neither by our own page nor with the token.

@@ -51,7 +51,7 @@ class Pages:
         }
 
     def answer(self, store: Store, path: str, query: Mapping[str, Sequence[str]]) -> Answer:
-        """The file at ``path``; the dashboard itself for any path that is no file's, as it has pages of its own.
+        """The file at ``path``; the dashboard itself for any path that is not a file's, as it has pages of its own.
 
         Raises:
             RequestError: There is no such file.

@@ -70,8 +70,8 @@ class IndexEntry(NamedTuple):
 
     Attributes:
         relative_path: The file, from the root.
-        token: Its token at that time, or a text that is no file's, if it has to be read again.
-        content: The run, or why it is no run.
+        token: Its token at that time, or a text that is not a file's, if it has to be read again.
+        content: The run, or why it is not a run.
     """
 
     relative_path: str

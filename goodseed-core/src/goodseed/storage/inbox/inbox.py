@@ -116,7 +116,7 @@ class Inbox(SegmentChain):
     def add_metrics(self, data: Mapping[str, float], step: float, at_seconds: float | None) -> None:
         """What `log_metrics` does when it meets something for the first time; also takes the time of the points."""
         if not isinstance(data, Mapping):
-            raise InvalidTypeError(f"Metrics come as a mapping of paths to numbers, not as a {type(data).__name__}.")
+            raise InvalidTypeError(f"Metrics must be a mapping of paths to numbers, not a {type(data).__name__}.")
         items = list(data.items())
         numbers = {check_attribute_path(path): as_number(path, value) for path, value in items}
         if len(numbers) < len(items):

@@ -66,7 +66,7 @@ def read_points(
     """Steps, values and times of the points within ``bounds``, by step; at most ``limit``.
 
     Raises:
-        FileFormatError: One of them is no number.
+        FileFormatError: One of them is not a number.
     """
     steps, values, times = array("d"), array("d"), array("d")
     cursor = connection.execute(_POINTS, (series, *bounds, limit))
@@ -89,7 +89,7 @@ def aggregate(
     """Nodes of about ``node_points`` points each, by step, their fields in the order of `Nodes.FIELDS`.
 
     Raises:
-        FileFormatError: One of the points is no number.
+        FileFormatError: One of the points is not a number.
     """
     start = connection.execute(_FOLLOWING, (series, step_low, step_high, 1)).fetchone()
     width = 0.0
@@ -150,7 +150,7 @@ def aggregate_cells(
         max_cells: How many there may be: the last one holds all that is left.
 
     Raises:
-        FileFormatError: One of the points is no number.
+        FileFormatError: One of the points is not a number.
     """
     start = connection.execute(_FOLLOWING, (series, step_low, step_high, 1)).fetchone()
     count = 0
@@ -181,7 +181,7 @@ def whole_node(
         part_points: How many points one query reads, which takes a tenth of a second.
 
     Raises:
-        FileFormatError: One of the points is no number.
+        FileFormatError: One of the points is not a number.
     """
     nodes = Nodes()
     start = connection.execute(_FOLLOWING, (series, -math.inf, math.inf, 1)).fetchone()
@@ -206,7 +206,7 @@ def extent_of_count(connection: sqlite3.Connection, series: int, first_step: flo
     """The extent of ``count`` points from a step on, at which there is a point.
 
     Raises:
-        FileFormatError: One of them is no number.
+        FileFormatError: One of them is not a number.
     """
     mean_step, last_step, low, high, total, numbers = connection.execute(
         _COUNTED, (series, first_step, count)

@@ -126,7 +126,7 @@ def stamp_log(connection: sqlite3.Connection, database: Path, number: int, versi
     log = f"{database}-wal"
     with contextlib.suppress(OSError):
         os.utime(log, ns=(number * _NS, number * _NS))
-        if data_version(connection) != version:  # somebody else has written just now
+        if data_version(connection) != version:  # another process has written just now
             os.utime(log)
 
 
@@ -150,7 +150,7 @@ class Seal:
             self._connection.execute(_UPSERT, (NODES_AS_OF, str(self._number)))
 
     def finish(self) -> None:
-        """Move the write-ahead log into the file, and give that its time, unless somebody has changed it meanwhile.
+        """Move the write-ahead log into the file, and give that its time, unless another process has changed it.
 
         Raises:
             sqlite3.Error: It can't be locked or written.
@@ -158,7 +158,7 @@ class Seal:
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         if not self._number:
             return
-        self._connection.execute("BEGIN IMMEDIATE")  # nobody else writes before it has its time
+        self._connection.execute("BEGIN IMMEDIATE")  # no other process writes before it has its time
         try:
             if data_version(self._connection) == self._version:
                 log = f"{self._database}-wal"

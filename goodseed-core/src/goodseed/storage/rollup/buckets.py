@@ -76,7 +76,7 @@ def read_buckets(
         The buckets that hold a point, by step; None when there are no more points than buckets.
 
     Raises:
-        FileFormatError: One of the points is no number.
+        FileFormatError: One of the points is not a number.
     """
     if rollup is not None and connection.execute(_MANY, (series, low, high, _FEW_POINTS * max_points)).fetchone():
         first, last = (connection.execute(query, (series, low, high)).fetchone()[0] for query in (_FIRST, _LAST))

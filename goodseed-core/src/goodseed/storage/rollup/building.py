@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Level", "Rollup", "levels_of", "pieces_behind", "rebuilt", "stored_rollup"]
 
-_FAR_POINTS: Final = 131_072  # behind the stored nodes: with more, all nodes are made anew, and kept
+_FAR_POINTS: Final = 131_072  # behind the stored nodes: with more, all nodes are made again, and kept
 _FAR: Final = f"SELECT 1 FROM {NUMBERS.point_table} WHERE series_id = ? AND step > ? ORDER BY step LIMIT 1 OFFSET ?"
 _FLUSH_NODES: Final = 256
 _FINE_NODES: Final = 8_192  # the first ones of a series; those that follow are of more points

@@ -83,7 +83,7 @@ def nodes_in_cells(
         cells: The cells.
 
     Raises:
-        FileFormatError: One of the points is no number, or the rollup is damaged.
+        FileFormatError: One of the points is not a number, or the rollup is damaged.
     """
     found = Nodes()
     cell = 0

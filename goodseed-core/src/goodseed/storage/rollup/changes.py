@@ -66,7 +66,7 @@ def changes_in(connection: sqlite3.Connection) -> Changes | None:
     """What the writer of a run tells; None where it tells nothing.
 
     Args:
-        connection: The run's, in a transaction; somebody holds the run's lock.
+        connection: The run's, in a transaction, while a process holds the run's lock.
     """
     try:
         last, _, _ = connection.execute(_STATE).fetchone()

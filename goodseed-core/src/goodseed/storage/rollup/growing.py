@@ -206,14 +206,14 @@ class GrowingNodes:
         self._change(series, [low, high])
 
     def _break(self, error: Exception) -> None:
-        _logger.error("goodseed: The rollups of a run can't be kept with its points.", exc_info=error)
+        _logger.error("goodseed: the rollups of a run can't be kept with its points.", exc_info=error)
         self._is_broken = True
         self.has_table = False
         if has_nodes(self._connection):
             self._connection.execute("DROP TABLE metric_nodes")
 
     def _give_up(self, series: int) -> None:
-        """Something else has written what is no number, or no nodes: it is for readers to say so."""
+        """Something else has written what is not a number, or no nodes: it is for readers to say so."""
         long = self._long.pop(series, None)
         if long is not None:
             self._let_go(long)
@@ -306,7 +306,7 @@ class GrowingNodes:
             self._give_up(series)
 
     def _renew(self, series: int, long: _Long, low: float, high: float) -> None:
-        """Make the nodes anew that go over points between these steps."""
+        """Make the nodes that cover points between these steps again."""
         first, last = (self._table.row_at(series, long.rows, step) for step in (low, high))
         numbers = range(first, last + 1)
         if len(numbers) > _REBUILT_ROWS or not all(

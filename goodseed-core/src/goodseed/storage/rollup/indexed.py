@@ -81,7 +81,7 @@ def iterate_point_buckets(
         rollup: What is known of the series, as of this transaction; None to read the points.
 
     Raises:
-        FileFormatError: One of the points is no number.
+        FileFormatError: One of the points is not a number.
     """
 
     def point_at(start: float, index: int) -> Any:

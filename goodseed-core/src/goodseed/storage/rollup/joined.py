@@ -57,7 +57,7 @@ def read_joined(
         step_low: The first step that counts.
 
     Raises:
-        FileFormatError: One of the points is no number.
+        FileFormatError: One of the points is not a number.
     """
     asked = (series, other, max(x_range[0], -_LARGEST), min(x_range[1], _LARGEST), step_low)
     total, low, high = connection.execute(_EXTENT, (*asked, math.inf)).fetchone()
@@ -127,7 +127,7 @@ def _aggregated(cursor: sqlite3.Cursor, low: float, scale: float) -> Nodes:
             node[10] += 1
     columns = zip(*(found[cell] for cell in sorted(found)), strict=True)
     nodes = Nodes(array("d", column) for column in columns)
-    nodes.min_time = nodes.max_time = nodes.last_time  # nobody asks for them: the axis is no time
+    nodes.min_time = nodes.max_time = nodes.last_time  # not used: the axis is not time
     return nodes
 
 

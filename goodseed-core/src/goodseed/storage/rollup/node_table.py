@@ -81,7 +81,7 @@ class NodeTable:
         return read_rows(self._connection, series, 0, number, number + 1)
 
     def rebuild(self, series: int, rows: int, number: int, end: float) -> bool:
-        """Make a row anew; False if it has too many points for one.
+        """Make a row again; False if it has too many points for one.
 
         Args:
             series: The series.
@@ -90,7 +90,7 @@ class NodeTable:
             end: Up to which step they go.
 
         Raises:
-            FileFormatError: One of the points is no number.
+            FileFormatError: One of the points is not a number.
         """
         low = -math.inf if number == 0 else self._row(series, number).first_step[0]
         if number + 1 < rows:

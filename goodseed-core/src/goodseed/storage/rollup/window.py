@@ -91,7 +91,7 @@ def read_window(
         by_time: ``x`` is the time.
 
     Raises:
-        FileFormatError: One of the points is no number.
+        FileFormatError: One of the points is not a number.
     """
     if rollup is None:
         nodes = nodes_of_points(*read_points(connection, series, bounds))

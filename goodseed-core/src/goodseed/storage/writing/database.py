@@ -81,7 +81,7 @@ def open_database(
 
     Raises:
         sqlite3.Error: It can't be opened or written.
-        FileFormatError: It is no run file, or of a newer version.
+        FileFormatError: It is not a run file, or of a newer version.
     """
     if not is_new:
         check_file(files.database)

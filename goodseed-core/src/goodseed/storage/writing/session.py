@@ -72,7 +72,7 @@ class Session:
 
         Raises:
             sqlite3.Error: It can't be opened or written.
-            FileFormatError: It is no run file, or of a newer version.
+            FileFormatError: It is not a run file, or of a newer version.
         """
         self._files: Final = files
         self._opened_at: Final = time.monotonic()
@@ -168,7 +168,7 @@ class Session:
             self.on_stored(batch)
 
     def stamp(self) -> None:
-        """Say of the write-ahead log that nobody else has written into it, after a transaction."""
+        """Say of the write-ahead log that no other process has written into it, after a transaction."""
         nodes = self._tables.nodes
         if self._number and nodes is not None and nodes.has_table:
             stamp_log(self._connection, self._files.database, self._number, nodes.version)

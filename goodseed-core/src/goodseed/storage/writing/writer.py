@@ -74,7 +74,7 @@ class RunWriter:
             RunExistsError: The run is to be made, and is there.
             RunNotFoundError: It is not to be made, and is not there.
             RunInUseError: A live process writes it.
-            FileFormatError: The file is no run, or of a newer version.
+            FileFormatError: The file is not a run, or of a newer version.
             OSError, sqlite3.Error: The disk refuses.
         """
         self.files: Final = files

@@ -121,7 +121,7 @@ class WriterThread:
         Raises:
             RunExistsError: The run is to be made, and is there.
             RunNotFoundError: It is not to be made, and is not there.
-            FileFormatError: The file is no run, or of a newer version.
+            FileFormatError: The file is not a run, or of a newer version.
             OSError, sqlite3.Error: The disk refuses.
         """
         try:

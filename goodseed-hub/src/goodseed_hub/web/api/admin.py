@@ -25,7 +25,7 @@ def list_keys(call: Call) -> Reply:
 def create_key(call: Call) -> Reply:
     """Make a key, shown once: for the caller, or by an admin for any user; it never has more rights than its maker."""
     if call.caller.is_limited:
-        raise ApiError(403, "Auth.Forbidden", "No access", "A limited key makes no other keys.")
+        raise ApiError(403, "Auth.Forbidden", "No access", "A limited key can't create other keys.")
     content = call.content()
     user = text_field(content, "user", max_characters=_MAX_NAME, default=call.caller.user) or ""
     label = text_field(content, "label", max_characters=_MAX_NAME, default="") or ""
@@ -49,7 +49,7 @@ def _check_grants(call: Call, grants: dict[str, str]) -> None:
     """A key gives nothing that its maker has not; without grants it can do what its user can, now and later."""
     for workspace, role in grants.items():
         if role not in ROLES:
-            raise ApiError.bad_request(f"A role is one of {', '.join(ROLES)}.", "Key.Invalid")
+            raise ApiError.bad_request(f"A role must be one of {', '.join(ROLES)}.", "Key.Invalid")
         call.caller.require(role, workspace)
 
 
@@ -103,7 +103,7 @@ def create_workspace(call: Call) -> Reply:
     try:
         check_name(name, "workspace")
         if "/" in name:
-            raise HubError("The name of a workspace has no slash.")
+            raise HubError("The name of a workspace must not contain a slash.")
     except HubError as error:
         raise ApiError.bad_request(str(error), "Workspace.Invalid") from error
     try:
@@ -127,7 +127,7 @@ def set_member(call: Call) -> Reply:
     call.caller.require("admin", workspace)
     role = text_field(call.content(), "role", max_characters=20) or ""
     if role not in ROLES:
-        raise ApiError.bad_request(f"A role is one of {', '.join(ROLES)}.", "Role.Invalid")
+        raise ApiError.bad_request(f"A role must be one of {', '.join(ROLES)}.", "Role.Invalid")
     _do(lambda: call.hub.access.set_role(workspace, call.path["user"], role), "User.NotFound")
     return Reply({"user": call.path["user"], "role": role})
 

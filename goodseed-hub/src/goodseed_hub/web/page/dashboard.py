@@ -172,7 +172,7 @@ class Dashboard:
         if request.method != "POST":
             return _api_error(405, "bad_method", "Method not allowed", {"Allow": "GET, POST"})
         if _is_foreign(request):
-            return _api_error(403, "foreign_origin", "Only pages of this server may ask this")
+            return _api_error(403, "foreign_origin", "Only pages of this server may request this")
         address = request.client.host if request.client is not None else ""
         form = dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=10)) if body.count(b"&") < 10 else {}
         next_path = _local(form.get("next", "/"))
@@ -229,7 +229,7 @@ def _forgery(request: Request, caller: Caller) -> str:
     token = request.headers.get(_CSRF_HEADER)
     if token is not None:
         return "" if hmac.compare_digest(token.encode(), caller.csrf.encode()) else "The CSRF token is wrong"
-    return "Only pages of this server may ask this" if _is_foreign(request) else ""
+    return "Only pages of this server may request this" if _is_foreign(request) else ""
 
 
 def _not_signed_in(request: Request) -> Response:

@@ -88,7 +88,7 @@ def log_cursor(reader: OpenRun) -> str:
 def _kinds(request: Request) -> tuple[str, ...]:
     asked = {kind for value in request.query.get("stream", ()) for kind in value.split(",") if kind} or {"out", "err"}
     if not asked <= set(_KINDS):
-        raise RequestError(f"stream must be some of {', '.join(_KINDS)}")
+        raise RequestError(f"stream must be one or more of {', '.join(_KINDS)}")
     return tuple(sorted(asked))
 
 
@@ -98,7 +98,7 @@ def _cursor(request: Request) -> tuple[int, int] | None:
         return None
     match = _CURSOR.fullmatch(given)
     if match is None:
-        raise RequestError("cursor must be that of an earlier answer")
+        raise RequestError("cursor must come from an earlier answer")
     return int(match[1]), int(match[2])
 
 

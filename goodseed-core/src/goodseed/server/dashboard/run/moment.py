@@ -31,7 +31,7 @@ def get_moment(store: Store, request: Request) -> Answer:
     """The time of the point of a metric at a step.
 
     Raises:
-        RequestError: The step is no number, or the run has no such metric.
+        RequestError: The step is not a number, or the run has no such metric.
     """
     path = text(request, "path")
     try:

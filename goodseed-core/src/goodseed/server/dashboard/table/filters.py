@@ -168,7 +168,7 @@ class _Parser:
 
     def _any(self, depth: int) -> Condition:
         if depth > _MAX_DEPTH:
-            raise _fault(self._peek().column, f"A filter may be nested {_MAX_DEPTH} deep")
+            raise _fault(self._peek().column, f"A filter must be nested at most {_MAX_DEPTH} deep")
         parts = [self._all(depth)]
         while self._is_word("or"):
             self._at += 1
@@ -186,7 +186,7 @@ class _Parser:
 
     def _one(self, depth: int) -> Condition:
         if depth > _MAX_DEPTH:
-            raise _fault(self._peek().column, f"A filter may be nested {_MAX_DEPTH} deep")
+            raise _fault(self._peek().column, f"A filter must be nested at most {_MAX_DEPTH} deep")
         token = self._peek()
         if token.kind == "not" or self._is_word("not"):
             self._at += 1
@@ -199,7 +199,7 @@ class _Parser:
             return inner
         self._terms += 1
         if self._terms > _MAX_TERMS:
-            raise _fault(token.column, f"A filter may have {_MAX_TERMS} terms")
+            raise _fault(token.column, f"A filter must have at most {_MAX_TERMS} terms")
         if token.kind == "word" and len(token.text) > 1 and token.text[0] == "-" and not _is_number(token.text):
             self._tokens[self._at] = token._replace(text=token.text[1:], column=token.column + 1)
             return Negation(self._term())

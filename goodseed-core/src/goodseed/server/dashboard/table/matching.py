@@ -186,7 +186,7 @@ def _time_test(comparison: Comparison, path: str, get: Callable[[Entry], Any]) -
             parsed = datetime.fromisoformat(comparison.value.replace("Z", "+00:00"))
             wanted = (parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)).timestamp()
         except (ValueError, OverflowError):
-            raise _fault(comparison, "is no time", "Such as 2026-01-31, or 7d for seven days ago.") from None
+            raise _fault(comparison, "is not a time", "Such as 2026-01-31, or 7d for seven days ago.") from None
     compare = _ORDERS[comparison.operator]
     is_inverse = comparison.operator == "!="
 
