@@ -25,7 +25,7 @@ from goodseed.paths import run_files
 from goodseed.storage.edits import Edits, edit_run, undo_last_rewind
 from goodseed.storage.reader import RunReader
 from goodseed.storage.rollup.indexed import count_points, iterate_point_buckets
-from goodseed.storage.rollup.nodes import Bounds
+from goodseed.storage.rollup.nodes import EVERYTHING, Bounds
 from goodseed.storage.rollup.window import read_window
 
 _LONG = 40_000
@@ -75,6 +75,13 @@ def _check(home: Path, run_id: str = "r", path: str = "loss") -> None:
                 place += int(count)
                 assert x == inside[-1][0]
                 _check_extremes([row[1] for row in inside], lowest, highest, mean)
+        by_time = read_window(connection, series, rollup, 100, EVERYTHING, by_time=True)
+        assert sum(by_time.count) == by_time.total == len(rows)
+        assert list(by_time.x) == sorted(by_time.x)
+        finite = [row[1] for row in rows if row[1] is not None and math.isfinite(row[1])]
+        assert by_time.lowest is not None
+        assert by_time.highest is not None
+        assert (min(finite), max(finite)) == (by_time.lowest[0], by_time.highest[0])
         total = len(rows)
         found = iterate_point_buckets(connection, series, 7, total - 9, 50, rollup)
         plain = iterate_point_buckets(connection, series, 7, total - 9, 50)
@@ -122,7 +129,7 @@ _batches = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(batches=_batches, seed=st.integers(0, 1000))
 def test_stored_rollups_are_those_of_the_points(batches: list[tuple[str, int, float]], seed: int) -> None:
     """Whatever is appended, overwritten, put between or before, taken back, in any order and by many attempts."""

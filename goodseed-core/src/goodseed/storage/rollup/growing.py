@@ -29,8 +29,11 @@ __all__ = ["GrowingNodes"]
 
 _logger: Final = logging.getLogger("goodseed")
 _LONG: Final = 16_384  # a shorter series is read as fast as its nodes
-_PORTION: Final = 1_024  # points of a new series in its first batch with which it counts as long
+_SOON: Final = 64  # points of a new series in its first batch, with which it will soon be long
+_LOOK: Final = 1_024  # points of a series that was there before, after which its length is looked at
 _HELD: Final = 300_000  # points in memory, some 10 MB, that wait until they make a row
+_SHORT_ROW: Final = 512  # points that make one where too many wait
+_OWN_ROW: Final = 1_024  # points of one batch that make one by themselves
 _READ_AGAIN: Final = 16_384  # points a transaction: it is to stay short
 _REBUILT_ROWS: Final = 4  # in a transaction, where points have changed; of more, all behind them are made again
 _NEXT_SERIES: Final = "SELECT min(series_id) FROM metric_nodes WHERE series_id > ?"
@@ -160,7 +163,7 @@ class GrowingNodes:
             self._let_go(long)
             long.waiting += len(steps)
             self._changed.setdefault(series, []).append(steps)
-        elif long.waiting == long.held and (self._held < _HELD or long.held + len(steps) >= ROW_POINTS):
+        elif long.waiting == long.held and (self._held < _HELD or long.held + len(steps) >= _SHORT_ROW):
             self._append(series, long, chunk)
         else:
             self._let_go(long)
@@ -227,7 +230,7 @@ class GrowingNodes:
         long.chunks.append(chunk)
         long.waiting = long.held = long.held + count
         self._held += count
-        if long.held < ROW_POINTS:
+        if count < _OWN_ROW and long.held < (ROW_POINTS if self._held < _HELD else _SHORT_ROW):
             return
         chunks = long.chunks
         steps, values, times = chunk
@@ -272,9 +275,9 @@ class GrowingNodes:
         total = self._count(series, count)
         before = total - count
         long = None
-        if not before and count >= _PORTION and series > self._old:
+        if not before and count >= _SOON and series > self._old:
             long = _Long(0, -math.inf, -math.inf, 0)
-        elif total >= (_PORTION if series <= self._old else _LONG):
+        elif total >= (_LOOK if series <= self._old else _LONG):
             if self._connection.execute(_NEXT_POINT, (series, _LONG)).fetchone() is None:
                 if series <= self._old:
                     self._counts[series] = 0
