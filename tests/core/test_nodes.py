@@ -195,6 +195,30 @@ def test_a_chart_of_a_run_that_ended_needs_no_points(tmp_path: Path) -> None:
     assert (True, True, True) == (is_live, is_closed, _is_stored(tmp_path))
 
 
+def test_an_edit_of_a_running_run_costs_nothing(tmp_path: Path) -> None:
+    """Its writer goes on with its rollups after a page has renamed it; what others do before or after that is seen."""
+    files = run_files("p", "r", home=tmp_path)
+    kept, seen = [], []
+    for how in ("edit", "update, edit", "edit, update"):
+        run = _open(tmp_path, run_id="r")
+        _log(run, "loss", [float(step) for step in range(200_000)], 1)
+        for what in how.split(", "):
+            if what == "edit":
+                edit_run(files, Edits(texts={"sys/name": how}))
+            else:
+                with closing(sqlite3.connect(files.database)) as connection:
+                    connection.execute("UPDATE metric_points SET y = 1.5e308 WHERE step = 77")
+                    connection.commit()
+        _log(run, "loss", [200_000.0], 1)
+        kept.append(_is_stored(tmp_path))
+        run.close()
+        seen.append(_highest(tmp_path) == 1.5e308)
+        files.database.unlink()
+
+    assert [True, False, False] == kept
+    assert [False, True, True] == seen
+
+
 def test_short_series_have_no_nodes(tmp_path: Path) -> None:
     """A run whose series have few points each is as small as before, and has no other table."""
     with _open(tmp_path, run_id="r") as run:

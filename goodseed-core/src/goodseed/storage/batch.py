@@ -15,6 +15,7 @@ from goodseed.storage.string_sets import apply_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from goodseed.storage.kinds import Kind, StoredValue
 
@@ -37,16 +38,16 @@ _UPSERT_CONFIG: Final = """
 class Tables:
     """What the writer remembers of the file over all of its batches."""
 
-    def __init__(self, connection: sqlite3.Connection, *, has_nodes: bool = False) -> None:
+    def __init__(self, connection: sqlite3.Connection, nodes_of: Path | None = None) -> None:
         """Read the ids in the file.
 
         Args:
             connection: The writer's.
-            has_nodes: Nodes are kept with the points; any that the file has are those of its points.
+            nodes_of: The file, where nodes are kept with its points; any that it has are those of its points.
         """
         self.ids: Final = {kind.name: SeriesIds(connection, kind) for kind in kinds()}
         self.shapes: Final = Shapes(self.ids[NUMBERS.name])
-        self.nodes: Final = GrowingNodes(connection) if has_nodes else None
+        self.nodes: Final = None if nodes_of is None else GrowingNodes(connection, nodes_of)
 
     def store(self, connection: sqlite3.Connection) -> None:
         """Insert what is new, inside the caller's transaction."""

@@ -19,7 +19,7 @@ from goodseed.storage.batch import Tables
 from goodseed.storage.history.rewinding import rewind, undo_rewind
 from goodseed.storage.inbox.recovery import recover_if_abandoned
 from goodseed.storage.lock import WriterLock
-from goodseed.storage.rollup.as_of import kept_nodes
+from goodseed.storage.rollup.as_of import kept_nodes, vouched_transaction
 from goodseed.storage.schema import check_file, check_version, connect_writer, migrate, refuse_if_open
 from goodseed.storage.string_sets import SET, strings_of, strings_text
 from goodseed.times import now_text
@@ -155,7 +155,8 @@ def edit_run(files: RunFiles, edits: Edits) -> None:
         OSError: Its directory can't be written.
     """
     with _opened(files, is_alone=edits.is_trashed is not None) as connection:
-        _apply(connection, edits)
+        with vouched_transaction(connection, files.database):
+            _apply(connection, edits)
 
 
 def rewind_run(files: RunFiles, step: float) -> Rewind:
@@ -229,7 +230,6 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _apply(connection: sqlite3.Connection, edits: Edits) -> None:
-    connection.execute("BEGIN IMMEDIATE")
     current = {path: row for path in edits.paths if (row := connection.execute(_CONFIG, (path,)).fetchone())}
     connection.executemany(_UPSERT, edits.rows(current))
     # The time of the last change stays: it is when the run ended.
@@ -238,4 +238,3 @@ def _apply(connection: sqlite3.Connection, edits: Edits) -> None:
             connection.execute(_DROP_META, (key,))
         else:
             connection.execute(_SET_META, (key, value))
-    connection.execute("COMMIT")

@@ -186,7 +186,7 @@ def _store_all(
     headers = headers_of(files.inbox)
     if not headers and files.inbox.stat().st_size:
         _logger.warning("goodseed: %s is not an inbox, or is damaged; what it held is lost.", files.inbox)
-    tables = Tables(connection, has_nodes=True)
+    tables = Tables(connection, files.database)
     tables.shapes.load(connection)
     overwritten = Overwritten(connection, tables)
     total = sum(header.used or header.size for header in headers if header.generation > drained)

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from goodseed.storage.lock import is_locked
-from goodseed.storage.rollup.changes import last_numbers
+from goodseed.storage.rollup.changes import last_numbers, note_changes
 from goodseed.storage.rollup.stored import has_nodes
 
 if TYPE_CHECKING:
@@ -29,10 +29,12 @@ __all__ = [
     "Seal",
     "are_nodes_current",
     "data_version",
+    "is_log_ours",
     "kept_nodes",
     "note_live",
     "stamp_log",
     "take_over_nodes",
+    "vouched_transaction",
 ]
 
 NODES_AS_OF: Final = "nodes_as_of"  # in `run_meta`: microseconds since the epoch, or _LIVE and where changes begin
@@ -65,13 +67,14 @@ def take_over_nodes(connection: sqlite3.Connection, database: Path) -> None:
 def _can_resume(connection: sqlite3.Connection, database: Path) -> bool:
     stated = _stated(connection)
     if stated.startswith(_LIVE):
-        numbers = last_numbers(connection)
-        return (
-            numbers is not None
-            and _is_of_this_writer(connection, stated)
-            and _changed_ns(f"{database}-wal") == numbers[1] * _NS
-        )
+        return _is_of_this_writer(connection, stated) and is_log_ours(connection, database)
     return _is_untouched(database, stated)
+
+
+def is_log_ours(connection: sqlite3.Connection, database: Path) -> bool:
+    """Whether the last transaction in the write-ahead log, as of the caller's, is one that is noted and stamped."""
+    numbers = last_numbers(connection)
+    return numbers is not None and _changed_ns(f"{database}-wal") == numbers[1] * _NS
 
 
 def _stated(connection: sqlite3.Connection) -> str:
@@ -128,6 +131,28 @@ def stamp_log(connection: sqlite3.Connection, database: Path, number: int, versi
         os.utime(log, ns=(number * _NS, number * _NS))
         if data_version(connection) != version:  # another process has written just now
             os.utime(log)
+
+
+@contextlib.contextmanager
+def vouched_transaction(connection: sqlite3.Connection, database: Path) -> Iterator[None]:
+    """A transaction that changes no point, in a file that another process of ours may be writing: its nodes stay valid.
+
+    Raises:
+        sqlite3.Error: The file can't be locked or written.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = data_version(connection)
+        is_ours = is_log_ours(connection, database)
+        yield
+        number = note_changes(connection, ()) if is_ours else 0
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    if number:
+        stamp_log(connection, database, number, version)
 
 
 class Seal:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, final
 from goodseed.errors import FileFormatError
 from goodseed.storage.kinds import NUMBERS
 from goodseed.storage.rollup.aggregate import read_points
-from goodseed.storage.rollup.as_of import data_version, note_live
+from goodseed.storage.rollup.as_of import data_version, is_log_ours, note_live
 from goodseed.storage.rollup.node_table import NodeTable
 from goodseed.storage.rollup.nodes import Bounds
 from goodseed.storage.rollup.rows import ROW_POINTS, frames_of, packed_rows
@@ -22,6 +22,7 @@ from goodseed.storage.rollup.stored import end_step, has_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from goodseed.storage.rollup.rows import Frame
 
@@ -77,8 +78,9 @@ class GrowingNodes:
         version: See `goodseed.storage.rollup.as_of.data_version`: as of this, the nodes are those of the points.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, database: Path) -> None:
         """The nodes that are in the file are those of its points."""
+        self._database: Final = database
         self._connection = connection
         self._table = NodeTable(connection)
         self.version = data_version(connection)
@@ -131,9 +133,16 @@ class GrowingNodes:
             self._connection = connection
             self._table = NodeTable(connection)
             self.version = data_version(connection)
+        self.look()
         if self._state != _KNOWN or data_version(connection) != self.version:
             self._start_again()
         self._state = _OPEN
+
+    def look(self) -> None:
+        """Take note of what other processes of ours have changed in the file: it was no point."""
+        version = data_version(self._connection)
+        if version != self.version and is_log_ours(self._connection, self._database):
+            self.version = version
 
     def take(self, series: int, steps: Sequence[float], values: Sequence[float], times: Sequence[float]) -> None:
         """Take points of one series that are stored in this transaction: before that, while they are at hand.

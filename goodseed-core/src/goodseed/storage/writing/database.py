@@ -97,12 +97,12 @@ def open_database(
         connection.execute("BEGIN IMMEDIATE")
         if is_new:
             create_tables(connection)
-            tables = Tables(connection, has_nodes=True)
+            tables = Tables(connection, files.database)
         else:
             take_over_nodes(connection, files.database)
             create_inbox_table(connection)
             note_live(connection)
-            tables = Tables(connection, has_nodes=True)
+            tables = Tables(connection, files.database)
             _begin_attempt(connection, tables, meta, heard_seconds, rewind_to)
             _resume(connection, heard_seconds)
             connection.execute("DELETE FROM run_meta WHERE key IN ('closed_at', ?, ?, ?)", (HOST, JOB_ID, STEPS))

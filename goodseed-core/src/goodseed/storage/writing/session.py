@@ -15,7 +15,7 @@ from goodseed.storage.history.overwritten import Overwritten
 from goodseed.storage.inbox.records import replay
 from goodseed.storage.inbox.segments import HEADER_BYTES
 from goodseed.storage.rollup.as_of import stamp_log
-from goodseed.storage.rollup.changes import note_changes
+from goodseed.storage.rollup.changes import last_numbers, note_changes
 from goodseed.storage.schema import CHECKPOINT_BYTES, set_drained
 from goodseed.storage.writing.database import (
     END_REASON,
@@ -161,14 +161,26 @@ class Session:
             raise
         self._tables.stored()
         self._number = number
-        self.stamp()
+        self._stamp()
         if is_due:
             self._modified_at = now
         if self.on_stored is not None:
             self.on_stored(batch)
 
-    def stamp(self) -> None:
-        """Say of the write-ahead log that no other process has written into it, after a transaction."""
+    def act(self, action: Callable[[Session], None]) -> None:
+        """Let a caller change something else than points, in transactions of its own.
+
+        Raises:
+            sqlite3.Error: It could not be written.
+        """
+        if self._tables.nodes is not None:
+            self._tables.nodes.look()
+        action(self)
+        _, self._number = last_numbers(self._connection) or (0, 0)
+        self._stamp()
+
+    def _stamp(self) -> None:
+        """Say of the write-ahead log that nobody else has written into it, after a transaction."""
         nodes = self._tables.nodes
         if self._number and nodes is not None and nodes.has_table:
             stamp_log(self._connection, self._files.database, self._number, nodes.version)

@@ -265,8 +265,7 @@ class WriterThread:
             if is_more and self.ending is not None and self.ending.is_out_of_time:
                 return False
         for request in requests:
-            request.action(session)
-            session.stamp()
+            session.act(request.action)
             self._requests.remove(request)
             request.done.set()
         return True
