@@ -37,6 +37,21 @@ def test_resumed_checkpoint_continues_its_run(tmp_path: Path) -> None:
     assert list(points(second.run, "train/loss")) == [2, 4, 6, 8]
 
 
+def test_resumed_checkpoint_takes_its_run_back(tmp_path: Path) -> None:
+    """What lay beyond the checkpoint is the tail of the first attempt; evaluations at its own step stay."""
+    first = GoodseedCallback(project="p")
+    made = trainer(tmp_path, first, save_strategy="steps", save_steps=4, max_steps=8, logging_steps=1)
+    made.train()
+    first.close()
+    second = GoodseedCallback(project="p")
+    trainer(tmp_path, second, max_steps=6, logging_steps=1).train(resume_from_checkpoint=str(tmp_path / "checkpoint-4"))
+    tail = second.run.get_metric_data("train/loss", superseded=True)["superseded"]
+
+    assert list(points(second.run, "train/loss")) == [1, 2, 3, 4, 5, 6]
+    assert [(point["attempt"], point["step"]) for point in tail] == [(1, step) for step in (5, 6, 7, 8)]
+    assert [attempt.rewound_to for attempt in second.run.attempts] == [None, 4.99]
+
+
 def test_resumed_while_the_first_has_the_run_open(tmp_path: Path) -> None:
     """Another Trainer of the same process goes on with the run of the checkpoint, wherever that lies."""
     first = GoodseedCallback(project="p")

@@ -25,6 +25,7 @@ __all__ = ["GoodseedCallback", "GoodseedCallbackByName"]
 
 _NOTE: Final = "goodseed.json"
 _IDS: Final = ("run_id", "resume_run_id")
+_SAME_STEP: Final = 0.99  # evaluations at a step that has some stand behind it, by less than one
 _OURS: Final = ("train/", "eval/", "test/")
 _EPOCH: Final = "train/epoch"  # comes with every log call, several times a step
 _chosen: Final[weakref.WeakValueDictionary[int, Any]] = weakref.WeakValueDictionary()
@@ -37,9 +38,9 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
     at a step, such as an ``evaluate()`` after the training, is stored half a step after it. Completions and timings of
     TRL's trainers; arguments, model configuration, adapters and sizes as configs. Evaluations and predictions land in
     the same run, with a training or without. A second ``train()`` goes on behind the first; one that resumes a
-    checkpoint continues the run that wrote the checkpoint, and overwrites the steps that are made again. A trial of a
-    hyperparameter search has a run of its own. Only the first of all processes logs, and nothing is written before
-    there is something to log.
+    checkpoint continues the run that wrote the checkpoint, and takes it back to that step: what lay beyond is kept as
+    the tail of an earlier attempt. A trial of a hyperparameter search has a run of its own. Only the first of all
+    processes logs, and nothing is written before there is something to log.
 
     The run that the callback opens is closed by `close`, when the callback is gone, or when the process ends.
 
@@ -93,7 +94,8 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
             return held.open(**{**found, **self._run_kwargs})
         if held.run.is_closed:
             kwargs = {name: value for name, value in self._run_kwargs.items() if name not in _IDS}
-            return held.open(**kwargs, resume_run_id=held.run.run_id)
+            rewind = {name: value for name, value in found.items() if name == "rewind_to"}
+            return held.open(**{**rewind, **kwargs}, resume_run_id=held.run.run_id)
         return held.run
 
     # -- events of a Trainer -----------------------------------------------------------------------------------------
@@ -124,7 +126,10 @@ class GoodseedCallback(TrainerCallback):  # type: ignore[misc]
         self._steps.forget()
         note = self._note_of(args, state.global_step)
         found = self._first_arguments(args) | {key: note[key] for key in ("project", "resume_run_id") if key in note}
-        run = self._open(found if self._held.run is None else {})
+        is_resumed = self._held.run is not None or "resume_run_id" in found or "resume_run_id" in self._run_kwargs
+        if is_resumed and "offset" in note:  # what lies beyond the checkpoint is logged again, perhaps otherwise
+            found["rewind_to"] = state.global_step + note["offset"] + _SAME_STEP
+        run = self._open(found)
         if state.global_step > 0:
             self._offset = note.get("offset", 0)
         elif not is_again:
