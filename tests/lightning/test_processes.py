@@ -70,7 +70,8 @@ def test_forked_processes(forked: tuple[Path, str], stored: Any, case: str) -> N
     home, output = forked
 
     check_trained(stored(case, home=home), case, {0.0})  # each stage has new processes, which count again
-    assert "goodseed: " not in output
+    # The output is that of all cases: a process that is terminated inside a collective of torch ends by torch's error.
+    assert "goodseed: " not in output.replace("goodseed: the exit code could not be noted", "")
 
 
 @needs_fork
