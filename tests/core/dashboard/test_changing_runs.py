@@ -192,6 +192,7 @@ def test_attempts_of_a_damaged_file(api: Api) -> None:
     with contextlib.closing(sqlite3.connect(str(run.path))) as connection, connection:
         connection.execute("UPDATE configs SET type_tag = 'float' WHERE path = 'sys/attempts/1/rewound_to'")
         connection.execute("UPDATE configs SET value = x'ff00' WHERE path = 'sys/attempts/1/opened_at'")
+        connection.execute("UPDATE run_meta SET value = 'nan x' WHERE key = 'attempt_steps'")
     api.look()
     found = api.ask("GET", "p/p/-/run/one/attempts")
 

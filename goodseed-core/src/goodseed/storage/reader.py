@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from goodseed.columns import Points
 from goodseed.errors import FileFormatError, RunNotFoundError
-from goodseed.storage.history.attempts import current_attempts
+from goodseed.storage.history.last_attempt import current_attempts
 from goodseed.storage.inbox.overlay import show_unstored
 from goodseed.storage.inbox.recovery import recover_if_abandoned, recover_soon
 from goodseed.storage.kinds import NUMBERS, kinds_in

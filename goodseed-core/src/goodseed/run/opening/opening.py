@@ -23,7 +23,7 @@ from goodseed.paths import run_files
 from goodseed.run.backends import DisabledBackend, ReadOnlyBackend, WriterBackend
 from goodseed.run.opening.request import Opened, Request
 from goodseed.run.process_end.ending import EXIT_SECONDS
-from goodseed.storage.history.attempts import HOST, JOB_ID
+from goodseed.storage.history.last_attempt import HOST, JOB_ID
 from goodseed.storage.writing.writer import RunWriter
 from goodseed.times import now_text
 

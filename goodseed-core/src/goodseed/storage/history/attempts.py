@@ -7,51 +7,37 @@ read, uploaded and exported like any other. A run with one attempt has none of t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from math import floor
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from goodseed.errors import FileFormatError
-from goodseed.storage.kinds import NUMBERS, kinds_in
-from goodseed.storage.life import last_sign, seconds_of
-from goodseed.storage.schema import read_meta
-from goodseed.times import utc_text
+from goodseed.storage.life import seconds_of
 from goodseed.values import decode_config
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from goodseed.storage.batch import Tables
+    from collections.abc import Iterable
 
 __all__ = [
     "ATTEMPTS",
-    "HOST",
+    "COMMIT",
     "IS_CURRENT",
-    "JOB_ID",
-    "STEPS",
     "Attempt",
-    "AttemptSteps",
     "KeptSeries",
     "attempt_rows",
     "attempts_of",
-    "current_attempts",
-    "ended_attempt",
     "is_experiment",
     "kept_of",
     "kept_path",
     "kept_series",
     "opened_seconds",
-    "steps_of",
 ]
 
 ATTEMPTS: Final = "sys/attempts/"
 # SQL for the paths of series that are the run's: '0' follows '/'.
 IS_CURRENT: Final = f"(path < '{ATTEMPTS}' OR path >= '{ATTEMPTS[:-1]}0')"
-HOST: Final = "host"  # run_meta: where the current attempt runs
-JOB_ID: Final = "job_id"  # run_meta: its job in the cluster's queue
-STEPS: Final = "attempt_steps"  # run_meta: its first and its last step, as of some seconds ago
-_COMMIT: Final = "source_code/git/commit_id"
+COMMIT: Final = "source_code/git/commit_id"
 _FACT: Final = re.compile(re.escape(ATTEMPTS) + r"(\d{1,9})/([a-z_]+)")
 _KEPT: Final = re.compile(re.escape(ATTEMPTS) + r"(\d{1,9})/(.*)", re.DOTALL)
 _OTHER_PATHS: Final = ("monitoring/", ATTEMPTS)
@@ -152,7 +138,7 @@ def attempts_of(rows: Iterable[tuple[object, str, object]]) -> list[Attempt]:
         found = _FACT.fullmatch(path)
         if found is not None and found[2] in _FACTS:
             facts.setdefault(int(found[1]), {})[found[2]] = _fact(found[2], tag, value)
-        elif path.startswith("sys/") or path == _COMMIT:
+        elif path.startswith("sys/") or path == COMMIT:
             own[path] = value if tag != "null" else None
         elif path.startswith("monitoring/") and path.endswith("/hostname"):
             own["hostname"] = value
@@ -165,7 +151,7 @@ def attempts_of(rows: Iterable[tuple[object, str, object]]) -> list[Attempt]:
                 closed_at=own.get("sys/closed_time"),
                 state=state,
                 host=own.get("hostname"),
-                commit=own.get(_COMMIT),
+                commit=own.get(COMMIT),
                 end_reason=own.get("sys/end_reason"),
             )
         ]
@@ -194,114 +180,3 @@ def opened_seconds(connection: sqlite3.Connection) -> list[float]:
     }
     # Points have the nearest millisecond, and the first of an attempt may have one before it began.
     return [float("-inf"), *(floor(found[number] * 1000) / 1000 for number in sorted(found) if number > 1)]
-
-
-def steps_of(connection: sqlite3.Connection, meta: Mapping[str, str | None], opened: float) -> Sequence[float | None]:
-    """The first and the last step of the attempt that began at ``opened``, and wrote last.
-
-    What ``meta`` says may be some seconds old: the last point of each series makes up for it.
-    """
-    known = [float(part) for part in (meta.get(STEPS) or "").split()]
-    ends = ("ASC", "DESC") if opened == float("-inf") else ("DESC",)
-    for kind in kinds_in(connection):
-        for id_, path in connection.execute(f"SELECT id, path FROM {kind.series_table}").fetchall():
-            for end in ends if is_experiment(path) else ():
-                query = f"SELECT step, ts FROM {kind.point_table} WHERE series_id = ? ORDER BY step {end} LIMIT 1"
-                row = connection.execute(query, (id_,)).fetchone()
-                if row is not None and row[1] >= opened:
-                    known.append(float(row[0]))
-    return (min(known), max(known)) if known else (None, None)
-
-
-def current_attempts(
-    connection: sqlite3.Connection, configs: Iterable[tuple[str, str, str | None]], crashed_seconds: float | None
-) -> list[Attempt]:
-    """The attempts of a run, with what only its file tells of the last one.
-
-    Args:
-        connection: To the file, in a transaction.
-        configs: The run's, as (path, type tag, value).
-        crashed_seconds: When the writer was last heard of, where it has died; else None.
-    """
-    *earlier, last = attempts_of(configs)
-    meta = read_meta(connection)
-    first, final = steps_of(connection, meta, opened_seconds(connection)[-1])
-    own = replace(last, first_step=first, last_step=final, host=meta.get(HOST) or last.host, job_id=meta.get(JOB_ID))
-    if crashed_seconds is not None:
-        own = replace(own, state="crashed", closed_at=utc_text(last_sign(connection, crashed_seconds)))
-    return [*earlier, own]
-
-
-class AttemptSteps:
-    """The first and the last step of the attempt that writes now."""
-
-    def __init__(self, tables: Tables) -> None:
-        """Begin with none; ``tables`` is what the writer remembers of the file."""
-        self._tables: Final = tables
-        self._ends: tuple[float, float] | None = None
-
-    def note(self, touched: Iterable[tuple[Sequence[int], float, float]]) -> None:
-        """Take the metrics that were written: their ids, and the lowest and the highest step."""
-        path_of = self._tables.ids[NUMBERS.name].path_of
-        for ids, low, high in touched:
-            if is_experiment(path_of(ids[0])):
-                ends = self._ends or (low, high)
-                self._ends = min(low, ends[0]), max(high, ends[1])
-
-    def store(self, connection: sqlite3.Connection) -> None:
-        """Write them into ``run_meta``, in the caller's transaction."""
-        if self._ends is not None:
-            first, last = self._ends
-            connection.execute("INSERT OR REPLACE INTO run_meta VALUES (?, ?)", (STEPS, f"{first!r} {last!r}"))
-
-    def end(
-        self,
-        connection: sqlite3.Connection,
-        status: str,
-        meta: Mapping[str, str],
-        configs: Iterable[tuple[str, str, str, str]],
-    ) -> list[tuple[str, str, str, str]]:
-        """The configs that record the end of the attempt; none where it is the run's only one."""
-        number = len(opened_seconds(connection))
-        closed_at = meta.get("closed_at")
-        if number == 1 or closed_at is None:
-            return []
-        reason = next((value for path, _, value, _ in configs if path == "sys/end_reason"), None)
-        first, last = self._ends or (None, None)
-        ended = Attempt(
-            number,
-            closed_at=closed_at,
-            state=status,
-            commit=_text(connection, _COMMIT),
-            first_step=first,
-            last_step=last,
-            end_reason=reason,
-        )
-        return attempt_rows(ended, closed_at)
-
-
-def ended_attempt(
-    connection: sqlite3.Connection, meta: Mapping[str, str | None], heard_seconds: float, attempts: Sequence[Attempt]
-) -> Attempt:
-    """The last attempt as the next one finds it; one that was not closed has crashed at its last sign of life."""
-    last = attempts[-1]
-    state = meta.get("status") or "running"
-    first, final = steps_of(connection, meta, opened_seconds(connection)[-1])
-    return Attempt(
-        last.number,
-        opened_at=last.opened_at or meta.get("created_at"),
-        closed_at=meta.get("closed_at") or utc_text(last_sign(connection, heard_seconds)),
-        state="crashed" if state == "running" else "finished" if state == "finished" else "failed",
-        host=meta.get(HOST) or last.host,
-        job_id=meta.get(JOB_ID),
-        commit=_text(connection, _COMMIT),
-        first_step=first,
-        last_step=final,
-        end_reason=_text(connection, "sys/end_reason"),
-        rewound_to=last.rewound_to,
-    )
-
-
-def _text(connection: sqlite3.Connection, path: str) -> str | None:
-    row = connection.execute("SELECT value FROM configs WHERE path = ? AND type_tag = 'str'", (path,)).fetchone()
-    return None if row is None else row[0]

@@ -6,7 +6,9 @@ nothing where none is.
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_right
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from goodseed.storage.batch import Upsert
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from goodseed.storage.batch import Tables
     from goodseed.storage.kinds import Kind, StoredValue
+    from goodseed.storage.series import SeriesIds
 
 __all__ = ["Overwritten"]
 
@@ -27,6 +30,7 @@ _COUNTED: Final = "overwritten_counted"
 _LEAST: Final = 10_000  # values that are kept however short the run is
 _PART: Final = 10  # of the run's points are kept: one of so many
 _POINT_BYTES: Final = 32
+_AT_ONCE: Final = 10_000
 _UPSERT_META: Final = "INSERT OR REPLACE INTO run_meta (key, value) VALUES (?, ?)"
 
 
@@ -89,37 +93,47 @@ class Overwritten:
             return []
         touched: list[tuple[Sequence[int], float, float]] = []
         for kind in self._watched:
-            noted = self._connection.execute(f"SELECT * FROM temp.{_noted(kind)}").fetchall()
-            kept = self._keep(kind, noted)
+            kept = self._keep(kind)
             if kind.has_buckets:
-                touched += [((id_,), min(steps), max(steps)) for id_, steps in kept.items()]
+                touched += [((id_,), *steps) for id_, steps in kept.items()]
         self._connection.executemany(_UPSERT_META, [(_KEPT, str(self._kept)), (_COUNTED, str(self._counted))])
         return touched
 
-    def _keep(self, kind: Kind, rows: Sequence[tuple[int, float, StoredValue, float]]) -> dict[int, list[float]]:
-        ids = self._tables.ids[kind.name]
-        own = {id_ for id_ in {row[0] for row in rows} if is_experiment(ids.path_of(id_))}
-        replaced = [row for row in rows if row[0] in own]
-        self.count += len(replaced)
-        room = max(0, self._limit() - self._kept)
-        written: dict[int, list[float]] = {}
-        points: list[tuple[int, float, StoredValue, float]] = []
-        for id_, step, value, ts in replaced[:room]:
-            number = bisect_right(self._opened, ts)
-            kept_id = ids[kept_path(number, ids.path_of(id_))]
-            points.append((kept_id, step, value, ts))
-            written.setdefault(kept_id, []).append(step)
-        ids.store(self._connection)
+    def _keep(self, kind: Kind) -> dict[int, tuple[float, float]]:
+        """Store what is noted of one kind; returns between which steps, by the series that keep it."""
+        ids, table = self._tables.ids[kind.name], f"temp.{_noted(kind)}"
+        counts = dict(
+            self._connection.execute(f"SELECT series_id, count(*) FROM {table} GROUP BY series_id").fetchall()
+        )
+        own = {id_: count for id_, count in counts.items() if is_experiment(ids.path_of(id_))}
+        replaced, noted = sum(own.values()), sum(counts.values())
+        room = min(replaced, max(0, self._limit() - self._kept))
+        written: dict[int, tuple[float, float]] = {}
         upsert = Upsert(self._connection, kind)
-        if points:
-            upsert.add(*zip(*points, strict=True))
-            upsert.finish()
-        # What was replaced among them was one of several values of one attempt at one step: the last one is kept.
-        (again,) = self._connection.execute(f"SELECT count(*) - ? FROM temp.{_noted(kind)}", (len(rows),)).fetchone()
-        self._connection.execute(f"DELETE FROM temp.{_noted(kind)}")
-        self._kept += len(points) - again
-        self._counted += len(replaced) - len(points) + again
+        query = f"SELECT * FROM {table} WHERE rowid <= {noted} ORDER BY rowid"
+        with contextlib.closing(self._connection.execute(query)) as cursor:
+            points = islice((row for row in cursor if row[0] in own), room)
+            while some := list(islice(points, _AT_ONCE)):
+                upsert.add(*zip(*(self._kept_point(ids, written, row) for row in some), strict=True))
+        ids.store(self._connection)
+        upsert.finish()
+        # What was replaced by that was one of several values of one attempt at one step: the last one is kept.
+        (again,) = self._connection.execute(f"SELECT count(*) - ? FROM {table}", (noted,)).fetchone()
+        self._connection.execute(f"DELETE FROM {table}")
+        self.count += replaced
+        self._kept += room - again
+        self._counted += replaced - room + again
         return written
+
+    def _kept_point(
+        self, ids: SeriesIds, written: dict[int, tuple[float, float]], row: tuple[int, float, StoredValue, float]
+    ) -> tuple[int, float, StoredValue, float]:
+        """The point in the series of the attempt that logged it."""
+        id_, step, value, ts = row
+        kept = ids[kept_path(bisect_right(self._opened, ts), ids.path_of(id_))]
+        low, high = written.get(kept, (step, step))
+        written[kept] = min(low, step), max(high, step)
+        return kept, step, value, ts
 
     def _limit(self) -> int:
         (pages,) = self._connection.execute("PRAGMA main.page_count").fetchone()

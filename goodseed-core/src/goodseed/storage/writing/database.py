@@ -11,15 +11,8 @@ from typing import TYPE_CHECKING, Final
 from goodseed.paths import make_private_directory
 from goodseed.storage.batch import Batch, Tables
 from goodseed.storage.forks import GatedConnection
-from goodseed.storage.history.attempts import (
-    HOST,
-    JOB_ID,
-    STEPS,
-    Attempt,
-    attempt_rows,
-    attempts_of,
-    ended_attempt,
-)
+from goodseed.storage.history.attempts import Attempt, attempt_rows, attempts_of
+from goodseed.storage.history.last_attempt import HOST, JOB_ID, STEPS, ended_attempt
 from goodseed.storage.history.rewinding import rewind
 from goodseed.storage.inbox.recovery import recover
 from goodseed.storage.life import (

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from goodseed.storage.batch import BATCH_BYTES, BATCH_POINTS, Batch
-from goodseed.storage.history.attempts import AttemptSteps
+from goodseed.storage.history.last_attempt import AttemptSteps
 from goodseed.storage.history.overwritten import Overwritten
 from goodseed.storage.inbox.records import replay
 from goodseed.storage.inbox.segments import HEADER_BYTES
