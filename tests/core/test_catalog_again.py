@@ -9,12 +9,16 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import goodseed
+from goodseed.paths import RunFiles
+from goodseed.server.store import CatalogStore
 from goodseed.storage.catalog import Catalog
+from goodseed.storage.edits import Edits, edit_run
 
 from .conftest import age, write_run
 
@@ -123,3 +127,47 @@ def test_a_list_of_known_runs_loads_nothing_that_reads_runs(root: Path) -> None:
 
     assert first.endswith("reads True\n")
     assert again.endswith("reads False\n")
+
+
+def test_looks_again_find_what_a_first_look_finds(root: Path) -> None:
+    """Whatever happens to some of the runs between two looks, a store shows what another one shows that looks first."""
+    draw = random.Random(3)
+    live: dict[str, goodseed.Run] = {}
+    for number in range(12):
+        write_run(f"old-{number}", project=f"p{number % 2}")
+    store = CatalogStore(root)
+    for round_ in range(25):
+        ended = sorted(
+            path for path in root.rglob("*.sqlite") if path.stem not in live and not path.name.startswith(".")
+        )
+        how = draw.choice(["open", "close", "log", "delete", "trash", "rename", "nothing"])
+        if how == "open":
+            name = f"live-{round_}"
+            live[name] = goodseed.Run(project=f"p{round_ % 2}", run_id=name, storage="local")
+        elif how == "close" and live:
+            live.popitem()[1].close()
+        elif how == "log" and live:
+            draw.choice(list(live.values()))["lr"] = round_
+        elif how == "delete":
+            draw.choice(ended).unlink()
+        elif how in ("trash", "rename"):
+            edits = Edits(is_trashed=draw.random() < 0.5) if how == "trash" else Edits(texts={"sys/name": f"{round_}"})
+            edit_run(RunFiles(draw.choice(ended)), edits)
+        for run in live.values():
+            run.flush()
+        store.look()
+        first = CatalogStore(root)
+        first.look()
+
+        assert _shown(first) == _shown(store), how
+        first.close()
+    for run in live.values():
+        run.close()
+    store.close()
+
+
+def _shown(store: CatalogStore) -> list[object]:
+    """What a store shows, but for how long runs have been running."""
+    runs = [replace(run, duration_seconds=0.0) for run in store.runs()]
+    found = [replace(store.find(run.project, run.run_id), duration_seconds=0.0) for run in runs]
+    return [store.projects(), runs, found]

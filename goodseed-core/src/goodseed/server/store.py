@@ -22,7 +22,7 @@ from goodseed.storage.summary import by_run_id
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -44,10 +44,28 @@ class _Project:
 
     __slots__ = ("by_id", "runs", "summary")
 
-    def __init__(self, name: str, runs: list[RunSummary]) -> None:
+    def __init__(self, runs: list[RunSummary], by_id: dict[str, RunSummary], summary: ProjectSummary) -> None:
         self.runs: Final = runs
-        self.by_id: Final = by_run_id(runs)
-        self.summary: Final = ProjectSummary.of(name, runs)
+        self.by_id: Final = by_id
+        self.summary: Final = summary
+
+    @classmethod
+    def of(cls, name: str, runs: list[RunSummary]) -> _Project:
+        """The project of these runs."""
+        return cls(runs, by_run_id(runs), ProjectSummary.of(name, runs))
+
+    def updated(self, changed: Mapping[str, RunSummary]) -> _Project:
+        """The same after another look, at which the runs with these files were found changed."""
+        by_id, before = self.by_id.copy(), []
+        runs = [changed.get(run.path, run) for run in self.runs]
+        for old, new in zip(self.runs, runs, strict=True):
+            if old is not new:
+                before.append(old)
+                if by_id[old.run_id] is old:
+                    by_id[old.run_id] = new
+        return _Project(
+            runs, by_id, self.summary.after(before, changed.values()) or self.summary.of(self.summary.name, runs)
+        )
 
 
 @final
@@ -63,15 +81,19 @@ class _Listing:
         self.looked_at_wall: Final = time.time()
         self.runs: Final = catalog.runs(on_progress=on_progress)
         self.projects: dict[str, _Project]
-        if before is not None and (before.runs is self.runs or _are_same(before.runs, self.runs)):
-            self.projects = before.projects
+        changed = None if before is None else _changed(before.runs, self.runs)
+        if before is not None and changed is not None:
+            self.projects = before.projects.copy()
+            for name in {run.project for run in changed.values()}:
+                own = {path: run for path, run in changed.items() if run.project == name}
+                self.projects[name] = before.projects[name].updated(own)
             return
         by_project: dict[str, list[RunSummary]] = {}
         for run in self.runs:
             by_project.setdefault(run.project, []).append(run)
         known = {} if before is None else before.projects
         self.projects = {
-            name: known[name] if name in known and _are_same(known[name].runs, runs) else _Project(name, runs)
+            name: known[name] if name in known and _are_same(known[name].runs, runs) else _Project.of(name, runs)
             for name, runs in sorted(by_project.items())
         }
 
@@ -79,6 +101,22 @@ class _Listing:
         """One run; None where there is none."""
         found = self.projects.get(project)
         return None if found is None else found.by_id.get(run_id)
+
+
+def _changed(before: list[RunSummary], runs: list[RunSummary]) -> dict[str, RunSummary] | None:
+    """The runs that are others than before, by their files; None where they are not the same files in the same order.
+
+    One live run among a hundred thousand must not cost all of them, each second.
+    """
+    if len(before) != len(runs):
+        return None
+    changed = {}
+    for old, new in zip(before, runs, strict=True):
+        if old is not new:
+            if old.path != new.path or old.project != new.project:
+                return None
+            changed[new.path] = new
+    return changed
 
 
 def _are_same(one: list[RunSummary], other: list[RunSummary]) -> bool:

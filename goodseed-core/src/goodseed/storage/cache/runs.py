@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from goodseed.paths import RUN_SUFFIX
@@ -59,10 +59,30 @@ class ProjectSummary:
         return cls(
             name,
             run_count=len(runs),
-            running_count=sum(run.state == "running" for run in runs),
-            trashed_count=sum(run.trashed for run in runs),
+            running_count=_running(runs),
+            trashed_count=_trashed(runs),
             modified_seconds=max(run.modified_seconds for run in runs),
         )
+
+    def after(self, before: Collection[RunSummary], now: Collection[RunSummary]) -> ProjectSummary | None:
+        """The same project, some of whose runs have changed; None where only all of them tell when the last one did."""
+        was, latest = (max(run.modified_seconds for run in runs) for runs in (before, now))
+        if latest < was:
+            return None
+        return replace(
+            self,
+            running_count=self.running_count + _running(now) - _running(before),
+            trashed_count=self.trashed_count + _trashed(now) - _trashed(before),
+            modified_seconds=max(self.modified_seconds, latest),
+        )
+
+
+def _running(runs: Collection[RunSummary]) -> int:
+    return sum(run.state == "running" for run in runs)
+
+
+def _trashed(runs: Collection[RunSummary]) -> int:
+    return sum(run.trashed for run in runs)
 
 
 class IndexEntry(NamedTuple):

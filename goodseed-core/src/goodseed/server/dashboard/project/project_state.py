@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
+from itertools import repeat
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -134,11 +135,12 @@ class ProjectState:
                 self._take_settings(settings)
             if runs is self._seen or (len(runs) == len(self._seen) and all(map(is_, runs, self._seen))):
                 return
-            self._seen = runs
             change = self._change + 1
             is_changed = self._take_runs(runs, change)
-            if self._remove_others({run.path for run in runs}, change) or is_changed:
+            # Each run has an entry now: as many as there are runs are no others.
+            if (len(self._entries) != len(runs) and self._remove_others(runs, change)) or is_changed:
                 self._change = change
+            self._seen = runs
 
     def _take_settings(self, settings: dict[str, dict[str, Any]]) -> None:
         self._change += 1
@@ -151,22 +153,26 @@ class ProjectState:
         self._settings = settings
 
     def _take_runs(self, runs: list[RunSummary], change: int) -> bool:
-        is_changed = False
-        for run in runs:
+        is_changed = is_order_changed = False
+        same_places = len(runs) == len(self._seen)
+        for known, run in zip(self._seen if same_places else repeat(None), runs, strict=False):
+            if known is run:
+                continue
             entry = self._entries.get(run.path)
             if entry is not None and entry.run is run:
                 continue
             token = file_token(run.files)
             if entry is None:
                 self._entries[run.path] = Entry(self._free_slot(), run, token, change)
-                is_changed = True
+                is_changed = is_order_changed = True
             else:
+                is_order_changed |= (entry.run.run_id, entry.run.created_seconds) != (run.run_id, run.created_seconds)
                 # The list may have read the run before its last change, and the token after it: both are compared.
                 if token != entry.token or _has_changed(entry.run, run):
                     self._note_changes(entry, run, change)
                     is_changed = True
                 entry.run, entry.token = run, token
-        if is_changed or len(self._by_id) != len(runs):
+        if is_order_changed or len(self._by_id) != len(runs):
             self._order(runs)
         return is_changed
 
@@ -206,8 +212,8 @@ class ProjectState:
         seen = self.settings(run.run_id).get("seen")
         return float(seen) if isinstance(seen, (int, float)) else run.created_seconds
 
-    def _remove_others(self, paths: set[str], change: int) -> bool:
-        gone = self._entries.keys() - paths
+    def _remove_others(self, runs: list[RunSummary], change: int) -> bool:
+        gone = self._entries.keys() - {run.path for run in runs}
         for path in gone:
             entry = self._entries.pop(path)
             self._removed.append((change, entry.run.run_id))
