@@ -26,11 +26,18 @@ def torn_inbox(home: Path, rng: random.Random, _: int) -> str:
     return f"{len(outcomes)} damaged inboxes, each a clean prefix of {min(outcomes):,} to {max(outcomes):,} calls"
 
 
+_UNMOVED_BYTES = 256 << 10  # a run's file before anything is moved into it: its tables alone
+
+
 def torn_wal(home: Path, rng: random.Random, _: int) -> str:
     """The write-ahead log is cut or changed at a random place."""
     outcomes = []
     for workload in WORKLOADS[:2]:
-        original = _killed(home, workload, f"wal-{workload.width}", seconds=1.2)
+        seconds, original = 1.2, _killed(home, workload, f"wal-{workload.width}", seconds=1.2)
+        while original.stat().st_size > _UNMOVED_BYTES:
+            # A log is on the disk itself before any of it is moved into the file: no crash tears what was moved.
+            seconds /= 2
+            original = _killed(home, workload, f"wal-{workload.width}-{seconds}", seconds)
         for _ in range(_DAMAGES // 2):
             copy = _copy(original, home)
             _damage(Path(f"{copy}-wal"), rng)
